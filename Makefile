@@ -1,0 +1,52 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON_IN_VENV := .venv/bin/python
+SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
+
+.PHONY: help setup demo test check format bench faults docs lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SETUP) ## packages, jars and demo data, into .venv, .jars and .data; a second run does nothing
+
+demo: $(SETUP) ## the whole system on real purchases, every answer checked, and a URL to look at
+	.venv/bin/lambda360 demo
+
+test: $(SETUP) check ## the checks, then all tests, on servers of their own
+	$(PYTHON_IN_VENV) -m pytest
+
+check: .venv/.done ## format, lint, types and import rules
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+
+format: .venv/.done ## rewrite the code in the project's format
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+bench: $(SETUP) ## freshness, throughput and memory, five runs each
+	$(PYTHON_IN_VENV) -m tests.bench
+
+faults: $(SETUP) ## kill and stop workers under load; every answer checked after each
+	$(PYTHON_IN_VENV) -m tests.faults
+
+docs: .venv/.done ## write docs/settings.md and docs/metrics.md anew from the code
+	$(PYTHON_IN_VENV) -m infra.documentation
+
+lock: .venv/.done ## choose versions anew: requirements.lock from pyproject.toml
+	.venv/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
+
+clean: ## stop this home's servers and remove what set-up and runs left, but for .data
+	if [ -x .venv/bin/lambda360 ]; then .venv/bin/lambda360 stack down; fi
+	rm -rf .venv .jars var build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/.done: requirements.lock pyproject.toml infra/setup/venv.sh infra/setup/prerequisites.sh
+	@infra/setup/venv.sh
+
+.jars/.done: $(wildcard infra/setup/pom.xml infra/setup/*/pom.xml) infra/setup/jars.sh
+	@infra/setup/jars.sh
+
+.data/CDNOW_master.txt: infra/setup/data.lock | .venv/.done
+	@infra/setup/data.sh
