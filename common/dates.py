@@ -1,0 +1,68 @@
+"""Dates on the wire: RFC 3339 with an offset, or a plain date, which is that UTC day."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, NamedTuple
+
+_TIME: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+_OFFSET: Final = r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+DATE_PATTERN: Final = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]{_TIME}{_OFFSET})?$(?!\n)"
+DATE_RULE: Final = "RFC 3339 with an offset, or a plain date (that UTC day), from 1970-01-01 to 2100-12-31 UTC"
+MICROS_PER_DAY: Final = 86_400_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DATE: Final = date(1970, 1, 1)
+_END: Final = (date(2101, 1, 1) - _EPOCH_DATE).days * MICROS_PER_DAY
+_DATE: Final = re.compile(DATE_PATTERN)
+
+
+class Moment(NamedTuple):
+    """A date as read: microseconds since the epoch (UTC), and whether it was a plain date (then midnight)."""
+
+    micros: int
+    plain: bool
+
+    @property
+    def day(self) -> int:
+        return self.micros // MICROS_PER_DAY
+
+
+def parse_moment(text: str) -> Moment:
+    """The moment that `text` names; digits below the microsecond are dropped. Raises ValueError with the rule."""
+    if not _DATE.match(text):
+        raise ValueError(DATE_RULE)
+    return moment_of(text)
+
+
+def moment_of(text: str) -> Moment:
+    """`parse_moment` for a text that is known to match `DATE_PATTERN`."""
+    plain = len(text) == 10
+    try:
+        micros = day_of(date.fromisoformat(text)) * MICROS_PER_DAY if plain else _micros_of(text)
+    except ValueError as error:
+        raise ValueError(DATE_RULE) from error
+    if not 0 <= micros < _END:
+        raise ValueError(DATE_RULE)
+    return Moment(micros, plain)
+
+
+def _micros_of(text: str) -> int:
+    return micros_of(datetime.fromisoformat(text.upper()))
+
+
+def micros_of(when: datetime) -> int:
+    """Microseconds since the epoch of an aware datetime, exactly."""
+    since = when - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def datetime_of(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def day_of(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _EPOCH_DATE).days
+
+
+def date_of(day: int) -> date:
+    return _EPOCH_DATE + timedelta(days=day)

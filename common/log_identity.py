@@ -1,0 +1,45 @@
+"""What makes the log this log: its topic's id and partition count, recorded once, compared whenever seen (R1)."""
+
+from dataclasses import dataclass
+
+from cassandra.cluster import Session
+
+from common.errors import LogError
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """A topic as Kafka describes it."""
+
+    topic: str
+    topic_id: str
+    partitions: int
+
+
+def record(session: Session, found: LogIdentity) -> LogIdentity:
+    """The identity on record, which is `found` if there was none. Raises LogError where they differ."""
+    session.execute(
+        "INSERT INTO log_identity (topic, topic_id, partitions) VALUES (%s, %s, %s) IF NOT EXISTS",
+        (found.topic, found.topic_id, found.partitions),
+    )
+    return check(session, found)
+
+
+def check(session: Session, found: LogIdentity) -> LogIdentity:
+    """The identity on record. Raises LogError if there is none, or if `found` is another log."""
+    row = session.execute("SELECT topic_id, partitions FROM log_identity WHERE topic = %s", (found.topic,)).one()
+    if row is None:
+        raise LogError(f"topic {found.topic!r} was never recorded; `lambda360 stack up` records it")
+    return compare(LogIdentity(found.topic, row.topic_id, row.partitions), found)
+
+
+def compare(recorded: LogIdentity, found: LogIdentity) -> LogIdentity:
+    """`recorded`, if `found` is the same log. Raises LogError, which stops both layers, if not."""
+    if recorded == found:
+        return recorded
+    raise LogError(
+        f"topic {found.topic!r} is not the log this system was built on: recorded id {recorded.topic_id} with "
+        f"{recorded.partitions} partitions, found id {found.topic_id} with {found.partitions}. Every stored offset "
+        "belongs to the old log, so nothing was read or written. Bring the old topic back, or start a new system: "
+        "`lambda360 stack reset` empties a local one"
+    )

@@ -1,0 +1,227 @@
+"""The one documented configuration: every setting with its default, unit and reason.
+
+Settings are read once, by a command, from the environment it was given and from `settings.env` in the home
+folder. Nothing here runs at import.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from common.errors import SettingsError
+
+PREFIX: Final = "LAMBDA360_"
+HOME_FILE: Final = "settings.env"
+
+Port = Annotated[int, Field(ge=1024, le=65_535)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1)]
+Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class StackSettings(Group):
+    """The local servers that `lambda360 stack` runs."""
+
+    port_base: Annotated[int, Field(ge=1024, le=65_530)] = Field(
+        19_360,
+        description="first of five consecutive loopback ports: Kafka, its controller, Cassandra, its storage port, JMX",
+    )
+    cassandra_heap_mib: Annotated[int, Field(ge=512)] = Field(
+        1024, description="MiB; 1 GiB is enough for a development machine"
+    )
+    kafka_heap_mib: Annotated[int, Field(ge=256)] = Field(512, description="MiB")
+    start_timeout_seconds: Seconds = Field(
+        120.0, description="seconds a server may take to answer before it is given up"
+    )
+    min_free_disk_mib: Positive = Field(1024, description="MiB that must be free before a server is started")
+
+
+class LogSettings(Group):
+    """The log (R1): the Kafka topic, and how it is reached."""
+
+    bootstrap_servers: str = Field("", description="host:port,…; empty means the local stack's Kafka")
+    topic: Topic = Field("customer_events", description="the log itself")
+    errors_topic: Topic = Field(
+        "processing_errors", description="what validation rejected, with position and bytes (R14)"
+    )
+    group: Name = Field("lambda360-speed", description="consumer group of the speed workers")
+    partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
+        4, description="chosen once, at creation: it never changes in the topic's life (R1)"
+    )
+    replication_factor: Positive = Field(1, description="1 for the local single node; 3 in production")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
+        "USD", description="ISO 4217 code of the deployment's one currency; another one is rejected (R3)"
+    )
+
+
+class CassandraSettings(Group):
+    """Where the views are kept."""
+
+    hosts: str = Field("", description="host,…; empty means the local stack's Cassandra")
+    port: Port | None = Field(None, description="native protocol port; none means the local stack's")
+    datacenter: Name = Field("datacenter1", description="the local data centre of LOCAL_QUORUM")
+    keyspace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")] = Field(
+        "lambda360", description="one per deployment"
+    )
+    replication_factor: Positive = Field(1, description="1 for the local single node; 3 in production")
+    consistency: Literal["ONE", "LOCAL_ONE", "QUORUM", "LOCAL_QUORUM", "ALL"] = Field(
+        "LOCAL_QUORUM", description="of reads and writes; the pointer uses LOCAL_SERIAL besides"
+    )
+    request_timeout_seconds: Seconds = Field(10.0, description="seconds one statement may take")
+
+
+class SpeedSettings(Group):
+    """The speed layer's workers."""
+
+    generation: Positive = Field(1, description="the set of speed tables that progress belongs to (R13)")
+    batch_records: Positive = Field(1000, description="records taken at once, at most")
+    batch_within_seconds: Seconds = Field(0.02, description="seconds to wait for a full batch: the floor of freshness")
+    in_flight: Positive = Field(128, description="statements awaiting Cassandra at once, at most (back-pressure)")
+    cache_customers: Positive = Field(50_000, description="customers whose current facts a worker remembers, at most")
+    progress_interval_seconds: Seconds = Field(1.0, description="seconds between two progress rows: heartbeat and lag")
+    delta_ttl_days: Positive = Field(30, description="days a delta lives; it must outlive the time between two batches")
+    session_timeout_seconds: Seconds = Field(
+        20.0, description="seconds until a silent worker's partitions are given away"
+    )
+    retry_min_seconds: Seconds = Field(0.1, description="first pause before a failed store is asked again")
+    retry_max_seconds: Seconds = Field(5.0, description="longest pause before a failed store is asked again")
+    watchdog_seconds: Seconds = Field(
+        120.0,
+        description="seconds behind the log without moving, with the store answering, after which a worker ends itself",
+    )
+
+
+class BatchSettings(Group):
+    """The nightly job."""
+
+    master: Name = Field("local[2]", description="Spark master URL")
+    driver_memory: Name = Field("2g", description="JVM memory of the Spark driver")
+    warehouse: str = Field(
+        "", description="folder or URI of the Iceberg warehouse; empty means `warehouse` in the home"
+    )
+    buckets: Positive = Field(16, description="buckets of the master by customer, fixed when the table is created")
+    interval_hours: Positive = Field(24, description="hours between two runs; deltas must outlive it")
+    load_rows_per_batch: Annotated[int, Field(ge=1, le=100)] = Field(20, description="rows in one unlogged batch")
+    load_in_flight: Positive = Field(32, description="unlogged batches awaiting Cassandra at once in one task")
+
+
+class ServingSettings(Group):
+    """The REST interface."""
+
+    host: Name = Field("127.0.0.1", description="listens on loopback unless told otherwise")
+    port: Port = Field(8360, description="REST port")
+    max_behind_records: Positive = Field(100_000, description="records behind the log above which answers are degraded")
+    max_behind_seconds: Seconds = Field(
+        60.0, description="seconds behind the log, or without a heartbeat, above which answers are degraded"
+    )
+    batch_get_max: Positive = Field(1000, description="customers in one batch-get, at most")
+    in_flight: Positive = Field(256, description="statements awaiting Cassandra at once, at most")
+
+
+class Settings(Group):
+    """All settings; every field's environment name is `LAMBDA360_<GROUP>_<FIELD>`."""
+
+    home: Path = Field(Path("var"), description="data, logs, pids and ports of the local system; `LAMBDA360_HOME`")
+    stack: StackSettings = StackSettings()
+    log: LogSettings = LogSettings()
+    cassandra: CassandraSettings = CassandraSettings()
+    speed: SpeedSettings = SpeedSettings()
+    batch: BatchSettings = BatchSettings()
+    serving: ServingSettings = ServingSettings()
+
+    @model_validator(mode="after")
+    def _deltas_outlive_the_batch_interval(self) -> Self:
+        if self.speed.delta_ttl_days * 24 < 2 * self.batch.interval_hours:
+            rule = "speed.delta_ttl_days must be at least twice batch.interval_hours, or a late batch loses deltas"
+            raise ValueError(rule)
+        return self
+
+    @model_validator(mode="after")
+    def _rejected_records_stay_out_of_the_log(self) -> Self:
+        if self.log.topic == self.log.errors_topic:
+            raise ValueError("log.errors_topic must be another topic than log.topic")
+        return self
+
+    @model_validator(mode="after")
+    def _reads_see_what_was_written(self) -> Self:
+        if self.cassandra.consistency in ("ONE", "LOCAL_ONE") and self.cassandra.replication_factor > 1:
+            raise ValueError("cassandra.consistency must be a quorum or ALL where there are several replicas")
+        return self
+
+    @model_validator(mode="after")
+    def _pauses_grow(self) -> Self:
+        if self.speed.retry_min_seconds > self.speed.retry_max_seconds:
+            raise ValueError("speed.retry_min_seconds must not be above speed.retry_max_seconds")
+        return self
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.log.bootstrap_servers or f"127.0.0.1:{self.stack.port_base}"
+
+    @property
+    def cassandra_hosts(self) -> tuple[str, ...]:
+        return tuple(host.strip() for host in (self.cassandra.hosts or "127.0.0.1").split(","))
+
+    @property
+    def cassandra_port(self) -> int:
+        return self.cassandra.port or self.stack.port_base + 2
+
+    @property
+    def warehouse(self) -> str:
+        return self.batch.warehouse or str((self.home / "warehouse").absolute())
+
+
+GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving")
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` and the home's `settings.env` describe; the environment wins.
+
+    Raises SettingsError with the variable's name, its value and the rule; an unknown `LAMBDA360_` name is one.
+    """
+    home = Path(environ.get(f"{PREFIX}HOME") or "var")
+    try:
+        stored = _read_home_file(home / HOME_FILE)
+        raw: dict[str, object] = {"home": home}
+        for name, value in {**stored, **{k: v for k, v in environ.items() if k.startswith(PREFIX)}}.items():
+            if name != f"{PREFIX}HOME":
+                group, field = _field_of(name, value)
+                raw.setdefault(group, {})[field] = value  # type: ignore[index] # a dict was put there by this very line
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [str(part) for part in first["loc"]]
+        variable = PREFIX + "_".join(path).upper() if path else "settings"
+        raise SettingsError(variable, str(first.get("input", ""))[:200] if path else "", first["msg"]) from error
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that make `load_settings` give `settings` again: how a process hands them to a child."""
+    environ = {f"{PREFIX}HOME": str(settings.home)}
+    for group in GROUPS:
+        for field, value in getattr(settings, group).model_dump(mode="json").items():
+            if value not in (None, ""):
+                environ[f"{PREFIX}{group.upper()}_{field.upper()}"] = str(value)
+    return environ
+
+
+def _read_home_file(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _field_of(variable: str, value: str) -> tuple[str, str]:
+    group, _, field = variable.removeprefix(PREFIX).lower().partition("_")
+    if variable.startswith(PREFIX) and group in GROUPS and field in type(getattr(Settings(), group)).model_fields:
+        return group, field
+    raise SettingsError(variable, value, "no such setting; `docs/settings.md` lists them all")

@@ -1,0 +1,79 @@
+"""The pages of `docs/` that the code itself writes: `make docs`, and a test that they are up to date."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic.fields import FieldInfo
+
+from common.measures import MEASURES, Measure
+from common.metrics import METRICS
+from common.settings import GROUPS, HOME_FILE, PREFIX, Settings
+
+DOCS: Final = Path(__file__).parent.parent / "docs"
+
+
+def pages() -> Mapping[Path, str]:
+    """Every generated page by its path."""
+    return {DOCS / "metrics.md": metrics_page(), DOCS / "settings.md": settings_page()}
+
+
+def metrics_page() -> str:
+    """What is answered and what is summed, from the two tables."""
+    metrics = ((f"`{metric.name}`", metric.unit, metric.rule) for metric in METRICS)
+    measures = ((f"`{measure.name}`", measure.kind, measure.day, _counted(measure)) for measure in MEASURES)
+    return _page(
+        "Metrics",
+        "`make docs` writes this page from `METRICS` and `MEASURES` (`common/metrics.py`, `common/measures.py`).",
+        "An answer is of a day, `as_of`: days after it are dropped. A window holds both its ends: a day is in the "
+        "30-day window when `0 <= as_of - day <= 30`. Rounding is half-even, once, at the end: money to cents, hours "
+        "to 2 decimals, rates to 4. Money, hours and rates are decimal strings in JSON, dates ISO text; what has no "
+        "value is null.",
+        _table(("metric", "unit", "rule"), metrics),
+        "## Measures\n\nA customer's state holds these integers by UTC day, summed over the customer's current facts.",
+        _table(("measure", "of each", "on the day of", "adds"), measures),
+    )
+
+
+def settings_page() -> str:
+    """Every setting with its default and its reason, from the types."""
+    parts = []
+    for group in GROUPS:
+        kind = type(getattr(Settings(), group))
+        rows = (_setting(group, name, field) for name, field in kind.model_fields.items())
+        parts.append(f"## {group}\n\n{kind.__doc__}\n\n{_table(('variable', 'default', 'meaning'), rows)}")
+    return _page(
+        "Settings",
+        "`make docs` writes this page from `common/settings.py`.",
+        f"A setting is an environment variable, or a line `NAME=value` in `{HOME_FILE}` in the home folder; the "
+        f"environment wins. An unknown `{PREFIX}` name is an error. `{PREFIX}HOME` (default `var`) is the home: data, "
+        "logs, pids and ports of the local system.",
+        *parts,
+    )
+
+
+def _setting(group: str, name: str, field: FieldInfo) -> tuple[str, str, str]:
+    default = "none" if field.default in (None, "") else f"`{field.default}`"
+    return f"`{PREFIX}{group.upper()}_{name.upper()}`", default, field.description or ""
+
+
+def _counted(measure: Measure) -> str:
+    added = "1" if measure.value is None else f"`{measure.value}`"
+    where = measure.where
+    if where is None:
+        return added
+    return f"{added} if {where.field} is {'not ' if where.negated else ''}{' or '.join(where.values)}"
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join((f"# {title}", *parts)) + "\n"
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Proof: unit tests, laws against the oracle, and every layer on real servers."""

@@ -1,0 +1,1 @@
+"""Laws: properties that hold for every state, every record and every log, searched for counterexamples."""

@@ -1,0 +1,46 @@
+"""R17: no sequence of claims, publications and rollbacks overwrites what a reader or a rollback may need."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.cut import Cut
+from common.errors import BatchError, ClaimLost
+from common.pointer import SLOTS, Claim, Plan, Pointer, claim, decode, encode, publish, switch
+
+
+def plan(snapshot: int) -> Plan:
+    return Plan(snapshot, Cut.of({0: snapshot}), "logic", "validation")
+
+
+steps = st.lists(st.tuples(st.sampled_from(("claim", "publish", "switch")), st.integers(0, 9)), max_size=30)
+
+
+@given(steps)
+def test_no_sequence_of_transitions_breaks_the_pointer(steps: list[tuple[str, int]]) -> None:
+    pointer, claims = Pointer(), list[Claim]()
+    for step, number in steps:
+        before = pointer
+        try:
+            if step == "claim":
+                pointer, mine = claim(pointer, plan(number))
+                claims.append(mine)
+                assert mine.slot not in {batch.slot for batch in before.complete if batch.batch_id == before.current}
+            elif step == "publish" and claims:
+                pointer = publish(pointer, claims[number % len(claims)], published_at=0, rows=0, checksum="")
+            elif step == "switch":
+                pointer = switch(pointer, number)
+        except (ClaimLost, BatchError):
+            assert pointer == before
+        check(before, pointer)
+
+
+def check(before: Pointer, after: Pointer) -> None:
+    assert after.last_batch_id >= before.last_batch_id
+    used = [batch.slot for batch in after.complete] + [held.slot for held in after.claims]
+    assert len(used) == len(set(used)), "a slot holds one batch, or one claim"
+    assert set(used) <= set(SLOTS)
+    assert (after.current is None) == (after.published is None), "what is current is complete"
+    assert before.current is None or after.current is not None
+    if len(before.complete) > 1:
+        assert len(after.complete) > 1, "there is always one to roll back to"
+    assert decode(encode(after)) == after

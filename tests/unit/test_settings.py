@@ -1,0 +1,112 @@
+"""The one documented configuration: every setting can be set, wrong ones are named, and a child gets the same."""
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import SettingsError
+from common.settings import GROUPS, HOME_FILE, PREFIX, Settings, environment_of, load_settings
+
+CHANGED = {
+    "LAMBDA360_STACK_PORT_BASE": "20000",
+    "LAMBDA360_LOG_TOPIC": "events",
+    "LAMBDA360_CASSANDRA_PORT": "9042",
+    "LAMBDA360_SPEED_BATCH_WITHIN_SECONDS": "0.5",
+    "LAMBDA360_BATCH_BUCKETS": "64",
+    "LAMBDA360_SERVING_PORT": "9000",
+}
+
+
+def test_without_an_environment_the_defaults_hold(tmp_path: Path) -> None:
+    assert load_settings({"LAMBDA360_HOME": str(tmp_path)}) == Settings(home=tmp_path)
+
+
+def test_every_group_is_set_from_the_environment(tmp_path: Path) -> None:
+    settings = load_settings({**CHANGED, "LAMBDA360_HOME": str(tmp_path), "PATH": "/bin"})
+    assert {name.removeprefix(PREFIX).split("_")[0].lower() for name in CHANGED} == set(GROUPS)
+    assert (settings.stack.port_base, settings.log.topic, settings.cassandra_port) == (20_000, "events", 9042)
+    assert (settings.speed.batch_within_seconds, settings.batch.buckets, settings.serving.port) == (0.5, 64, 9000)
+    assert settings.home == tmp_path
+
+
+def test_what_is_not_said_follows_from_the_home_and_the_ports(tmp_path: Path) -> None:
+    settings = load_settings({"LAMBDA360_HOME": str(tmp_path), "LAMBDA360_STACK_PORT_BASE": "20000"})
+    assert settings.bootstrap_servers == "127.0.0.1:20000"
+    assert (settings.cassandra_hosts, settings.cassandra_port) == (("127.0.0.1",), 20_002)
+    assert settings.warehouse == str(tmp_path / "warehouse")
+    said = {"LAMBDA360_CASSANDRA_HOSTS": "one, two", "LAMBDA360_LOG_BOOTSTRAP_SERVERS": "kafka:1"}
+    settings = load_settings({**said, "LAMBDA360_BATCH_WAREHOUSE": "s3://there"})
+    assert (settings.cassandra_hosts, settings.bootstrap_servers) == (("one", "two"), "kafka:1")
+    assert settings.warehouse == "s3://there"
+
+
+def test_the_homes_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / HOME_FILE).write_text("# mine\n\nLAMBDA360_LOG_TOPIC = a\nLAMBDA360_LOG_GROUP=b\n", encoding="utf-8")
+    settings = load_settings({"LAMBDA360_HOME": str(tmp_path), "LAMBDA360_LOG_GROUP": "c"})
+    assert (settings.log.topic, settings.log.group) == ("a", "c")
+
+
+@pytest.mark.parametrize("name", ["LAMBDA360_LOG_TOPICS", "LAMBDA360_NONSENSE", "LAMBDA360_", "LAMBDA360_LOG"])
+def test_an_unknown_name_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="no such setting") as refused:
+        load_settings({name: "x"})
+    assert refused.value.field == name
+
+
+def test_a_name_without_the_prefix_in_the_homes_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / HOME_FILE).write_text("LOG_TOPIC=a\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"LOG_TOPIC.*no such setting"):
+        load_settings({"LAMBDA360_HOME": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LAMBDA360_LOG_PARTITIONS", "many"),
+        ("LAMBDA360_LOG_PARTITIONS", "0"),
+        ("LAMBDA360_LOG_TOPIC", ""),
+        ("LAMBDA360_LOG_TOPIC", "no spaces"),
+        ("LAMBDA360_LOG_CURRENCY", "usd"),
+        ("LAMBDA360_CASSANDRA_KEYSPACE", "x; DROP"),
+        ("LAMBDA360_CASSANDRA_CONSISTENCY", "SOMEHOW"),
+        ("LAMBDA360_SERVING_PORT", "80"),
+        ("LAMBDA360_SPEED_RETRY_MIN_SECONDS", "0"),
+        ("LAMBDA360_SPEED_WATCHDOG_SECONDS", "inf"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({name: value})
+    assert (refused.value.field, refused.value.value) == (name, value)
+    assert refused.value.rule
+
+
+@pytest.mark.parametrize(
+    ("environ", "rule"),
+    [
+        ({"LAMBDA360_SPEED_DELTA_TTL_DAYS": "1"}, "at least twice batch.interval_hours"),
+        ({"LAMBDA360_BATCH_INTERVAL_HOURS": "361"}, "at least twice batch.interval_hours"),
+        ({"LAMBDA360_LOG_ERRORS_TOPIC": "customer_events"}, "another topic than log.topic"),
+        (
+            {"LAMBDA360_CASSANDRA_CONSISTENCY": "ONE", "LAMBDA360_CASSANDRA_REPLICATION_FACTOR": "3"},
+            "where there are several replicas",
+        ),
+        ({"LAMBDA360_SPEED_RETRY_MIN_SECONDS": "6"}, "must not be above speed.retry_max_seconds"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(environ: dict[str, str], rule: str) -> None:
+    with pytest.raises(SettingsError, match=rule):
+        load_settings(environ)
+
+
+def test_a_child_gets_the_very_same_settings(tmp_path: Path) -> None:
+    settings = load_settings({**CHANGED, "LAMBDA360_HOME": str(tmp_path)})
+    assert load_settings(environment_of(settings)) == settings
+    assert load_settings(environment_of(Settings(home=tmp_path))) == Settings(home=tmp_path)
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    for group in GROUPS:
+        kind = type(getattr(Settings(), group))
+        assert kind.__doc__
+        assert all(field.description for field in kind.model_fields.values())
