@@ -1,0 +1,59 @@
+"""`lambda360 stack`: Kafka and Cassandra on this machine."""
+
+import click
+
+from infra.cli import settings_of
+
+
+@click.group()
+def stack() -> None:
+    """Run Kafka and Cassandra on this machine, under the home folder (LAMBDA360_HOME)."""
+
+
+@stack.command()
+@click.pass_context
+def up(context: click.Context) -> None:
+    """Start both servers and wait until they answer; make tables and topics."""
+    from infra.stack import schema, servers
+
+    settings = settings_of(context)
+    servers.up(settings, click.echo)
+    schema.apply(settings, click.echo)
+
+
+@stack.command()
+@click.pass_context
+def down(context: click.Context) -> None:
+    """Stop both servers; their data stays."""
+    from infra.stack import servers
+
+    servers.down(settings_of(context), click.echo)
+
+
+@stack.command()
+@click.pass_context
+def status(context: click.Context) -> None:
+    """Show both servers; exit 1 unless both run and answer."""
+    from infra.stack import servers
+
+    found = servers.status(settings_of(context))
+    for server in found:
+        ports = ", ".join(f"{use} {port}" for use, port in server.ports.items())
+        click.echo(f"{server.name:<10} {server.state:<8} pid {server.pid or '-':<8} ports: {ports}  log: {server.log}")
+    if any(server.state != "running" for server in found):
+        context.exit(1)
+
+
+@stack.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def reset(context: click.Context, *, yes: bool) -> None:
+    """Stop both servers and delete this home: data, warehouse, logs and remembered settings."""
+    from infra.stack import servers
+
+    settings = settings_of(context)
+    if yes or click.confirm(f"Delete everything in {settings.home.absolute()}?"):
+        servers.reset(settings, click.echo)
+    else:
+        click.echo("nothing was deleted")
+        context.exit(1)

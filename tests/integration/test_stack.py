@@ -1,0 +1,220 @@
+"""The local servers, for real: started, half started, killed, reset, side by side; and the log's identity (R1)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import NewPartitions, NewTopic
+
+from common.cassandra import connected
+from common.errors import LogError, StackError
+from common.kafka import admin, topic_identity
+from common.settings import Settings, StackSettings
+from infra.stack import schema, servers, topics
+from tests.conftest import free_ports, new_system, patient_stack
+
+
+@pytest.fixture(scope="module")
+def other(scratch: Path) -> Iterator[Settings]:
+    """A second home beside the first, with a blank in its name."""
+    settings = Settings(home=scratch / "another home", stack=patient_stack())
+    servers.up(settings)
+    yield settings
+    servers.reset(settings)
+
+
+def pids(settings: Settings) -> dict[str, int | None]:
+    return {server.name: server.pid for server in servers.status(settings)}
+
+
+def states(settings: Settings) -> dict[str, str]:
+    return {server.name: server.state for server in servers.status(settings)}
+
+
+def test_up_again_leaves_running_servers_alone(stack: Settings) -> None:
+    before, said = pids(stack), list[str]()
+    servers.up(stack, said.append)
+    assert pids(stack) == before
+    assert [line for line in said if "already running" in line] == [
+        f"{name}: already running (pid {pid})" for name, pid in before.items()
+    ]
+
+
+def test_two_homes_run_side_by_side(stack: Settings, other: Settings) -> None:
+    assert set(states(stack).values()) == set(states(other).values()) == {"running"}
+    assert not set(pids(stack).values()) & set(pids(other).values())
+
+
+def test_later_commands_find_the_servers_by_their_home_alone(other: Settings) -> None:
+    command = [str(Path(sys.executable).parent / "lambda360"), "stack", "status"]
+    environ = {**os.environ, "LAMBDA360_HOME": str(other.home)}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("running")) == (0, 2)
+    assert str(other.stack.port_base) in done.stdout
+
+
+def test_other_ports_for_a_running_home_are_refused(other: Settings) -> None:
+    moved = other.model_copy(update={"stack": StackSettings(port_base=free_ports())})
+    with pytest.raises(StackError, match=rf"already runs in .* on ports from {other.stack.port_base}"):
+        servers.up(moved)
+
+
+def test_a_half_started_stack_gets_its_other_half(other: Settings) -> None:
+    servers.stop_server(other, "kafka")
+    assert states(other) == {"cassandra": "running", "kafka": "stopped"}
+    cassandra = servers.pid_of(other, "cassandra")
+
+    servers.up(other)
+
+    assert states(other) == {"cassandra": "running", "kafka": "running"}
+    assert servers.pid_of(other, "cassandra") == cassandra
+
+
+def test_a_killed_server_is_seen_and_started_anew(other: Settings) -> None:
+    killed = servers.signal_server(other, "kafka", signal.SIGKILL)
+    assert states(other)["kafka"] == "dead"
+
+    said = list[str]()
+    pid = servers.start_server(other, "kafka", said.append)
+
+    assert said[0] == "kafka: its pid file names a process that is gone; starting it anew"
+    assert pid != killed
+    assert states(other)["kafka"] == "running"
+
+
+def test_a_paused_server_is_silent_until_it_goes_on(other: Settings) -> None:
+    servers.signal_server(other, "kafka", signal.SIGSTOP)
+    assert states(other)["kafka"] == "silent"
+    servers.signal_server(other, "kafka", signal.SIGCONT)
+    assert states(other)["kafka"] == "running"
+
+
+def test_servers_listen_on_loopback_only(stack: Settings) -> None:
+    for pid in pids(stack).values():
+        assert {address for address in listening(pid) if not address.startswith("127.")} == set()
+
+
+def test_data_survives_a_stop_and_a_kill_and_a_reset_deletes_it(other: Settings) -> None:
+    schema.apply(other)
+    identity = topic_identity(other, other.log.topic)
+    with connected(other) as session:
+        session.execute("INSERT INTO batch_pointer (name, value) VALUES ('current', '{}')")
+    servers.stop_server(other, "kafka")
+    servers.down(other)
+    assert set(states(other).values()) == {"stopped"}
+
+    servers.up(other)
+
+    assert topic_identity(other, other.log.topic) == identity
+    with connected(other) as session:
+        assert session.execute("SELECT value FROM batch_pointer WHERE name = 'current'").one().value == "{}"
+    servers.reset(other)
+    assert not other.home.exists()
+
+
+def test_a_server_that_fails_to_start_says_its_last_words_and_leaves_nothing_running(scratch: Path) -> None:
+    settings = Settings(home=scratch / "broken", stack=patient_stack())
+    data = settings.home / "kafka" / "data"
+    (settings.home).mkdir()
+    (settings.home / ".lambda360-home").touch()
+    data.mkdir(parents=True)
+    (data / "meta.properties").write_text("version=none of ours\n")
+
+    with pytest.raises(
+        StackError, match=r"(?s)kafka ended while starting; the end of .*kafka\.(log|out):\n.*meta\.properties"
+    ):
+        servers.start_server(settings, "kafka")
+
+    assert states(settings)["kafka"] == "stopped"
+
+
+def test_a_server_that_does_not_answer_in_time_is_given_up(scratch: Path) -> None:
+    hasty = StackSettings(port_base=free_ports(), start_timeout_seconds=0.01)
+    settings = Settings(home=scratch / "hasty", stack=hasty)
+    with pytest.raises(
+        StackError, match=r"cassandra did not answer within 0 s .*LAMBDA360_STACK_START_TIMEOUT_SECONDS"
+    ):
+        servers.start_server(settings, "cassandra")
+    assert states(settings)["cassandra"] == "stopped"
+
+
+def test_the_schema_may_be_applied_again_and_keeps_the_log_on_record(system: Settings) -> None:
+    """R1."""
+    before = topic_identity(system, system.log.topic)
+    schema.apply(system)
+    assert topic_identity(system, system.log.topic) == before
+    with connected(system) as session:
+        assert session.execute("SELECT topic, topic_id, partitions FROM log_identity").all() == [
+            (before.topic, before.topic_id, system.log.partitions)
+        ]
+
+
+def test_a_topic_that_is_gone_is_not_made_anew_and_a_recreated_one_is_refused(system: Settings) -> None:
+    """R1: no stored offset belongs to another log."""
+    client, topic = admin(system), system.log.topic
+    client.delete_topics([topic])[topic].result()
+    wait_until(lambda: topic not in client.list_topics(timeout=10).topics)
+    with pytest.raises(LogError, match="is on record but not in Kafka any more"):
+        schema.apply(system)
+
+    config = dict(topics.wanted()["topic"])
+    client.create_topics([NewTopic(topic, system.log.partitions, 1, config=config)])[topic].result()
+    wait_until(lambda: topic in client.list_topics(timeout=10).topics)
+    with pytest.raises(
+        LogError, match=r"is not the log this system was built on: recorded id .*`lambda360 stack reset`"
+    ):
+        schema.apply(system)
+
+
+def test_a_topic_with_more_partitions_than_on_record_is_refused(system: Settings) -> None:
+    """R1: the partition count never changes."""
+    more = system.log.partitions + 1
+    client, topic = admin(system), system.log.topic
+    client.create_partitions([NewPartitions(topic, more)])[topic].result()
+    wait_until(lambda: len(client.list_topics(timeout=10).topics[topic].partitions) == more)
+    with pytest.raises(LogError, match=rf"with {system.log.partitions} partitions, found id .* with {more}"):
+        schema.apply(system)
+
+
+def test_another_partition_count_in_the_settings_is_told(stack: Settings) -> None:
+    """R1."""
+    system = new_system(stack, partitions=2)
+    wrong = system.model_copy(update={"log": system.log.model_copy(update={"partitions": 3})})
+    with pytest.raises(LogError, match=r"has 2 partitions, .* LAMBDA360_LOG_PARTITIONS is 3; set it to 2"):
+        schema.apply(wrong)
+
+
+def test_a_topic_with_the_producers_time_is_refused(system: Settings) -> None:
+    """R1: LogAppendTime."""
+    client, name = admin(system), f"{system.log.topic}_by_hand"
+    client.create_topics([NewTopic(name, system.log.partitions, 1)])[name].result()
+    wait_until(lambda: name in client.list_topics(timeout=10).topics)
+    foreign = system.model_copy(update={"log": system.log.model_copy(update={"topic": name})})
+    with pytest.raises(LogError, match=r"message\.timestamp\.type is CreateTime, not LogAppendTime"):
+        schema.apply(foreign)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Brokers learn of a change of a topic a moment after it is acknowledged."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def listening(pid: int | None) -> set[str]:
+    """The IPv4 addresses (or `::…` for IPv6) on which a process listens."""
+    sockets = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for row in [line.split() for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]:
+            if row[3] == "0A" and f"socket:[{row[9]}]" in sockets:
+                address = bytes.fromhex(row[1].partition(":")[0])
+                found.add(".".join(str(byte) for byte in reversed(address)) if table == "tcp" else f"::{address.hex()}")
+    assert found
+    return found
