@@ -1,0 +1,115 @@
+"""An import: every row of a file is validated and sent, or rejected and written down."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from common import kafka, log_identity
+from common.cassandra import connected
+from common.errors import RejectedRecord, UsageError
+from common.events import Rules
+from common.settings import Settings
+from infra.ingest.files import Source
+from infra.ingest.mapping import FieldMapping
+from infra.ingest.opening import open_source
+from infra.ingest.records import RecordMaker
+from infra.ingest.rejects import Rejects, rejects_path
+from infra.ingest.sender import Sender
+
+CONNECT_SECONDS: Final = 5.0
+INTERRUPT_SECONDS: Final = 5.0
+REPORT_EVERY: Final = 1000
+
+Progress = Callable[[int, int], None]
+"""Told the source's position and total, now and then."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an import did; `sent` counts acknowledged records (in a dry run: valid ones)."""
+
+    rejects: Path
+    read: int = 0
+    sent: int = 0
+    rejected: int = 0
+    future_dated: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+def run(
+    settings: Settings,
+    path: Path,
+    mapping: FieldMapping,
+    *,
+    clock: Callable[[], int],
+    format_name: str | None = None,
+    rejects: Path | None = None,
+    dry_run: bool = False,
+    progress: Progress = lambda position, total: None,
+) -> Summary:
+    """Every valid row of `path` is in the log, every other one in the rejects file; doing it again changes no answer.
+
+    Raises UsageError before anything is sent, and LogError or StoreUnavailable if the log cannot be written.
+    """
+    source = open_source(path, format_name)
+    mapping.check(source.columns(mapping.wanted))
+    target = rejects or rejects_path(path)
+    if target.resolve() == path.resolve():
+        raise UsageError("--rejects", str(target), "a file other than the input")
+    summary, started = Summary(target), time.monotonic()
+    with ExitStack() as stack:
+        written = stack.enter_context(Rejects(target))
+        partitions = settings.log.partitions if dry_run else _partitions(settings)
+        sender = None if dry_run else Sender(settings)
+        maker = RecordMaker(mapping, partitions, Rules(settings.log.currency))
+        try:
+            _send_rows(source, maker, sender, written, summary, clock, progress)
+            if sender is not None:
+                sender.finish()
+        except KeyboardInterrupt:
+            summary.interrupted = True
+            if sender is not None:
+                sender.abandon(INTERRUPT_SECONDS)
+        summary.sent = summary.sent if sender is None else sender.acknowledged
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+def _send_rows(
+    source: Source,
+    maker: RecordMaker,
+    sender: Sender | None,
+    written: Rejects,
+    summary: Summary,
+    clock: Callable[[], int],
+    progress: Progress,
+) -> None:
+    now = clock()
+    for row in source.rows():
+        summary.read += 1
+        if summary.read % REPORT_EVERY == 0:
+            now = clock()
+            progress(source.position, source.total)
+        try:
+            record = maker.record(row, now)
+        except RejectedRecord as error:
+            written.add(row, maker.column_of(error.field), error)
+            summary.rejected += 1
+            continue
+        summary.future_dated += record.future_dated
+        if sender is None:
+            summary.sent += 1
+        else:
+            sender.send(record.key, record.value)
+    progress(source.total, source.total)
+
+
+def _partitions(settings: Settings) -> int:
+    """The log's partition count, once it is known to be the log that this system was built on (R1)."""
+    found = kafka.topic_identity(settings, settings.log.topic, timeout_seconds=CONNECT_SECONDS)
+    with connected(settings) as session:
+        return log_identity.check(session, found).partitions

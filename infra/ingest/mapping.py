@@ -1,0 +1,139 @@
+"""Which field of a kind comes from which column, or is a constant, and how its values are translated."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from common.dates import parse_moment
+from common.errors import RejectedRecord, UsageError
+from common.wire import ALIASES, BY_KIND, DateText, RecordType
+from infra.ingest.values import date_converter, zone_of
+
+KINDS: Final = ("order", "refund", "support_ticket", "marketing_event")
+VERSION_FIELD: Final = "updated_at"
+"""The one required field that may be missing: it is then the entity's own date, never the clock."""
+UTC_ZONE: Final = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """How rows become a kind's fields; a field named nowhere comes from the column of its own name."""
+
+    kind: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By field: what a value (a missing one is the empty text) becomes."""
+    zone: ZoneInfo = UTC_ZONE
+
+    @property
+    def entry(self) -> RecordType:
+        return BY_KIND[self.kind]
+
+    def column_of(self, name: str) -> str:
+        return self.columns.get(name, name)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The columns that a file must have."""
+        required = (name for name in required_fields(self.entry) if name not in self.constants)
+        return frozenset((*self.columns.values(), *map(self.column_of, required)))
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        """Nothing, if `columns` hold all that is wanted. Raises UsageError, which lists them."""
+        there = f"the columns are: {', '.join(columns)}"
+        for name, column in self.columns.items():
+            if column not in columns:
+                raise UsageError("--map", f"{name}={column}", f"{column!r} is no column of the file; {there}")
+        for name in required_fields(self.entry):
+            if name not in self.constants and self.column_of(name) not in columns:
+                rule = f"required: name its column with --map {name}=COLUMN, or set it with --set {name}=VALUE; {there}"
+                raise UsageError(name, None, rule)
+
+
+def kind_of(name: str) -> str:
+    """The kind that `name`, or its short form, names. Raises UsageError."""
+    kind = ALIASES.get(name, name)
+    if kind not in KINDS:
+        raise UsageError("KIND", name, f"one of {', '.join((*KINDS, *ALIASES))}")
+    return kind
+
+
+def mapping_of(
+    kind: str, maps: Iterable[str] = (), sets: Iterable[str] = (), map_values: Iterable[str] = (), zone: str = "UTC"
+) -> FieldMapping:
+    """The mapping that a command's options describe. Raises UsageError with the option, its value and the rule."""
+    entry, tz = BY_KIND[kind_of(kind)], zone_of(zone)
+    columns = _pairs("--map", "field=column", maps, entry)
+    constants = _pairs("--set", "field=value", sets, entry)
+    for name in constants:
+        if name in columns:
+            raise UsageError("--set", f"{name}={constants[name]}", f"{name} is mapped to a column already")
+        _check_constant("--set", f"{name}={constants[name]}", entry, name, constants[name], tz)
+    translations: dict[str, dict[str, str]] = {}
+    for option in map_values:
+        name, old, new = _translation(option, entry)
+        if new:
+            _check_constant("--map-value", option, entry, name, new, tz)
+        if old in translations.setdefault(name, {}):
+            raise UsageError("--map-value", option, f"{old!r} of {name} is translated twice")
+        translations[name][old] = new
+    return FieldMapping(entry.kind, columns, constants, translations, tz)
+
+
+def required_fields(entry: RecordType) -> tuple[str, ...]:
+    """The fields that a row must have; `updated_at` has a default."""
+    fields = msgspec.structs.fields(entry.data)
+    return tuple(found.name for found in fields if found.required and found.name != VERSION_FIELD)
+
+
+def fields_of(entry: RecordType, text_type: object) -> frozenset[str]:
+    """The names of the fields of one of the wire's text types."""
+    fields = msgspec.structs.fields(entry.data)
+    return frozenset(found.name for found in fields if found.type in (text_type, text_type | None))  # type: ignore[operator] # a type
+
+
+def _pairs(option: str, form: str, texts: Iterable[str], entry: RecordType) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name or not value:
+            raise UsageError(option, text, f"written {option} {form}")
+        _known(option, text, name, entry)
+        if name in pairs:
+            raise UsageError(option, text, f"{name} is given twice")
+        pairs[name] = value
+    return pairs
+
+
+def _translation(option: str, entry: RecordType) -> tuple[str, str, str]:
+    """The parts of `field:from=to`, split at the last `=`; an empty side stands for a missing value."""
+    name, colon, rest = option.partition(":")
+    old, separator, new = rest.rpartition("=")
+    if not colon or not separator or not name:
+        raise UsageError("--map-value", option, "written --map-value field:from=to")
+    _known("--map-value", option, name, entry)
+    return name, old, new
+
+
+def _known(option: str, text: str, name: str, entry: RecordType) -> None:
+    names = [found.name for found in msgspec.structs.fields(entry.data)]
+    if name not in names:
+        raise UsageError(option, text, f"{name!r} is no field of {entry.kind}; its fields are: {', '.join(names)}")
+
+
+def _check_constant(option: str, text: str, entry: RecordType, name: str, value: str, zone: ZoneInfo) -> None:
+    """Nothing, if the field `name` can hold `value`."""
+    kind = next(found.type for found in msgspec.structs.fields(entry.data) if found.name == name)
+    try:
+        if name in fields_of(entry, DateText):
+            parse_moment(date_converter(zone)(name, value) or "")
+        else:
+            msgspec.convert(value, kind)
+    except RejectedRecord as error:
+        raise UsageError(option, text, error.rule) from None
+    except ValueError as error:  # a ValidationError of msgspec is one
+        raise UsageError(option, text, str(error)) from None

@@ -1,0 +1,108 @@
+"""Files enter the real log; doing it again changes no answer."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import pytest
+from confluent_kafka.admin import NewTopic
+
+from common import kafka
+from common.errors import LogError
+from common.events import Rules, parse
+from common.settings import LogSettings, Settings
+from infra.ingest.importer import Summary, run
+from infra.ingest.mapping import mapping_of
+from tests.harness import LogReader, running, wait_until
+from tests.oracle import Oracle
+
+DAY = date(2024, 6, 30)
+GUIDE = Path(__file__).parents[2] / "docs" / "producing.md"
+
+
+def import_orders(system: Settings, path: Path, **options: list[str]) -> Summary:
+    return run(system, path, mapping_of("order", **options), clock=lambda: time.time_ns() // 1000)  # type: ignore[arg-type]
+
+
+def orders_file(folder: Path, count: int) -> Path:
+    path = folder / "orders.csv"
+    rows = (f"o{n},küsten {n % 40},2024-05-{1 + n % 28:02},{n}.5,{n % 3}" for n in range(count))
+    path.write_text("order_id,customer,order_date,total_amount,state\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+OPTIONS: Final = {
+    "maps": ["customer_id=customer", "status=state"],
+    "map_values": ["status:0=completed", "status:1=cancelled"],
+}
+
+
+def test_r1_r3_every_valid_row_is_a_record_that_validation_takes_and_a_second_import_changes_no_answer(
+    system: Settings, tmp_path: Path
+) -> None:
+    path, log, oracle = orders_file(tmp_path, 300), LogReader(system, 4), Oracle([], 4)
+    first = import_orders(system, path, **OPTIONS)
+    assert (first.read, first.sent, first.rejected) == (300, 200, 100)
+    assert len(first.rejects.read_text().splitlines()) == 100
+
+    oracle.extend(log.refresh())
+    for record in log.records:
+        parse(record.key, record.value, record.partition, 4, record.appended_at, Rules("USD"))
+    assert len(log.records) == 200
+    answers = {customer: oracle.answer(customer, DAY) for customer in oracle.mentioned}
+    assert len(answers) == 40
+
+    import_orders(system, path, **OPTIONS)
+    oracle.extend(log.refresh())
+    assert len(log.records) == 400
+    assert {customer: oracle.answer(customer, DAY) for customer in oracle.mentioned} == answers
+
+
+def test_r1_nothing_is_sent_to_a_topic_that_is_not_the_recorded_one(system: Settings, tmp_path: Path) -> None:
+    admin = kafka.admin(system)
+    admin.delete_topics([system.log.topic])[system.log.topic].result()
+    wait_until(lambda: system.log.topic not in admin.list_topics(timeout=5).topics, 20, "the topic is deleted")
+    admin.create_topics([NewTopic(system.log.topic, 4)])[system.log.topic].result()
+    with pytest.raises(LogError, match="not the log this system was built on"):
+        import_orders(system, orders_file(tmp_path, 3), **OPTIONS)
+    assert set(kafka.end_offsets(system, 4).values()) == {0}
+
+
+def test_a_kafka_that_is_away_is_said_in_seconds_and_leaves_no_file(tmp_path: Path) -> None:
+    away = Settings(log=LogSettings(bootstrap_servers="127.0.0.1:1"))
+    started, path = time.monotonic(), orders_file(tmp_path, 3)
+    with pytest.raises(LogError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
+        import_orders(away, path, **OPTIONS)
+    assert time.monotonic() - started < 15
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupted_import_says_so_and_the_same_command_again_finishes_it(system: Settings, tmp_path: Path) -> None:
+    path = orders_file(tmp_path, 15_000)
+    options = [part for field in OPTIONS["maps"] for part in ("--map", field)]
+    options += [part for value in OPTIONS["map_values"] for part in ("--map-value", value)]
+    with running(system, "import", "order", str(path), *options, name="import") as child:
+        wait_until(lambda: sum(kafka.end_offsets(system, 4).values()) > 0, 30, "the first record arrived")
+        child.signal_group(signal.SIGINT)
+        assert child.process.wait(30) == 130, child.tail()
+    assert "Interrupted. Run the same command again" in child.tail()
+    (sent,) = re.findall(r"([\d,]+) sent and acknowledged", child.tail())
+    assert 0 < int(sent.replace(",", "")) < 10_000
+    assert import_orders(system, path, **OPTIONS).sent == 10_000
+
+
+def test_the_producer_of_the_guide_runs_as_printed_and_its_records_are_valid(system: Settings, tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    script = tmp_path / "producer.py"
+    script.write_text(code, encoding="utf-8")
+    command = [sys.executable, str(script), system.bootstrap_servers, system.log.topic]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
+    answer = Oracle(LogReader(system, 4).refresh(), 4).answer("ada", date(2026, 3, 31))
+    assert answer is not None
+    assert (answer["total_revenue"], answer["order_count"]) == ("99.90", 1)
