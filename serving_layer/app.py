@@ -1,0 +1,66 @@
+"""The wiring of the REST application: settings, clock and store in, a FastAPI application out."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+
+from common.errors import StoreUnavailable
+from common.settings import Settings
+from serving_layer.answers import Answers
+from serving_layer.link import Connect, cassandra_link
+from serving_layer.problems import MEDIA_TYPE, install
+from serving_layer.routes.customers import customers
+from serving_layer.routes.health import health
+from serving_layer.routes.home import home
+from serving_layer.store import Store, StoreSource
+
+
+def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = cassandra_link) -> FastAPI:
+    """The application; it connects when it is started, not before. `clock` gives microseconds, UTC."""
+    source = _Source()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with connect(settings) as connected:
+            source.connected = connected
+            yield
+
+    app = FastAPI(
+        title="lambda360",
+        summary="Exact customer metrics, merged from a batch view and a stream",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    install(app)
+    app.include_router(customers(Answers(source, settings, clock), settings.serving.batch_get_max))
+    app.include_router(health(source))
+    app.include_router(home())
+    app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    return app
+
+
+class _Source:
+    """The store of this application's life: the routes are wired before it is started."""
+
+    def __init__(self) -> None:
+        self.connected: StoreSource | None = None
+
+    def __call__(self) -> Store:
+        if self.connected is None:
+            raise StoreUnavailable("the application was not started")
+        return self.connected()
+
+
+def _openapi(generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """FastAPI's description, in which errors have the media type that they really have."""
+    schema = generate()
+    for operation in (operation for methods in schema["paths"].values() for operation in methods.values()):
+        for status, response in operation["responses"].items():
+            if status >= "400" and "application/json" in response["content"]:
+                response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+    return schema

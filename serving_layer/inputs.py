@@ -1,0 +1,47 @@
+"""The inputs of a request, checked by the rules that records follow."""
+
+import re
+from datetime import date
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from common.wire import CustomerIdText
+from serving_layer.problems import InvalidRequest
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_DAY_RULE: Final = "a day as YYYY-MM-DD"
+_ID_RULE: Final = "1 to 128 characters, no control character, no '/'"
+
+
+def checked_customer_id(text: str, field: str = "customer_id") -> str:
+    """`text`, if a customer's id can be that. Raises InvalidRequest otherwise."""
+    try:
+        text.encode()  # JSON can name a lone surrogate, which no key in the log can hold
+        return msgspec.convert(text, CustomerIdText)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise InvalidRequest(field, text, _ID_RULE) from error
+
+
+def checked_path(raw_path: bytes) -> None:
+    """Raises InvalidRequest unless the percent-encoded path is UTF-8: a replaced byte would name another customer."""
+    try:
+        unquote_to_bytes(raw_path).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("customer_id", raw_path.decode("ascii", "replace"), "percent-encoded UTF-8") from error
+
+
+def checked_as_of(text: str | None, today: date) -> date:
+    """The day that `text` names, `today` if it is null. Raises InvalidRequest for no date and for a later day."""
+    if text is None:
+        return today
+    try:
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise InvalidRequest("as_of", text, _DAY_RULE)
+    if day > today:
+        raise InvalidRequest("as_of", text, f"not later than the server's day (UTC), {today.isoformat()}")
+    return day

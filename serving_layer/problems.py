@@ -1,0 +1,133 @@
+"""Errors as RFC 9457 `application/problem+json`: one shape for every refusal and every failure, and no traceback."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from common.errors import FieldError, StoreUnavailable
+from serving_layer.schemas import Provenance
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_SECONDS: Final = 1
+_MAX_ECHO: Final = 200
+
+
+class InvalidRequest(FieldError):
+    """An input of the request that breaks a rule: a 422 that names field, value and rule."""
+
+
+class UnknownCustomer(Exception):
+    """No current fact of the customer is in either layer: a 404 that says how complete the views are."""
+
+    def __init__(self, customer_id: str, provenance: Provenance) -> None:
+        self.customer_id, self.provenance = customer_id, provenance
+        super().__init__(f"no order, refund, ticket or marketing event of customer {customer_id!r} is known")
+
+
+class NotReady(Exception):
+    """The process lives and cannot answer yet: a 503 with the reasons."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__("; ".join(reasons))
+
+
+def problem(
+    request: Request,
+    status: int,
+    slug: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **members: object,
+) -> Response:
+    """The response; `slug` names the kind of problem for programs, `detail` is for people, `members` are extra."""
+    body = {
+        "type": f"urn:lambda360:problem:{slug}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": echo(detail, limit=1000),
+        "instance": request.scope.get("raw_path", b"").decode("ascii", "replace"),
+        **members,
+    }
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(msgspec.json.encode(body), status, {**retry, **(headers or {})}, MEDIA_TYPE)
+
+
+def encodable(text: str) -> str:
+    """`text`, but for lone surrogates, which are written as escapes: JSON can ask with them, and not answer."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def echo(value: object, limit: int = _MAX_ECHO) -> str:
+    """`value` as text fit for an error, cut at `limit` characters."""
+    text = encodable(value if isinstance(value, str) else repr(value))
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+def install(app: FastAPI) -> None:
+    """Every exception that a request can end with is answered as a problem."""
+    app.add_exception_handler(FieldError, _invalid)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(UnknownCustomer, _unknown)
+    app.add_exception_handler(StoreUnavailable, _unavailable)
+    app.add_exception_handler(NotReady, _not_ready)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _defect)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FieldError)  # noqa: S101 # for the type checker: it was registered for this class
+    return problem(
+        request, 422, "invalid-request", str(error), field=error.field, value=echo(error.value), rule=error.rule
+    )
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 # as above
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    if first["type"] == "json_invalid":
+        return await _invalid(request, InvalidRequest("body", error.body, f"a JSON object: {first['ctx']['error']}"))
+    if path == ["body"]:
+        return await _invalid(request, InvalidRequest("body", error.body, "a JSON object, sent as application/json"))
+    return await _invalid(request, InvalidRequest(".".join(path[1:]), first.get("input"), first["msg"]))
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UnknownCustomer)  # noqa: S101 # as above
+    return problem(
+        request,
+        404,
+        "unknown-customer",
+        str(error),
+        customer_id=error.customer_id,
+        provenance=error.provenance,
+    )
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return problem(request, 503, "store-unavailable", str(error))
+
+
+async def _not_ready(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotReady)  # noqa: S101 # as above
+    return problem(request, 503, "not-ready", str(error), reasons=error.reasons)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 # as above
+    status = HTTPStatus(error.status_code)
+    slug = status.phrase.lower().replace(" ", "-")
+    detail = {404: "no such route; GET /openapi.json lists them", 405: f"{request.method} is not allowed here"}
+    return problem(request, status, slug, detail.get(status, str(error.detail)), headers=error.headers)
+
+
+async def _defect(request: Request, _: Exception) -> Response:
+    """The server logs the traceback; the client is told where, not what."""
+    return problem(request, 500, "internal-error", "an unexpected error; the server's log has the details")

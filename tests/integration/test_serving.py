@@ -1,0 +1,273 @@
+"""R20 to R24 over the real Cassandra and the real `lambda360 serve`: rows written by hand, asked over HTTP."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+
+from common import pointer
+from common.cassandra import connected
+from common.cut import Cut
+from common.facts import Delta, Image, Order, encode
+from common.measures import contribution
+from common.partition import partition_of
+from common.pointer import Plan, Pointer, Published
+from common.settings import ServingSettings, Settings
+from infra.stack import servers
+from serving_layer.cassandra_store import CHUNK
+from serving_layer.provenance import Release
+from tests.conftest import new_system
+from tests.harness import Child, running, wait_until
+
+DAY = 86_400_000_000
+PARTITIONS = range(4)
+
+
+def order(cents: int) -> Order:
+    return Order(19_900 * DAY, cents, "completed")
+
+
+def delta(after: int | None, before: int | None = None) -> str:
+    """The cell of a change of one order's cents, or of a reset where `after` is null."""
+    images = [None if cents is None else Image(1, order(cents)) for cents in (before, after)]
+    return encode(Delta("o1", images[0], images[1], 0))
+
+
+@dataclass(frozen=True)
+class Views:
+    """The stored views of one system, written as the layers write them, and its API."""
+
+    settings: Settings
+    session: Session
+    client: httpx.Client
+
+    def batch(self, batch_id: int, slot: str, cut: int, states: dict[str, int]) -> None:
+        """A loaded slot: customers whose one order has so many cents."""
+        insert = self.session.prepare(
+            f"INSERT INTO batch_view_{slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP ?"  # noqa: S608
+        )
+        states_of = {customer: contribution(order(cents)).to_json() for customer, cents in states.items()}
+        rows = [(customer, batch_id, state, batch_id) for customer, state in states_of.items()]
+        execute_concurrent_with_args(self.session, insert, rows)
+        self._cuts[batch_id] = Published(batch_id, slot, self._plan(cut), 1_700_000_000_000_000, len(rows), "x")
+
+    def point_at(self, batch_id: int | None) -> None:
+        if batch_id is None:
+            self.session.execute("DELETE FROM batch_pointer WHERE name = %s", (pointer.NAME,))
+            return
+        text = pointer.encode(Pointer(batch_id, batch_id, (self._cuts[batch_id],)))
+        self.session.execute("INSERT INTO batch_pointer (name, value) VALUES (%s, %s)", (pointer.NAME, text))
+
+    def deltas(self, customer: str, cells: dict[int, str]) -> None:
+        insert = self.session.prepare(
+            "INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TIMESTAMP ?"
+        )
+        rows = [(customer, offset, cell, offset) for offset, cell in cells.items()]
+        execute_concurrent_with_args(self.session, insert, rows)
+
+    def progress(self, next_offset: int) -> None:
+        """A speed layer that is well, in every partition."""
+        now, version = int(time.time() * 1e6), Release.of(self.settings).validation_version
+        for partition in PARTITIONS:
+            self.session.execute(
+                "INSERT INTO speed_progress (generation, kafka_partition, from_offset, next_offset, end_offset, "
+                "validation_version, beat_at, caught_up_at) VALUES (1, %s, 0, %s, %s, %s, %s, %s) USING TIMESTAMP %s",
+                (partition, next_offset, next_offset, version, now, now, next_offset),
+            )
+
+    def get(self, customer: str) -> httpx.Response:
+        return self.client.get(f"/v1/customers/{customer}/metrics")
+
+    def revenue(self, customer: str) -> str:
+        response = self.get(customer)
+        assert response.status_code == 200, response.text
+        assert response.json()["provenance"]["status"] == "exact", response.text
+        revenue: str = response.json()["metrics"]["total_revenue"]
+        return revenue
+
+    def _plan(self, cut: int) -> Plan:
+        release = Release.of(self.settings)
+        offsets = Cut.of(dict.fromkeys(PARTITIONS, cut))
+        return Plan(1, offsets, release.logic_version, release.validation_version)
+
+    @property
+    def _cuts(self) -> dict[int, Published]:
+        return _PUBLISHED.setdefault(self.settings.cassandra.keyspace, {})
+
+
+_PUBLISHED: dict[str, dict[int, Published]] = {}
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def serving(settings: Settings) -> Settings:
+    return settings.model_copy(update={"serving": ServingSettings(port=free_port(), max_behind_seconds=3600)})
+
+
+def url_of(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.serving.port}"
+
+
+def status_of(client: httpx.Client, path: str) -> int | None:
+    """The status of a GET, or null while nobody listens."""
+    try:
+        return client.get(path).status_code
+    except httpx.TransportError:
+        return None
+
+
+@pytest.fixture(scope="module")
+def views(stack: Settings) -> Iterator[Views]:
+    """A system with an API on it, for the whole module: each test has customers of its own."""
+    settings = serving(new_system(stack))
+    with (
+        running(settings, "serve"),
+        connected(settings) as session,
+        httpx.Client(base_url=url_of(settings), timeout=30.0) as client,
+    ):
+        wait_until(lambda: status_of(client, "/readyz") == 200, 60, "the API is ready")
+        made = Views(settings, session, client)
+        made.progress(100)
+        yield made
+
+
+def test_both_layers_are_merged_from_their_tables(views: Views) -> None:
+    """R20, R21, R22."""
+    views.batch(10, "a", 5, {"ada": 1000})
+    views.point_at(10)
+    views.deltas("ada", {4: delta(77), 5: delta(2000, 1000), 120: delta(2500, 2000)})
+    answer = views.get("ada").json()
+    assert answer["metrics"]["total_revenue"] == "25.00"
+    assert answer["provenance"]["speed"]["deltas"] == 2
+    assert answer["provenance"]["batch"]["id"] == 10
+    assert answer["provenance"]["log"] == {"partition": partition_of("ada", 4), "next_offset": 121}
+
+
+def test_the_answer_does_not_move_when_a_batch_lands_or_is_rolled_back(views: Views) -> None:
+    """R23: through a reused slot, R20, and back to no batch at all."""
+    cells = {2: delta(1000), 11: delta(2000, 1000), 14: delta(3000, 2000)}
+    views.deltas("moving", cells)
+    views.point_at(None)
+    assert views.revenue("moving") == "30.00"
+    views.batch(21, "b", 5, {"moving": 1000})
+    views.batch(22, "c", 12, {"moving": 2000})
+    for batch_id in (21, 22, 21, None, 22):
+        views.point_at(batch_id)
+        assert views.revenue("moving") == "30.00"
+
+
+def test_a_reused_slot_is_never_mixed_with_the_old_cut(views: Views) -> None:
+    """R20: a newer row under the pin is a 503 until the pointer names its batch; an older one is absent."""
+    views.batch(30, "b", 5, {"reused": 1000, "gone": 1000})
+    views.point_at(30)
+    assert views.revenue("reused") == "10.00"
+    views.batch(31, "b", 50, {"reused": 2000})
+    response = views.get("reused")
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
+    views.point_at(31)
+    assert views.revenue("reused") == "20.00"
+    assert views.get("gone").status_code == 404
+
+
+def test_a_reset_forgets_the_batch_and_what_the_deltas_said_before(views: Views) -> None:
+    """R24."""
+    views.batch(40, "a", 5, {"erased": 1000, "returned": 1000})
+    views.point_at(40)
+    views.deltas("erased", {7: delta(2000, 1000), 9: delta(None)})
+    views.deltas("returned", {9: delta(None), 12: delta(300)})
+    assert views.get("erased").status_code == 404
+    assert views.revenue("returned") == "3.00"
+
+
+def test_all_pages_of_a_customers_deltas_are_read(views: Views) -> None:
+    """More than one of the driver's pages of 5000."""
+    views.point_at(None)
+    count = 6_000
+    cells = {offset: delta(offset + 1, offset or None) for offset in range(count)}
+    views.deltas("busy", cells)
+    answer = views.get("busy").json()
+    assert answer["provenance"]["speed"]["deltas"] == count
+    assert answer["metrics"]["total_revenue"] == f"{count // 100}.00"
+
+
+def test_a_batch_get_over_many_statements_answers_each_customer_as_a_get_does(views: Views) -> None:
+    customers = [f"many {number} ü%" for number in range(3 * CHUNK)]
+    views.batch(50, "c", 5, {customer: 100 * number for number, customer in enumerate(customers) if number % 3})
+    views.point_at(50)
+    for number, customer in enumerate(customers):
+        if number % 3 != 1:
+            views.deltas(customer, {60 + number: delta(7)})
+    asked = [*customers, "nobody", customers[1]]
+    body = {"customer_ids": asked}
+    results = views.client.post("/v1/customers/metrics:batch-get", json=body).json()["results"]
+    assert [result["customer_id"] for result in results] == asked
+    assert [result["status"] for result in results[-2:]] == ["unknown", "ok"]
+    for number in (0, 1, 2, 90):
+        alone = views.client.get(f"/v1/customers/{customers[number].replace('%', '%25')}/metrics").json()
+        assert (alone["metrics"], alone["provenance"]["log"]) == (
+            results[number]["metrics"],
+            results[number]["provenance"]["log"],
+        )
+    revenues = [result["metrics"]["total_revenue"] for result in results[:4]]
+    assert revenues == ["0.07", "1.00", "2.07", "0.07"]
+
+
+def test_a_taken_port_is_named_with_its_holder_and_sigterm_is_a_clean_stop(views: Views) -> None:
+    second = Child(views.settings, "serve", name="second")
+    assert second.process.wait(60) == 1
+    assert f"LAMBDA360_SERVING_PORT: {views.settings.serving.port}" in second.tail()
+    assert "Traceback" not in second.tail()
+    third_settings = serving(views.settings)
+    third = Child(third_settings, "serve", name="third")
+    with httpx.Client(base_url=url_of(third_settings)) as client:
+        wait_until(lambda: status_of(client, "/readyz") == 200, 60, "the third API is ready")
+    assert third.stop() == 0
+    assert "Traceback" not in third.tail()
+
+
+def test_while_cassandra_is_silent_or_down_it_is_a_503_and_right_again_by_itself(views: Views, stack: Settings) -> None:
+    """Also for an API that was started while Cassandra was down."""
+    views.batch(60, "a", 5, {"patient": 1000})
+    views.point_at(60)
+    assert views.revenue("patient") == "10.00"
+    servers.signal_server(stack, "cassandra", signal.SIGSTOP)
+    try:
+        assert seconds_of_a_503(views) < 8
+    finally:
+        servers.signal_server(stack, "cassandra", signal.SIGCONT)
+    wait_until(lambda: views.get("patient").status_code == 200, 60, "right again after SIGCONT")
+    servers.stop_server(stack, "cassandra")
+    late_settings = serving(views.settings)
+    try:
+        assert seconds_of_a_503(views) < 8
+        assert views.client.get("/healthz").status_code == 200
+        assert views.client.get("/readyz").json()["reasons"]
+        with running(late_settings, "serve", name="late"), httpx.Client(base_url=url_of(late_settings)) as late:
+            wait_until(lambda: status_of(late, "/healthz") == 200, 60, "the late API lives")
+            assert status_of(late, "/readyz") == 503
+            servers.start_server(stack, "cassandra")
+            wait_until(lambda: status_of(late, "/readyz") == 200, 60, "the late API is ready")
+            wait_until(lambda: views.get("patient").status_code == 200, 60, "the first API is right again")
+            assert views.revenue("patient") == "10.00"
+    finally:
+        servers.start_server(stack, "cassandra")
+
+
+def seconds_of_a_503(views: Views) -> float:
+    """How long a request took to be refused as RFC 9457 demands."""
+    started = time.monotonic()
+    response = views.get("patient")
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
+    return time.monotonic() - started
