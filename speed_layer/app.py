@@ -1,0 +1,114 @@
+"""The Faust wiring: an app that reads through our seam, and its one agent."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+
+import faust
+from faust import Stream
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Transport as FaustTransport
+from faust.types import TP, ConsumerMessage, EventT, StreamT, TransportT
+
+from common.settings import Settings
+from speed_layer.lanes import Lanes
+from speed_layer.seam import DAY_SECONDS, Linked, Reader, Thread
+
+log = logging.getLogger("speed_layer.reading")
+LOST_SECONDS: Final = 3.0
+"""A partition that is assigned and has no lane for longer is sought again."""
+
+
+class Consumer(FaustConsumer):
+    """Delivers records with their links; the watchdog of this layer replaces Faust's own."""
+
+    transport: "Transport"
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, self.transport.reader, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: Linked) -> ConsumerMessage:
+        message = super()._to_message(tp, record.record)
+        message.link = record.link  # type: ignore[attr-defined] # Faust carries it through unchanged
+        return message
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget what was cached: another worker may go on from here."""
+        self.transport.reader.forget()
+        await super().on_partitions_revoked(revoked)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's check takes a transaction's markers at the log's end for a stuck stream."""
+
+
+class Transport(FaustTransport):
+    """Makes the consumer of this module."""
+
+    Consumer = Consumer
+    reader: Reader
+
+
+class SpeedApp(faust.App):
+    """A Faust app that reads through this seam."""
+
+    reader: Reader
+
+    async def wait_for_crash(self) -> None:
+        """Return when Faust has given up; `crash_reason` says why."""
+        await self._crashed.wait()
+
+    def _new_transport(self) -> TransportT:
+        transport = Transport(self.conf.broker_consumer, self)
+        transport.reader = self.reader
+        return transport
+
+
+def make_app(settings: Settings, reader: Reader, step: Callable[[Sequence[EventT[Any]]], Any]) -> SpeedApp:
+    """The app: one agent that hands micro-batches to `step`, and nothing of Faust's that keeps state."""
+    speed, session = settings.speed, settings.speed.session_timeout_seconds
+    app = SpeedApp(
+        settings.log.group,
+        broker=";".join(f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(",")),
+        datadir=str((settings.home / "faust").absolute()),
+        autodiscover=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        processing_guarantee="at_least_once",
+        stream_buffer_maxsize=2**20,  # our own backlog bounds the memory; a full buffer here would stall
+        stream_wait_empty=False,
+        consumer_auto_offset_reset="none",
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 4,
+        broker_rebalance_timeout=session,
+        broker_request_timeout=max(90.0, session),
+        broker_max_poll_interval=DAY_SECONDS,
+    )
+    app.reader = reader
+    topic = app.topic(
+        settings.log.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+    )
+
+    @app.agent(topic, name="apply", concurrency=1)
+    async def apply(stream: StreamT[Any]) -> None:
+        taken = cast("Stream[Any]", stream).take_events(speed.batch_records, speed.batch_within_seconds)
+        async for events in taken:
+            await step(events)
+
+    return app
+
+
+async def keep_reading(app: SpeedApp, lanes: Lanes) -> None:
+    """Seek again, for ever, should Faust have lost an assigned partition: a wait too long, a record dropped."""
+    since: float | None = None
+    while True:
+        await asyncio.sleep(1.0)
+        now, consumer = asyncio.get_running_loop().time(), cast(Consumer, app.consumer)
+        steady = consumer.can_resume_flow.is_set() and not app.rebalancing
+        lost = [tp.partition for tp in consumer.assignment() if lanes.get(tp.partition) is None]
+        since = (since or now) if steady and lost else None
+        if since is not None and now - since > LOST_SECONDS:
+            log.warning("event=partitions_lost action=seek partitions=%s", lost)
+            since = None
+            await consumer.perform_seek()

@@ -1,0 +1,41 @@
+"""What a worker remembers of the customers it met last; nothing here matters but speed (R12)."""
+
+from collections import OrderedDict
+from typing import Final
+
+from speed_layer.apply import Known
+
+MAX_FACTS: Final = 256
+"""Facts remembered of one customer, at most: a customer with more is read anew each time."""
+
+
+class FactCache:
+    """At most `customers` customers, those met last.
+
+    An entry is taken out while its customer is worked on, so that a failure forgets it. `clear` also forgets the
+    entries that are out: they are not taken back, for another worker may have gone on meanwhile.
+    """
+
+    def __init__(self, customers: int) -> None:
+        self._customers = customers
+        self._entries: OrderedDict[str, Known] = OrderedDict()
+        self._token = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def take(self, customer_id: str) -> tuple[Known | None, int]:
+        """The entry, which is no longer in the cache, and the token that puts it back."""
+        return self._entries.pop(customer_id, None), self._token
+
+    def put(self, customer_id: str, known: Known, token: int) -> None:
+        if token != self._token or len(known.facts) > MAX_FACTS:
+            return
+        self._entries[customer_id] = known
+        while len(self._entries) > self._customers:
+            self._entries.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything: called on every assignment and revocation."""
+        self._entries.clear()
+        self._token += 1

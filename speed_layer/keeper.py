@@ -1,0 +1,145 @@
+"""Keeps the worker's word: where lanes start, the progress rows, the log's identity, and the watchdog (R1, R12)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from common.errors import Lambda360Error, LogError, StoreUnavailable
+from common.settings import SpeedSettings
+from speed_layer.lanes import Lane, Lanes
+from speed_layer.log_watch import LogWatch
+from speed_layer.progress import Progress, ProgressTable, alive_from, start_of
+from speed_layer.retry import Retry
+
+log = logging.getLogger(__name__)
+IDENTITY_SECONDS: Final = 2.0
+EXPIRY_SECONDS: Final = 60.0
+
+
+class Stuck(Lambda360Error):
+    """The worker stopped moving although there is work, and the store answers."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a lane's row holds besides its offsets, and when the lane last moved or had nothing to do."""
+
+    lane: Lane
+    from_offset: int
+    validation_version: str
+    caught_up_at: int
+    moved_to: int
+    moved_at: float
+
+
+@dataclass(slots=True)
+class Keeper:
+    """One worker's rows. `clock` gives microseconds (UTC), `monotonic` seconds that never go back."""
+
+    settings: SpeedSettings
+    table: ProgressTable
+    watch: LogWatch
+    lanes: Lanes
+    retry: Retry
+    validation_version: str
+    clock: Callable[[], int]
+    monotonic: Callable[[], float] = time.monotonic
+    _rows: dict[int, Progress] = field(default_factory=dict)
+    _kept: dict[int, Kept] = field(default_factory=dict)
+    _ends: Mapping[int, int] = field(default_factory=dict)
+    _expired_below: Mapping[int, int] = field(default_factory=dict)
+
+    async def starts(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Where each partition resumes (R12), however long Cassandra and Kafka take to say so. Raises LogError."""
+        await self.watch.check()
+        firsts = await self._from_kafka(self.watch.firsts)
+        self._expired_below = await self._from_kafka(lambda: self.watch.expired_below(self.clock()))
+        self._rows = await self.retry.until_done(self.table.read)
+        self._ends = await self._from_kafka(self.watch.ends)
+        return {p: start_of(p, self._rows.get(p), firsts[p], self._ends[p]) for p in partitions}
+
+    async def _from_kafka(self, ask: Callable[[], Awaitable[Mapping[int, int]]]) -> Mapping[int, int]:
+        async def asked() -> Mapping[int, int]:
+            try:
+                return await ask()
+            except LogError as error:
+                raise StoreUnavailable(str(error)) from error
+
+        return await self.retry.until_done(asked)
+
+    async def beat(self) -> None:
+        """Every open lane's row says where it is. Raises StoreUnavailable, or Stuck if a lane does not move on."""
+        now = self.clock()
+        try:
+            self._ends = await self.watch.ends()
+        except LogError as error:
+            log.warning("event=log_unreachable error=%s", error)
+            now = 0  # nobody knows whether a lane has caught up
+        await self.write(now)
+        for lane in self.lanes.all():
+            self._look_after(lane)
+
+    async def write(self, seen_at: int = 0) -> None:
+        """Write the open lanes' rows; `seen_at` is when the log's end was asked for, if it was just now."""
+        rows = [self._row(lane, seen_at) for lane in self.lanes.all()]
+        await asyncio.gather(*(self.table.write(row) for row in rows))
+
+    def _row(self, lane: Lane, seen_at: int) -> Progress:
+        kept, next_offset = self._of(lane), lane.next_offset
+        end = max(self._ends.get(lane.partition, 0), next_offset)
+        reached = seen_at if next_offset >= end else 0
+        kept.caught_up_at = max(kept.caught_up_at, lane.applied_at, reached)
+        kept.from_offset = alive_from(kept.from_offset, self._expired_below, lane.partition, next_offset)
+        version, beat_at = kept.validation_version, self.clock()
+        return Progress(lane.partition, kept.from_offset, next_offset, end, version, beat_at, kept.caught_up_at)
+
+    def _of(self, lane: Lane) -> Kept:
+        kept = self._kept.get(lane.partition)
+        if kept is None or kept.lane is not lane:
+            row, now = self._rows.get(lane.partition), self.monotonic()
+            if row is None:
+                kept = Kept(lane, lane.start, self.validation_version, 0, lane.start, now)
+            else:
+                kept = Kept(lane, row.from_offset, row.validation_version, row.caught_up_at, lane.start, now)
+            self._kept[lane.partition] = kept
+        return kept
+
+    def _look_after(self, lane: Lane) -> None:
+        kept, now = self._of(lane), self.monotonic()
+        idle = lane.next_offset >= self._ends.get(lane.partition, 0)
+        if idle or lane.next_offset != kept.moved_to or self.retry.waiting:
+            kept.moved_to, kept.moved_at = lane.next_offset, now
+        elif now - kept.moved_at > self.settings.watchdog_seconds:
+            seconds = self.settings.watchdog_seconds
+            text = (
+                f"partition {lane.partition} has stood at offset {lane.next_offset} for {seconds:.0f} s, although the "
+                "log goes on and the store answers: the worker ends itself, so that another one takes its partitions"
+            )
+            raise Stuck(text)
+
+    async def keep_beating(self) -> None:
+        """Beat for ever. Raises Stuck."""
+        while True:
+            try:
+                await self.beat()
+            except StoreUnavailable as error:
+                log.warning("event=progress_unwritten error=%s", error)
+            await asyncio.sleep(self.settings.progress_interval_seconds)
+
+    async def keep_checking(self) -> None:
+        """Compare the log's identity for ever. Raises LogError when it differs."""
+        while True:
+            await asyncio.sleep(IDENTITY_SECONDS)
+            await self.watch.check()
+
+    async def keep_expiring(self) -> None:
+        """Let `from_offset` rise as deltas expire, for ever."""
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            try:
+                self._expired_below = await self.watch.expired_below(self.clock())
+            except LogError as error:
+                log.warning("event=log_unreachable error=%s", error)

@@ -1,0 +1,127 @@
+"""A partition under one assignment, from seek to revocation: proof that what was applied has no hole (R12).
+
+The consumer's thread says what it took from the log, the worker's loop what it applied. Each record carries its lane
+and the offset that it follows, so a record that was lost on the way, or that an older assignment left in a buffer,
+is seen. Offsets that hold no committed record (transactions leave such) are skipped by the fetch itself, and only so.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from common.errors import Lambda360Error
+
+
+class OutOfSequence(Lambda360Error):
+    """A record did not follow the one before it: something between the fetch and the worker dropped or repeated one."""
+
+
+class Fetched(msgspec.Struct, frozen=True, gc=False):
+    """How far a lane's fetch is: written at once, read from another thread."""
+
+    sent: int
+    """The offset after the last record handed over; the lane's start if there was none."""
+    clear: int
+    """At or above `sent`: from there to here the log was read, and held no committed record."""
+    size: int
+    """Bytes handed over so far, with an allowance for each record."""
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """One partition from `start` on; compared by identity: a new assignment, or a new seek, is a new lane."""
+
+    partition: int
+    start: int
+    fetched: Fetched = field(init=False)
+    taken: int = field(init=False)
+    """The offset after the last record that the worker took from the buffers."""
+    taken_size: int = field(init=False, default=0)
+    applied: int = field(init=False)
+    """The offset after the last record applied, acknowledged and published."""
+    applied_at: int = field(init=False, default=0)
+    """That record's append time in microseconds."""
+
+    def __post_init__(self) -> None:
+        self.fetched = Fetched(self.start, self.start, 0)
+        self.taken = self.applied = self.start
+
+    def send(self, records: Iterable[tuple[int, int]]) -> list["Link"]:
+        """Hand the next records over: the offset and the size of each. For the consumer's thread."""
+        sent, size, links = self.fetched.sent, self.fetched.size, []
+        for offset, bytes_ in records:
+            size += bytes_
+            links.append(Link(self, sent, size))
+            sent = offset + 1
+        self.fetched = Fetched(sent, max(sent, self.fetched.clear), size)
+        return links
+
+    def cleared(self, position: int) -> None:
+        """Everything below `position` was read and handed over. For the consumer's thread."""
+        before = self.fetched
+        if position > before.clear:
+            self.fetched = Fetched(before.sent, position, before.size)
+
+    def take(self, link: "Link", offset: int) -> None:
+        """Take a record from the buffers. Raises OutOfSequence where it does not follow the last one taken."""
+        if link.follows != self.taken or offset < self.taken:
+            text = f"partition={self.partition} offset={offset} follows={link.follows} expected={self.taken}"
+            raise OutOfSequence(text)
+        self.taken, self.taken_size = offset + 1, link.size
+
+    def apply(self, next_offset: int, appended_at: int) -> None:
+        """Everything taken below `next_offset` is applied; the last of it was appended at `appended_at`."""
+        self.applied, self.applied_at = next_offset, max(self.applied_at, appended_at)
+
+    @property
+    def next_offset(self) -> int:
+        """Everything below it, from `start` on, is applied: the lane's progress."""
+        fetched = self.fetched
+        return fetched.clear if self.applied == fetched.sent else self.applied
+
+    @property
+    def backlog(self) -> int:
+        """Bytes handed over and not yet taken."""
+        return self.fetched.size - self.taken_size
+
+
+class Link(msgspec.Struct, frozen=True):
+    """What ties a record to its lane: the offset it follows, and the lane's size with it."""
+
+    lane: Lane
+    follows: int
+    size: int
+
+
+class Lanes:
+    """The lanes of the present assignment, by partition. Both threads replace and read whole entries only."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[int, Lane] = {}
+
+    def open(self, partition: int, start: int) -> Lane:
+        """A new lane; whatever is left of the partition's last one no longer counts."""
+        lane = self._lanes[partition] = Lane(partition, start)
+        return lane
+
+    def close(self) -> None:
+        """No partition is assigned any more."""
+        self._lanes = {}
+
+    def get(self, partition: int) -> Lane | None:
+        return self._lanes.get(partition)
+
+    def drop(self, lane: Lane) -> None:
+        if self.is_open(lane):
+            del self._lanes[lane.partition]
+
+    def is_open(self, lane: Lane) -> bool:
+        return self._lanes.get(lane.partition) is lane
+
+    def all(self) -> list[Lane]:
+        return list(self._lanes.values())
+
+    @property
+    def backlog(self) -> int:
+        return sum(lane.backlog for lane in self.all())

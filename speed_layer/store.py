@@ -1,0 +1,118 @@
+"""Facts and deltas in Cassandra: every write and delete at its log offset's timestamp (R11), waited for (R14)."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
+
+from cassandra.query import BatchStatement, BatchType, BoundStatement
+
+from common.cassandra import AsyncStore
+from common.facts import decode_fact, encode
+from speed_layer.apply import Change, EntityKey, Known, Mutation, Reset
+from speed_layer.grouped import Grouped
+from speed_layer.retry import Retry
+
+FEW: Final = 64
+"""Facts that are read whole when a customer is first met: then absence is known, too."""
+MARKER: Final = ("", "")
+"""Kind and entity id of the reset marker's row."""
+GROUP: Final = 20
+"""Customers in one statement, at most."""
+GROUP_BYTES: Final = 30_000
+"""Bytes of several customers' mutations in one statement, at most: Cassandra's own default limit is 50 KiB."""
+ROW_BYTES: Final = 100
+"""What a row weighs besides its texts, about."""
+
+
+class CassandraStore:
+    """The `Store` of `apply`; `delta_ttl_seconds` is how long a delta lives."""
+
+    def __init__(self, store: AsyncStore, retry: Retry, delta_ttl_seconds: int) -> None:
+        self._store, self._retry, self._ttl = store, retry, delta_ttl_seconds
+        self._few = Grouped(self._fetch_few, most=GROUP, max_size=GROUP_BYTES)
+        self._batches = Grouped(self._write_batch, most=GROUP, max_size=GROUP_BYTES)
+        prepare = store.session.prepare
+        self._read_few = prepare(
+            "SELECT customer_id, kind, entity_id, value FROM speed_facts WHERE customer_id IN ? PER PARTITION LIMIT ?"
+        )
+        self._read_some = prepare(
+            "SELECT kind, entity_id, value FROM speed_facts WHERE customer_id = ? AND (kind, entity_id) IN ?"
+        )
+        insert_delta = "INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TIMESTAMP ?"
+        self._fact = prepare(
+            "INSERT INTO speed_facts (customer_id, kind, entity_id, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
+        )
+        self._delta = prepare(f"{insert_delta} AND TTL ?")
+        self._reset_delta = prepare(insert_delta)
+        self._delete_facts = prepare("DELETE FROM speed_facts USING TIMESTAMP ? WHERE customer_id = ?")
+        self._delete_deltas = prepare("DELETE FROM speed_deltas USING TIMESTAMP ? WHERE customer_id = ?")
+
+    async def read(self, customer_id: str, entities: Collection[EntityKey], *, whole: bool) -> Known:
+        """See `Store`: a share of one statement, or that and another one for a customer with more than a few facts."""
+        if whole:
+            rows = await self._few.ask(customer_id)
+            if len(rows) <= FEW:
+                return _known(rows, (), complete=True)
+        rows = await self._execute(self._read_some.bind((customer_id, [MARKER, *entities])))
+        return _known(rows, entities, complete=False)
+
+    async def write(self, customer_id: str, mutation: Mutation) -> None:
+        """See `Store`: one partition key's statements of an unlogged batch, so atomic; written until acknowledged.
+
+        The batch may hold other customers' mutations, each of them atomic, if they lie on the same replica.
+        """
+        if isinstance(mutation, Reset):
+            statements, size = list(self._reset(customer_id, mutation)), 4 * ROW_BYTES
+        else:
+            statements, size = [], 0
+            for change in mutation:
+                size += self._add(statements, customer_id, change)
+        await self._batches.ask(statements, bucket=self._replica(customer_id), size=size)
+
+    def _add(self, statements: list[BoundStatement], customer_id: str, change: Change) -> int:
+        at, (kind, entity_id) = change.fact.offset, change.entity
+        fact, delta = encode(change.fact), encode(change.delta)
+        statements.append(self._fact.bind((customer_id, kind, entity_id, fact, at)))
+        statements.append(self._delta.bind((customer_id, at, delta, at, self._ttl)))
+        return len(fact) + len(delta) + 2 * (len(customer_id) + ROW_BYTES)
+
+    def _reset(self, customer_id: str, reset: Reset) -> Iterator[BoundStatement]:
+        at = reset.offset
+        yield self._delete_facts.bind((at - 1, customer_id))
+        yield self._delete_deltas.bind((at - 1, customer_id))
+        yield self._fact.bind((customer_id, *MARKER, str(at), at))
+        yield self._reset_delta.bind((customer_id, at, encode(reset.delta), at))
+
+    def _replica(self, customer_id: str) -> object:
+        metadata, keyspace = self._store.session.cluster.metadata, self._store.session.keyspace
+        if len(metadata.all_hosts()) < 2:
+            return None
+        return next(iter(metadata.get_replicas(keyspace, customer_id.encode())), None)
+
+    async def _write_batch(self, mutations: Sequence[list[BoundStatement]]) -> Sequence[None]:
+        batch = BatchStatement(batch_type=BatchType.UNLOGGED)
+        for statements in mutations:
+            for statement in statements:
+                batch.add(statement)
+        await self._execute(batch)
+        return [None] * len(mutations)
+
+    async def _fetch_few(self, customers: Sequence[str]) -> Sequence[list[Any]]:
+        found: defaultdict[str, list[Any]] = defaultdict(list)
+        for customer_id, *row in await self._execute(self._read_few.bind((list(customers), FEW + 1))):
+            found[customer_id].append(row)
+        return [found[customer_id] for customer_id in customers]
+
+    async def _execute(self, statement: BoundStatement | BatchStatement) -> list[Any]:
+        return await self._retry.until_done(lambda: self._store.execute(statement))
+
+
+def _known(rows: list[Any], entities: Collection[EntityKey], *, complete: bool) -> Known:
+    known = Known(facts=dict.fromkeys(entities), complete=complete)
+    for kind, entity_id, value in rows:
+        if (kind, entity_id) == MARKER:
+            known.reset_offset = int(value)
+        else:
+            known.facts[kind, entity_id] = decode_fact(value)
+    known.facts = {key: fact if fact and not known.erased(fact.offset) else None for key, fact in known.facts.items()}
+    return known

@@ -1,0 +1,81 @@
+"""Waiting until the speed layer has applied the log's end, and the table of where it is."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cassandra.cluster import Session
+
+from common.errors import Lambda360Error
+from common.settings import Settings
+
+POLL_SECONDS: Final = 0.2
+SILENT_SECONDS: Final = 10.0
+"""A worker whose heartbeat is older does not run, or cannot reach Cassandra."""
+
+
+class NotApplied(Lambda360Error):
+    """The log's end was not applied in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one partition is: applied below `next_offset`, last heard of at `beat_at` (microseconds; None: never)."""
+
+    from_offset: int
+    next_offset: int
+    end_offset: int
+    beat_at: int | None
+
+
+def places(session: Session, settings: Settings, ends: Mapping[int, int]) -> dict[int, Place]:
+    """Every partition's place against the given ends."""
+    rows = session.execute(
+        "SELECT kafka_partition, from_offset, next_offset, beat_at FROM speed_progress WHERE generation = %s",
+        (settings.speed.generation,),
+    )
+    found = {row.kafka_partition: row for row in rows}
+    return {
+        partition: Place(row.from_offset, row.next_offset, end, row.beat_at) if row else Place(0, 0, end, None)
+        for partition, end in sorted(ends.items())
+        for row in (found.get(partition),)
+    }
+
+
+def wait(
+    session: Session,
+    settings: Settings,
+    ends: Mapping[int, int],
+    timeout: float,
+    clock: Callable[[], int],
+    say: Callable[[int, int], None],
+) -> None:
+    """Return once every partition is applied below `ends`. Raises NotApplied, which names what is missing.
+
+    `say` is told the records still missing and their number at the start, at each look.
+    """
+    deadline, at_first = time.monotonic() + timeout, None
+    while True:
+        found = places(session, settings, ends)
+        behind = {p: place for p, place in found.items() if place.next_offset < place.end_offset}
+        missing = sum(place.end_offset - place.next_offset for place in behind.values())
+        at_first = missing if at_first is None else at_first
+        say(missing, at_first)
+        if not behind:
+            return
+        if time.monotonic() > deadline:
+            raise NotApplied(_explain(behind, timeout, clock()))
+        time.sleep(POLL_SECONDS)
+
+
+def _explain(behind: Mapping[int, Place], timeout: float, now: int) -> str:
+    parts = ", ".join(f"partition {p} at {place.next_offset} of {place.end_offset}" for p, place in behind.items())
+    silent = [p for p, place in behind.items() if silent_seconds(place, now) > SILENT_SECONDS]
+    hint = "; no worker is running there: start one with `lambda360 speed run`" if silent else ""
+    return f"not applied within {timeout:g} s: {parts}{hint}"
+
+
+def silent_seconds(place: Place, now: int) -> float:
+    """Seconds since the last heartbeat; infinite if there was none."""
+    return float("inf") if place.beat_at is None else (now - place.beat_at) / 1e6

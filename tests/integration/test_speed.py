@@ -1,0 +1,237 @@
+"""The speed layer on real servers: the stored cells against the fold of the log (R9 to R12, R14, R24; R1)."""
+
+import base64
+import json
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from cassandra.cluster import Session
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import NewTopic
+
+from common import kafka
+from common.cassandra import connected
+from common.settings import Settings
+from infra.stack import servers
+from tests.builders import Message, erasure, order, random_messages
+from tests.harness import Child, LogReader, running, wait_until
+from tests.oracle import Record
+from tests.unit.speed_fakes import Cells, fold, placed
+
+PARTITIONS = 4
+TIMEOUT = 60.0
+
+
+@pytest.fixture
+def session(system: Settings) -> Iterator[Session]:
+    with connected(system) as session:
+        yield session
+
+
+def produce(settings: Settings, messages: Iterable[Message], producer: Producer | None = None) -> None:
+    """Messages in the log, acknowledged."""
+    to = producer or kafka.producer(settings)
+    for message in messages:
+        partition = -1 if message.partition is None else message.partition
+        to.produce(settings.log.topic, key=message.key, value=message.value, partition=partition)
+    assert to.flush(TIMEOUT) == 0
+
+
+def log_of(settings: Settings) -> list[Record]:
+    """The committed records, in offset order within a partition."""
+    return LogReader(settings, PARTITIONS).refresh()
+
+
+def cells(session: Session) -> Cells:
+    """Every live cell of the speed tables, with its write timestamp."""
+    facts = session.execute("SELECT customer_id, kind, entity_id, value, WRITETIME(value) AS at FROM speed_facts")
+    found: Cells = {("facts", row.customer_id, row.kind, row.entity_id): (row.value, row.at) for row in facts}
+    deltas = session.execute("SELECT customer_id, kafka_offset, value, WRITETIME(value) AS at FROM speed_deltas")
+    found |= {("deltas", row.customer_id, str(row.kafka_offset)): (row.value, row.at) for row in deltas}
+    return found
+
+
+def progress(session: Session, generation: int = 1) -> dict[int, Any]:
+    rows = session.execute("SELECT * FROM speed_progress WHERE generation = %s", (generation,))
+    return {row.kafka_partition: row for row in rows}
+
+
+def wait_applied(settings: Settings, *workers: Child) -> None:
+    """The log's end is applied, as `lambda360 speed wait` tells."""
+    try:
+        Child(settings, "speed", "wait", "--timeout", str(TIMEOUT), name="wait").finish(TIMEOUT + 20)
+    except AssertionError as error:
+        pytest.fail(f"{error}\n" + "\n".join(worker.tail() for worker in workers))
+
+
+def transactional(settings: Settings) -> Producer:
+    producer = kafka.producer(settings, **{"transactional.id": settings.log.topic})
+    producer.init_transactions(TIMEOUT)
+    return producer
+
+
+def test_any_log_leaves_the_folds_cells_and_a_replay_changes_none(system: Settings, session: Session) -> None:
+    """R9, R10, R11, R14, R24: poison, erasures, transactions committed and aborted, their markers at the log's end."""
+    produce(system, random_messages(seed=7, count=400))
+    with running(system, "speed", "run") as worker:
+        producer = transactional(system)
+        producer.begin_transaction()
+        produce(system, [order(f"c7-{i}", "aborted", updated_at="2024-07-09") for i in range(8)], producer)
+        producer.abort_transaction(TIMEOUT)
+        producer.begin_transaction()
+        produce(system, [*random_messages(seed=8, count=100), erasure("c8-1")], producer)
+        producer.commit_transaction(TIMEOUT)
+        wait_applied(system, worker)
+        assert worker.stop() == 0, worker.tail()
+    log = log_of(system)
+    applied = cells(session)
+    assert applied == fold(placed(log))
+    rejected = {(record.partition, record.offset) for record in log} - places(log)
+    letters = dead_letters(system)
+    assert {(letter["partition"], letter["offset"]) for letter in letters} == rejected
+    assert_true_letters(letters, log)
+    assert {row.caught_up_at > 0 and row.next_offset >= row.end_offset for row in progress(session).values()} == {True}
+
+    again = system.model_copy(update={"speed": replace_generation(system, 2)})
+    with running(again, "speed", "run") as worker:
+        wait_applied(again, worker)
+    assert cells(session) == applied
+
+
+def replace_generation(settings: Settings, generation: int) -> Any:
+    return settings.speed.model_copy(update={"generation": generation})
+
+
+def places(log: list[Record]) -> set[tuple[int, int]]:
+    """Where the valid records lie."""
+    by_partition = {record.partition: [r for r in log if r.partition == record.partition] for record in log}
+    return {
+        (partition, valid.offset)
+        for partition, records in by_partition.items()
+        for customer in placed(records).values()
+        for valid in customer
+    }
+
+
+def dead_letters(settings: Settings) -> list[dict[str, Any]]:
+    errors = settings.model_copy(update={"log": settings.log.model_copy(update={"topic": settings.log.errors_topic})})
+    return [json.loads(record.value or b"") for record in log_of(errors)]
+
+
+def assert_true_letters(letters: list[dict[str, Any]], log: list[Record]) -> None:
+    by_place = {(record.partition, record.offset): record for record in log}
+    for letter in letters:
+        record = by_place[letter["partition"], letter["offset"]]
+        assert letter["id"] == f"{record.partition}:{record.offset}"
+        assert letter["rule"]
+        stored = letter["value_base64"]
+        assert (None if stored is None else base64.b64decode(stored)) == record.value
+
+
+def test_workers_share_the_log_and_a_killed_ones_partitions_go_on(system: Settings, session: Session) -> None:
+    """R12: SIGKILL in mid-flight, then SIGSTOP past the session time beside a replacement, then SIGCONT."""
+    speed = system.speed.model_copy(update={"session_timeout_seconds": 6.0})
+    settings = system.model_copy(update={"speed": speed})
+    with running(settings, "speed", "run", name="one") as one, running(settings, "speed", "run", name="two") as two:
+        wait_until(lambda: shared(one, two), TIMEOUT, f"two workers share: see {one.output} and {two.output}")
+        produce(settings, random_messages(seed=9, count=1500, customers=60))
+        wait_until(lambda: moved(session) > 50, TIMEOUT, "work has begun", every=0.02)
+        one.kill()
+        produce(settings, random_messages(seed=10, count=200, customers=60))
+        wait_applied(settings, two)
+        two.signal_group(signal.SIGSTOP)
+        produce(settings, random_messages(seed=11, count=300, customers=60))
+        with running(settings, "speed", "run", name="three") as three:
+            wait_applied(settings, three)
+            produce(settings, random_messages(seed=11, count=100, customers=60))
+            two.signal_group(signal.SIGCONT)
+            wait_applied(settings, two, three)
+            assert three.stop() == 0, three.tail()
+        produce(settings, [order("late")])
+        wait_applied(settings, two)
+    assert cells(session) == fold(placed(log_of(settings)))
+
+
+def owners(worker: Child) -> set[str]:
+    """The partitions that the worker opened last."""
+    lines = [line for line in worker.tail(20_000).splitlines() if "event=partition" in line]
+    last: set[str] = set()
+    for line in lines:
+        words = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if words["event"] == "partitions_assigned":
+            last = set(words["partitions"].split(",")) - {""}
+    return last
+
+
+def shared(*workers: Child) -> bool:
+    """Each worker reads its share of the partitions, and no more."""
+    return all(len(owners(worker)) == PARTITIONS // len(workers) for worker in workers)
+
+
+def moved(session: Session) -> int:
+    return sum(row.next_offset for row in progress(session).values())
+
+
+def test_a_store_that_is_away_is_waited_for(stack: Settings, system: Settings, session: Session) -> None:
+    """R14: in bounded memory, and without an answer lost; the worker is the same one before and after."""
+    (cassandra,) = [server.pid for server in servers.status(stack) if server.name == "cassandra"]
+    assert cassandra is not None
+    timeouts = system.cassandra.model_copy(update={"request_timeout_seconds": 1.0})
+    settings = system.model_copy(update={"cassandra": timeouts})
+    with running(settings, "speed", "run") as worker:
+        produce(settings, random_messages(seed=12, count=100))
+        wait_applied(settings, worker)
+        os.kill(cassandra, signal.SIGSTOP)
+        try:
+            produce(settings, random_messages(seed=13, count=1000, customers=40))
+            wait_until(lambda: "event=store_unavailable" in worker.tail(50_000), TIMEOUT, "the store is missed")
+        finally:
+            os.kill(cassandra, signal.SIGCONT)
+        wait_applied(system, worker)
+        assert worker.stop() == 0, worker.tail()
+    assert cells(session) == fold(placed(log_of(settings)))
+
+
+def test_a_topic_recreated_behind_our_back_stops_the_worker(system: Settings, session: Session) -> None:
+    """R1: a difference, whenever it is seen."""
+    produce(system, [order("ada")])
+    with running(system, "speed", "run") as worker:
+        wait_applied(system, worker)
+        before, admin = cells(session), kafka.admin(system)
+        admin.delete_topics([system.log.topic])[system.log.topic].result(TIMEOUT)
+        topic = NewTopic(system.log.topic, PARTITIONS, 1)
+        wait_until(lambda: created(admin, topic), TIMEOUT, "the topic is there again")
+        produce(system, [order("eve", f"o{number}") for number in range(20)])
+        assert worker.process.wait(TIMEOUT) == 1
+        assert "is not the log this system was built on" in worker.tail()
+    assert cells(session) == before
+    refused = Child(system, "speed", "run", name="refused")
+    assert refused.process.wait(TIMEOUT) == 1
+    assert "is not the log this system was built on" in refused.tail()
+
+
+def created(admin: Any, topic: NewTopic) -> bool:
+    try:
+        admin.create_topics([topic])[topic.topic].result(TIMEOUT)
+    except Exception as error:
+        if "TOPIC_ALREADY_EXISTS" in str(error):
+            return False
+        raise
+    return True
+
+
+def test_a_start_below_the_logs_first_offset_is_refused(system: Settings, session: Session) -> None:
+    """R12: it never jumps."""
+    produce(system, [order("ada", f"o{number}") for number in range(20)])
+    partition = next(p for p, end in kafka.end_offsets(system, PARTITIONS).items() if end)
+    gone = TopicPartition(system.log.topic, partition, 5)
+    admin = kafka.admin(system)  # it must outlive its futures
+    (answer,) = admin.delete_records([gone]).values()
+    answer.result(TIMEOUT)
+    refused = Child(system, "speed", "run")
+    assert refused.process.wait(TIMEOUT) == 1
+    assert "the log's first offset is 5" in refused.tail()
+    assert (cells(session), progress(session)) == ({}, {})

@@ -1,0 +1,67 @@
+"""What the speed layer says: dead letters (R14), and what `lambda360 speed wait` answers."""
+
+import base64
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from common.errors import RejectedRecord
+from common.settings import Settings
+from speed_layer.dead_letters import DeadLetter
+from speed_layer.wait import NotApplied, wait
+
+NOW = 1_800_000_000_000_000
+
+
+def letter(key: bytes | None = b"ada", value: bytes | None = b"\xff") -> DeadLetter:
+    rejection = RejectedRecord("data.amount", "-1", "0 or more")
+    return DeadLetter("log", 2, 7, key, value, 1_719_800_000_123_000, rejection)
+
+
+def test_a_dead_letter_carries_position_reason_and_bytes_and_is_always_the_same() -> None:
+    body = json.loads(letter().encode())
+    assert (body["id"], body["topic"], body["partition"], body["offset"]) == ("2:7", "log", 2, 7)
+    assert (body["field"], body["value"], body["rule"]) == ("data.amount", "'-1'", "0 or more")
+    assert body["appended_at"] == "2024-07-01T02:13:20.123000+00:00"
+    assert (base64.b64decode(body["key_base64"]), base64.b64decode(body["value_base64"])) == (b"ada", b"\xff")
+    assert letter().encode() == letter().encode()
+
+
+def test_what_is_missing_stays_null_in_a_dead_letter() -> None:
+    body = json.loads(letter(None, None).encode())
+    assert (body["key_base64"], body["value_base64"], body["value_bytes"]) == (None, None, None)
+
+
+class Session:
+    """Answers every query with the same progress rows."""
+
+    def __init__(self, *rows: tuple[int, int, int]) -> None:
+        self.rows = [
+            SimpleNamespace(kafka_partition=p, from_offset=0, next_offset=at, beat_at=beat) for p, at, beat in rows
+        ]
+
+    def execute(self, *_: object) -> list[Any]:
+        return self.rows
+
+
+def waited(session: Any, ends: dict[int, int]) -> list[tuple[int, int]]:
+    told: list[tuple[int, int]] = []
+    wait(session, Settings(), ends, 0, lambda: NOW, lambda *numbers: told.append(numbers))
+    return told
+
+
+def test_waiting_ends_when_every_partition_is_applied_below_its_end() -> None:
+    assert waited(Session((0, 5, NOW), (1, 9, NOW)), {0: 5, 1: 8, 2: 0}) == [(0, 0)]
+
+
+def test_waiting_in_vain_names_what_is_missing() -> None:
+    with pytest.raises(NotApplied, match=r"partition 1 at 3 of 8$"):
+        waited(Session((0, 5, NOW), (1, 3, NOW)), {0: 5, 1: 8})
+
+
+def test_waiting_in_vain_without_a_heartbeat_says_that_no_worker_runs() -> None:
+    for session in (Session(), Session((0, 3, NOW - 60_000_000))):
+        with pytest.raises(NotApplied, match="no worker is running there: start one with `lambda360 speed run`"):
+            waited(session, {0: 5})

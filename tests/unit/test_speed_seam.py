@@ -1,0 +1,108 @@
+"""The names inside Faust and aiokafka that speed_layer/seam.py stands on: an upgrade that moves one fails here."""
+
+import inspect
+from pathlib import Path
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import Subscription, SubscriptionState, TopicPartitionState
+from faust.tables.recovery import Recovery
+from faust.transport.consumer import Consumer as BaseConsumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Transport as FaustTransport
+
+from common.settings import Settings
+from speed_layer import seam
+from speed_layer.app import Consumer, SpeedApp, Transport, make_app
+from speed_layer.lanes import Lanes
+
+
+class Reader:
+    """Stands in for the worker."""
+
+    lanes, backlog_bytes = Lanes(), 1
+
+    async def starts(self, partitions: object) -> dict[int, int]:
+        return {}
+
+    def forget(self) -> None: ...
+
+    def fail(self, error: BaseException) -> None: ...
+
+
+def app(tmp_path: Path) -> SpeedApp:
+    async def step(events: object) -> None: ...
+
+    return make_app(Settings(home=tmp_path), Reader(), step)
+
+
+def parameters(function: object) -> list[str]:
+    return list(inspect.signature(function).parameters)  # type: ignore[arg-type] # it is a function
+
+
+def test_the_app_reads_through_the_seam(tmp_path: Path) -> None:
+    made = app(tmp_path)
+    transport = made.transport
+    assert isinstance(transport, Transport)
+    assert transport.Consumer is Consumer
+    assert not made.in_transaction
+    assert made.conf.consumer_auto_offset_reset == "none"
+    assert not made.conf.topic_allow_declare
+    assert [agent.concurrency for agent in made.agents.values()] == [1]
+
+
+def test_faust_makes_its_transport_consumer_and_thread_where_the_seam_replaces_them() -> None:
+    assert parameters(faust.App._new_transport) == ["self"]
+    assert "self.Consumer(" in inspect.getsource(FaustTransport.create_consumer)
+    assert parameters(FaustConsumer._new_consumer_thread) == ["self"]
+    assert parameters(AIOKafkaConsumerThread._create_worker_consumer) == ["self", "transport"]
+
+
+def test_the_isolation_level_is_read_when_the_consumer_starts_and_not_before() -> None:
+    assert "isolation_level=self._isolation_level" in inspect.getsource(AIOKafkaConsumer.start)
+
+
+def test_every_assignment_seeks_before_its_records_flow() -> None:
+    source = inspect.getsource(Recovery._resume_streams)
+    assert source.index("perform_seek()") < source.index("resume_flow()")
+    assert "self.seek_to_committed()" in inspect.getsource(BaseConsumer.perform_seek)
+    assert "self._thread.seek_to_committed()" in inspect.getsource(FaustConsumer.seek_to_committed)
+
+
+def test_the_thread_fetches_through_fetch_records_and_hears_of_every_rebalance() -> None:
+    names = ["self", "consumer", "active_partitions", "timeout", "max_records"]
+    assert parameters(AIOKafkaConsumerThread._fetch_records) == names
+    assert "self._fetch_records" in inspect.getsource(AIOKafkaConsumerThread.getmany)
+    assert parameters(AIOKafkaConsumerThread._commit) == ["self", "offsets"]
+    assert parameters(AIOKafkaConsumerThread.on_partitions_revoked) == ["self", "revoked"]
+    assert parameters(AIOKafkaConsumerThread.on_partitions_assigned) == ["self", "assigned", "generation_id"]
+    assert "on_partitions_revoked(revoked)" in inspect.getsource(GroupCoordinator._on_join_prepare)
+
+
+def test_nothing_is_awaited_between_the_fetch_of_records_and_their_links() -> None:
+    """A seek in between would give records of the old position to the new lane."""
+    source = inspect.getsource(Fetcher.fetched_records)
+    assert "res_or_error.getall(max_records)" in source
+    assert "await" not in source[source.index("drained = {}") : source.index("if drained or not timeout:")]
+    base = inspect.getsource(AIOKafkaConsumerThread._fetch_records)
+    assert "await" not in base[base.index("fetcher.fetched_records") :]
+    ours = inspect.getsource(seam.Thread._fetch_records)
+    assert "await" not in ours[ours.index("return self._link") :]
+    assert not inspect.iscoroutinefunction(seam.Thread._link)
+
+
+def test_messages_are_made_and_watched_where_the_seam_replaces_it() -> None:
+    assert parameters(FaustConsumer._to_message) == ["self", "tp", "record"]
+    assert "self._to_message" in inspect.getsource(BaseConsumer.getmany)
+    assert parameters(FaustConsumer.verify_event_path) == ["self", "now", "tp"]
+
+
+def test_a_partitions_state_is_a_new_object_in_each_assignment() -> None:
+    assert isinstance(inspect.getattr_static(SubscriptionState, "subscription"), property)
+    assert isinstance(inspect.getattr_static(Subscription, "assignment"), property)
+    assert isinstance(inspect.getattr_static(TopicPartitionState, "position"), property)
+    assert "Assignment(topic_partitions)" in inspect.getsource(Subscription._assign)
+    assert "self._records = collections.OrderedDict()" in inspect.getsource(Fetcher.__init__)
