@@ -1,0 +1,1 @@
+"""The nightly job on Spark: archives the log, recomputes every state, publishes a view; knows no speed layer."""

@@ -1,0 +1,144 @@
+"""R17 and R19: a run that dies at any step, and two runs at once, on real servers."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from batch_layer import publish
+from batch_layer.run import run
+from common.errors import ClaimLost
+from common.pointer import Published
+from common.settings import environment_of
+from infra.paths import ROOT
+from tests.builders import order, random_messages
+from tests.integration.conftest import Jobs
+from tests.integration.test_batch import expected, produce, served
+
+pytestmark = pytest.mark.spark
+
+KILLED_WHILE_LOADING = """
+import os, signal, sys, threading, time
+from batch_layer.job import Job
+from batch_layer.run import run
+from batch_layer.session import spark_session
+from common.cassandra import connected
+from common.settings import load_settings
+from infra.paths import JARS
+
+settings = load_settings(os.environ)
+
+def die_at_the_first_row(slot):
+    with connected(settings) as session:
+        while session.execute(f"SELECT customer_id FROM batch_view_{slot} LIMIT 1").one() is None:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def tell(step, figures, seconds):
+    if step == "claim":
+        threading.Thread(target=die_at_the_first_row, args=(figures[-1],)).start()
+
+with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
+    run(Job(settings, spark, session, clock=lambda: time.time_ns() // 1000, tell=tell))
+"""
+
+
+def finished(jobs: Jobs) -> Published:
+    done = run(jobs())
+    assert done is not None
+    return done
+
+
+class Died(BaseException):
+    """Ends a run as a kill would: nothing in it catches this, and nothing of it runs any more."""
+
+
+def dying_after(step: str) -> Callable[[str], None]:
+    def at(done: str) -> None:
+        if done == step:
+            raise Died
+
+    return at
+
+
+def test_a_run_that_dies_after_any_step_changes_nothing_and_the_next_one_finishes_it(jobs: Jobs) -> None:
+    """R19: the same command finishes it, under the same batch id once there is a claim."""
+    settings = jobs.settings
+    produce(settings, random_messages(seed=31, count=60))
+    first = run(jobs())
+    assert first is not None
+    before, view = publish.read(jobs.session), served(jobs)
+    produce(settings, random_messages(seed=32, count=60))
+    for step in ("archive", "claim", "recompute and load", "verify"):
+        with pytest.raises(Died):
+            run(jobs(dying_after(step)))
+        assert publish.read(jobs.session).published == before.published
+        assert served(jobs) == view
+    done = run(jobs())
+    assert done is not None
+    assert done.batch_id == 2
+    assert served(jobs) == expected(settings, done.plan.cut) != view
+
+    produce(settings, random_messages(seed=33, count=60))
+    with pytest.raises(Died):
+        run(jobs(dying_after("publish")))
+    last = publish.read(jobs.session).published
+    assert last is not None
+    assert last.batch_id == 3
+    assert served(jobs) == expected(settings, last.plan.cut)
+    assert run(jobs()) is None
+
+
+def test_a_run_killed_while_it_writes_its_rows_is_finished_by_the_next_one(jobs: Jobs) -> None:
+    """R19: SIGKILL to the process, rows of the unpublished batch in the slot."""
+    settings = jobs.settings
+    produce(settings, [order(f"c{n}", "o1") for n in range(8_000)])
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("LAMBDA360_")} | environment_of(settings)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_LOADING],
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=280,
+    )
+    assert killed.returncode == -9, killed.stderr.decode()[-2000:]
+    left = publish.read(jobs.session)
+    assert left.published is None
+    (claim,) = left.claims
+    assert claim.batch_id == 1
+    done = run(jobs())
+    assert done is not None
+    assert (done.batch_id, done.rows, done.plan) == (1, 8_000, claim.plan)
+    assert served(jobs) == expected(settings, done.plan.cut)
+
+
+def test_of_two_runs_of_the_same_log_one_wins_and_the_other_says_so(jobs: Jobs) -> None:
+    """R17, R19: both load the same batch into the same slot; one publishes it."""
+    settings = jobs.settings
+    produce(settings, random_messages(seed=41, count=40))
+    winners: list[Published] = []
+    with pytest.raises(ClaimLost, match="batch 1 lost slot 'a' to another run"):
+        run(jobs(lambda step: winners.append(finished(jobs)) if step == "claim" else None))
+    assert publish.read(jobs.session).published == winners[0]
+    assert served(jobs) == expected(settings, winners[0].plan.cut)
+
+
+@pytest.mark.parametrize("step", ["archive", "claim", "verify"])
+def test_a_run_that_another_one_with_more_of_the_log_overtakes_says_so(jobs: Jobs, step: str) -> None:
+    """R17, R19: wherever it is overtaken; what the other one published stands."""
+    settings = jobs.settings
+    produce(settings, random_messages(seed=42, count=40))
+    winners: list[Published] = []
+
+    def at(done: str) -> None:
+        if done == step:
+            produce(settings, random_messages(seed=43, count=40))
+            winners.append(finished(jobs))
+
+    with pytest.raises(ClaimLost):
+        run(jobs(at))
+    assert publish.read(jobs.session).published == winners[0]
+    assert served(jobs) == expected(settings, winners[0].plan.cut)
