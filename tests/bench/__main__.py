@@ -1,0 +1,58 @@
+"""`make bench`: freshness, and one speed worker's throughput and memory; each figure beside a bare one of the same run.
+
+Five runs each; the median, and the least and the greatest in brackets.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from common.settings import Settings
+from tests.bench.freshness import measure_freshness
+from tests.bench.throughput import measure_throughput
+from tests.stage import own_stack
+
+PARTS = {"freshness": measure_freshness, "throughput": measure_throughput}
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    options.add_argument("--runs", type=int, default=5, help="runs of each part")
+    options.add_argument("--only", choices=list(PARTS), help="one part instead of all")
+    chosen = options.parse_args()
+    console = Console()
+    console.print(f"load average before: {Path('/proc/loadavg').read_text().split()[0]}")
+    with own_stack() as stack:
+        for name in [chosen.only] if chosen.only else list(PARTS):
+            _measure(console, stack, name, chosen.runs)
+    return 0
+
+
+def _measure(console: Console, stack: Settings, name: str, runs: int) -> None:
+    figures: dict[str, list[float]] = {}
+    for number in range(runs):
+        for what, figure in PARTS[name](stack).items():
+            figures.setdefault(what, []).append(figure)
+        console.print(f"{name}: run {number + 1} of {runs}: " + _line({k: v[-1:] for k, v in figures.items()}))
+    table = Table(title=f"{name}, {runs} runs")
+    for column in ("figure", "median", "least", "greatest"):
+        table.add_column(column, justify="left" if column == "figure" else "right")
+    for what, values in figures.items():
+        table.add_row(what, *(_text(value) for value in (median(values), min(values), max(values))))
+    console.print(table)
+
+
+def _line(figures: dict[str, Sequence[float]]) -> str:
+    return ", ".join(f"{what} {_text(values[-1])}" for what, values in figures.items())
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,48 @@
+"""From produce to a changed answer: single events on an idle system."""
+
+import time
+from statistics import median, quantiles
+
+import httpx
+
+from common.kafka import producer
+from common.settings import Settings
+from tests.builders import order
+from tests.harness import wait_until
+from tests.stage import stage
+
+EVENTS = 500
+TIMEOUT_SECONDS = 10.0
+
+
+def measure_freshness(stack: Settings) -> dict[str, float]:
+    """Milliseconds, p50 and p99, and beside them what a bare produce and a bare question take in the same run."""
+    with stage(stack) as scene, httpx.Client(base_url=scene.url) as client:
+        scene.start("speed", "run")
+        sender = producer(scene.settings, **{"linger.ms": 0})
+        produced, answered, asked = [], [], []
+        wait_until(lambda: len(scene.progress()) == scene.partitions, 60, "the worker has its partitions")
+        for number in range(EVENTS + 1):
+            customer = f"customer-{number % 50}"
+            message = order(customer, f"o{number}", "2024-05-01", "1.00")
+            started = time.perf_counter()
+            sender.produce(scene.settings.log.topic, key=message.key, value=message.value)
+            sender.flush()
+            produced.append(time.perf_counter() - started)
+            while _orders(client, customer) != number // 50 + 1:
+                assert time.perf_counter() - started < TIMEOUT_SECONDS, f"event {number} was not answered in time"
+            answered.append(time.perf_counter() - started)
+            once_more = time.perf_counter()
+            _orders(client, customer)
+            asked.append(time.perf_counter() - once_more)
+    return {
+        "produce to answer, p50, ms": 1000 * median(answered[1:]),
+        "produce to answer, p99, ms": 1000 * quantiles(answered[1:], n=100)[98],
+        "produce and acknowledge alone, p50, ms": 1000 * median(produced[1:]),
+        "one question alone, p50, ms": 1000 * median(asked[1:]),
+    }
+
+
+def _orders(client: httpx.Client, customer: str) -> int:
+    response = client.get(f"/v1/customers/{customer}/metrics", params={"as_of": "2024-06-30"})
+    return int(response.json()["metrics"]["order_count"]) if response.status_code == 200 else 0
