@@ -19,7 +19,7 @@ from tests.stage import Load, Stage, own_stack, stage
 
 SESSION_SECONDS = 6.0
 WORKERS = 2
-LOAD = 1500.0
+LOAD = 600.0
 """Records a second while faults are injected."""
 CUSTOMERS = 300
 
