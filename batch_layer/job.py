@@ -23,11 +23,10 @@ class Job:
     tell: Tell
     started_at: int = field(init=False)
     seconds: dict[str, float] = field(init=False, default_factory=dict)
+    _last: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_at = self._last = self.clock()
-
-    _last: int = field(init=False)
 
     def done(self, step: str, figures: str) -> None:
         """A step is done: its seconds since the step before are kept, and it is told."""
