@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.cassandra import AsyncStore
+from common.dates import MICROS_PER_DAY
 from common.errors import LogError
 
-MICROS_PER_DAY: Final = 86_400_000_000
 HORIZON_MARGIN_MICROS: Final = 3_600_000_000
 """Deltas count as expired an hour early: clocks differ, and a row is up to a minute old when it is read."""
 

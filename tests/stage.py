@@ -143,10 +143,5 @@ def stage(stack: Settings, *, partitions: int = 4, **overrides: object) -> Itera
         scene = Stage(settings, session, partitions, LogReader(settings, partitions), oracle, url)
         stack_of_exits.callback(lambda: [child.stop() for child in reversed(scene.children)])
         scene.start("serve")
-        wait_until(lambda: ports_open(port), 30, "the API listens")
+        wait_until(lambda: not ports.is_free(port), 30, "the API listens")
         yield scene
-
-
-def ports_open(port: int) -> bool:
-    """Whether something listens on the loopback port."""
-    return not ports.is_free(port)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from common.dates import MICROS_PER_DAY
 from common.errors import LogError, StoreUnavailable
 from common.log_identity import LogIdentity
 from common.settings import SpeedSettings
 from speed_layer.keeper import Keeper, Stuck
 from speed_layer.lanes import Lanes
 from speed_layer.log_watch import LogWatch
-from speed_layer.progress import MICROS_PER_DAY, Progress, ProgressTable, alive_from, horizon, start_of
+from speed_layer.progress import Progress, ProgressTable, alive_from, horizon, start_of
 from speed_layer.retry import Retry
 
 NOW = 1_800_000_000_000_000
