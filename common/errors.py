@@ -6,6 +6,7 @@ Lambda360Error
 ├── UsageError           a command's input: field, value, rule
 ├── StackError           a local server: what happened, what to do
 ├── LogError             the log is not what it was, or not there (R1, R12, R15)
+│   └── LogUnavailable   Kafka does not answer
 ├── StoreUnavailable     Cassandra does not answer
 ├── ClaimLost            another batch run took the slot or published first (R17, R19)
 └── BatchError           a batch step that cannot go on
@@ -42,6 +43,10 @@ class StackError(Lambda360Error):
 
 class LogError(Lambda360Error):
     """The log cannot be read as R1 and R12 demand: recreated, cut short, repartitioned or unreachable."""
+
+
+class LogUnavailable(LogError):
+    """Kafka did not answer as it should, in time; the log may be as it was."""
 
 
 class StoreUnavailable(Lambda360Error):

@@ -5,6 +5,8 @@ from typing import Final, NewType
 
 import msgspec
 
+from common.alerts import Alert
+
 CustomerId = NewType("CustomerId", str)
 Micros = NewType("Micros", int)
 """Microseconds since 1970-01-01T00:00:00Z."""
@@ -74,12 +76,17 @@ class Image(msgspec.Struct, frozen=True):
     payload: Payload
 
 
-class Fact(msgspec.Struct, frozen=True):
-    """An entity's current fact as the speed layer stores it: the last change, with the offset that made it."""
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An entity's current fact as the speed layer stores it: the last change, with the offset that made it.
+
+    `alerts` are those that the record at `offset` raised. They are kept so that a rewrite of the record writes the same
+    ones: decided anew, with facts above the offset stored by then, they could differ.
+    """
 
     offset: int
     before: Image | None
     after: Image
+    alerts: tuple[Alert, ...] = ()
 
 
 class Delta(msgspec.Struct, frozen=True):
@@ -111,7 +118,7 @@ class Outcome(Enum):
 def decide(current: Fact | None, image: Image, offset: int) -> tuple[Outcome, Fact | None]:
     """What the record `image` at `offset` makes of its entity's `current` fact (R4, R10): a pure function.
 
-    The fact returned is to be written with its delta; none is returned where nothing is to be written.
+    The fact returned is to be written with its delta and alerts; none is returned where nothing is to be written.
     A record below the stored offset was applied before; one at that offset writes the same again.
     """
     if current is None:
@@ -119,7 +126,7 @@ def decide(current: Fact | None, image: Image, offset: int) -> tuple[Outcome, Fa
     if offset < current.offset:
         return Outcome.SKIPPED, None
     if offset == current.offset:
-        return Outcome.REWRITTEN, Fact(offset, current.before, image)
+        return Outcome.REWRITTEN, Fact(offset, current.before, image, current.alerts)
     if image.version < current.after.version:
         return Outcome.STALE, None
     if image == current.after:

@@ -14,7 +14,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from common.errors import LogError
+from common.errors import LogError, LogUnavailable
 from common.log_identity import LogIdentity
 from common.settings import Settings
 
@@ -76,9 +76,9 @@ def first_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
     return _offsets(settings, partitions, OffsetSpec.earliest())
 
 
-def end_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
+def end_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
     """The offset after each partition's last committed record (the last stable offset)."""
-    return _offsets(settings, partitions, OffsetSpec.latest())
+    return _offsets(settings, partitions, OffsetSpec.latest(), timeout_seconds)
 
 
 def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int, int]:
@@ -88,17 +88,19 @@ def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int,
     return {partition: ends[partition] if offset < 0 else offset for partition, offset in found.items()}
 
 
-def _offsets(settings: Settings, partitions: int, spec: OffsetSpec) -> Mapping[int, int]:
+def _offsets(
+    settings: Settings, partitions: int, spec: OffsetSpec, timeout_seconds: float = TIMEOUT_SECONDS
+) -> Mapping[int, int]:
     wanted = {TopicPartition(settings.log.topic, partition): spec for partition in range(partitions)}
     client = admin(settings)  # it must outlive its futures
     try:
         answers = client.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS
+            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout_seconds
         )
         return {asked.partition: answer.result().offset for asked, answer in answers.items()}
     except KafkaException as error:
         raise _unreachable(settings, error) from error
 
 
-def _unreachable(settings: Settings, error: KafkaException) -> LogError:
-    return LogError(f"Kafka at {settings.bootstrap_servers} does not answer as it should: {error.args[0].str()}")
+def _unreachable(settings: Settings, error: KafkaException) -> LogUnavailable:
+    return LogUnavailable(f"Kafka at {settings.bootstrap_servers} does not answer as it should: {error.args[0].str()}")

@@ -166,6 +166,9 @@ METRICS: Final = (
 )
 
 
+METRIC: Final = {metric.name: metric for metric in METRICS}
+
+
 def metric_units() -> Mapping[str, str]:
     """Each metric's unit, in the order of the table."""
     return {metric.name: metric.unit for metric in METRICS}

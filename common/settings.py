@@ -51,6 +51,8 @@ class LogSettings(Group):
     errors_topic: Topic = Field(
         "processing_errors", description="what validation rejected, with position and bytes (R14)"
     )
+    deltas_topic: Topic = Field("customer_deltas", description="copies of the stored deltas, with the log's partitions")
+    alerts_topic: Topic = Field("customer_alerts", description="copies of the stored alerts, with the log's partitions")
     group: Name = Field("lambda360-speed", description="consumer group of the speed workers")
     partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
         4, description="chosen once, at creation: it never changes in the topic's life (R1)"
@@ -92,6 +94,23 @@ class SpeedSettings(Group):
     )
     retry_min_seconds: Seconds = Field(0.1, description="first pause before a failed store is asked again")
     retry_max_seconds: Seconds = Field(5.0, description="longest pause before a failed store is asked again")
+    breaker_threshold: Positive = Field(
+        5, description="failures in a row after which Cassandra, or Kafka's producer, is left alone"
+    )
+    breaker_recovery_seconds: Seconds = Field(
+        60.0, description="seconds it is left alone, until one probe asks whether it answers again"
+    )
+    publish_timeout_seconds: Seconds = Field(
+        10.0, description="seconds until what is published and not acknowledged counts as failed, and is sent anew"
+    )
+    large_refund_cents: Positive = Field(
+        50_000, description="cents; a new refund at or above it raises the alert `large_refund`"
+    )
+    metrics_port: Annotated[int, Field(ge=0, le=65_435)] = Field(
+        9360,
+        description="loopback port of a worker's metrics: the first worker's, one more for each, or the next free one; "
+        "0 means none",
+    )
     watchdog_seconds: Seconds = Field(
         120.0,
         description="seconds behind the log without moving, with the store answering, after which a worker ends itself",
@@ -144,9 +163,12 @@ class Settings(Group):
         return self
 
     @model_validator(mode="after")
-    def _rejected_records_stay_out_of_the_log(self) -> Self:
-        if self.log.topic == self.log.errors_topic:
-            raise ValueError("log.errors_topic must be another topic than log.topic")
+    def _topics_differ(self) -> Self:
+        named = [f"log.{field}" for field in TOPIC_FIELDS]
+        topics = [getattr(self.log, field) for field in TOPIC_FIELDS]
+        for one, topic in enumerate(topics):
+            if topic in topics[:one]:
+                raise ValueError(f"{named[one]} must be another topic than {named[topics.index(topic)]}")
         return self
 
     @model_validator(mode="after")
@@ -178,6 +200,8 @@ class Settings(Group):
         return self.batch.warehouse or str((self.home / "warehouse").absolute())
 
 
+TOPIC_FIELDS: Final = ("topic", "errors_topic", "deltas_topic", "alerts_topic")
+"""The settings of `log` that name a topic; the log is the first."""
 GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving")
 
 

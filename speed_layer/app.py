@@ -2,35 +2,38 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 import faust
 from faust import Stream
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
-from faust.types import TP, ConsumerMessage, EventT, StreamT, TransportT
+from faust.types import TP, ConsumerMessage, StreamT, TransportT
 
+from common.errors import LogError
 from common.settings import Settings
 from speed_layer.lanes import Lanes
-from speed_layer.seam import DAY_SECONDS, Linked, Reader, Thread
+from speed_layer.seam import DAY_SECONDS, Bundle, Reader, Thread
 
 log = logging.getLogger("speed_layer.reading")
+HEARTBEAT_SECONDS: Final = 3.0
+"""A member learns of a rebalance at its next heartbeat, however long the session is."""
 LOST_SECONDS: Final = 3.0
 """A partition that is assigned and has no lane for longer is sought again."""
 
 
 class Consumer(FaustConsumer):
-    """Delivers records with their links; the watchdog of this layer replaces Faust's own."""
+    """Delivers bundles of records; the watchdog of this layer replaces Faust's own."""
 
     transport: "Transport"
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, self.transport.reader, loop=self.loop, beacon=self.beacon)
 
-    def _to_message(self, tp: TP, record: Linked) -> ConsumerMessage:
-        message = super()._to_message(tp, record.record)
-        message.link = record.link  # type: ignore[attr-defined] # Faust carries it through unchanged
+    def _to_message(self, tp: TP, record: Bundle) -> ConsumerMessage:
+        message = super()._to_message(tp, record[-1].record)
+        message.bundle = record  # type: ignore[attr-defined] # Faust carries it through unchanged
         return message
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -54,6 +57,11 @@ class SpeedApp(faust.App):
 
     reader: Reader
 
+    @property
+    def steady(self) -> bool:
+        """Whether partitions are assigned, and no rebalance is under way."""
+        return not self.rebalancing and cast(Consumer, self.consumer).can_resume_flow.is_set()
+
     async def wait_for_crash(self) -> None:
         """Return when Faust has given up; `crash_reason` says why."""
         await self._crashed.wait()
@@ -64,9 +72,11 @@ class SpeedApp(faust.App):
         return transport
 
 
-def make_app(settings: Settings, reader: Reader, step: Callable[[Sequence[EventT[Any]]], Any]) -> SpeedApp:
-    """The app: one agent that hands micro-batches to `step`, and nothing of Faust's that keeps state."""
-    speed, session = settings.speed, settings.speed.session_timeout_seconds
+def make_app(
+    settings: Settings, reader: Reader, step: Callable[[Bundle], Awaitable[None]], member: str | None = None
+) -> SpeedApp:
+    """The app: one agent that hands bundles to `step`, and nothing of Faust's that keeps state."""
+    session = settings.speed.session_timeout_seconds
     app = SpeedApp(
         settings.log.group,
         broker=";".join(f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(",")),
@@ -79,8 +89,9 @@ def make_app(settings: Settings, reader: Reader, step: Callable[[Sequence[EventT
         stream_buffer_maxsize=2**20,  # our own backlog bounds the memory; a full buffer here would stall
         stream_wait_empty=False,
         consumer_auto_offset_reset="none",
+        consumer_group_instance_id=member,
         broker_session_timeout=session,
-        broker_heartbeat_interval=session / 4,
+        broker_heartbeat_interval=min(session / 4, HEARTBEAT_SECONDS),
         broker_rebalance_timeout=session,
         broker_request_timeout=max(90.0, session),
         broker_max_poll_interval=DAY_SECONDS,
@@ -92,9 +103,8 @@ def make_app(settings: Settings, reader: Reader, step: Callable[[Sequence[EventT
 
     @app.agent(topic, name="apply", concurrency=1)
     async def apply(stream: StreamT[Any]) -> None:
-        taken = cast("Stream[Any]", stream).take_events(speed.batch_records, speed.batch_within_seconds)
-        async for events in taken:
-            await step(events)
+        async for event in cast("Stream[Any]", stream).events():
+            await step(event.message.bundle)  # type: ignore[attr-defined] # put there by our `Consumer`
 
     return app
 
@@ -105,7 +115,9 @@ async def keep_reading(app: SpeedApp, lanes: Lanes) -> None:
     while True:
         await asyncio.sleep(1.0)
         now, consumer = asyncio.get_running_loop().time(), cast(Consumer, app.consumer)
-        steady = consumer.can_resume_flow.is_set() and not app.rebalancing
+        if (error := cast(Thread, consumer._thread).lost()) is not None:  # noqa: SLF001 # the seam
+            app.reader.fail(LogError(f"the worker has lost its place in the group: {error!r}"))
+        steady = app.steady
         lost = [tp.partition for tp in consumer.assignment() if lanes.get(tp.partition) is None]
         since = (since or now) if steady and lost else None
         if since is not None and now - since > LOST_SECONDS:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import Final
 
-from speed_layer.apply import Known
+from speed_layer.known import Known
 
 MAX_FACTS: Final = 256
 """Facts remembered of one customer, at most: a customer with more is read anew each time."""

@@ -1,33 +1,38 @@
-"""What validation rejected (R14): published to the errors topic with position, rule and bytes, and acknowledged."""
+"""What validation rejected (R14): kept in a table, and published with position, rule and bytes."""
 
 import asyncio
 import base64
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka import Message as KafkaMessage
+from datetime import date
+from typing import Final, Protocol
 
 from common.dates import datetime_of
-from common.errors import RejectedRecord, StoreUnavailable, shorten
-from common.kafka import producer
+from common.dead_letters import MAX_KEY_BYTES, Address, Rejection
+from common.errors import RejectedRecord
 from common.settings import Settings
+from speed_layer.portions import portions
+from speed_layer.publisher import MAX_BYTES, Outgoing, Publisher
 from speed_layer.retry import Retry
 
 log = logging.getLogger(__name__)
-MAX_BYTES: Final = 2 * 2**20
-"""The errors topic's largest message: a record of the log in base64, and what is said about it."""
-FLUSH_SECONDS: Final = 15.0
 LINES: Final = 5
 """Rejected records named in the log one by one, of those that came together; the rest is counted."""
+BATCH: Final = 20
+BATCH_BYTES: Final = 30_000
+"""Letters, and bytes of their records, in one statement, at most: Cassandra's own default limit is 50 KiB."""
+ROW_BYTES: Final = 1500
+"""What a row weighs besides its record, about."""
+GROUP: Final = 500
+GROUP_BYTES: Final = 4 * 2**20
+"""Letters, and bytes of their records, that are on their way at once, at most, unless a single one is larger."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A rejected record: the same one always makes the same letter, with the same id."""
+    """A rejected record as it lies in the log."""
 
     topic: str
     partition: int
@@ -36,69 +41,109 @@ class DeadLetter:
     value: bytes | None
     appended_at: int
     rejection: RejectedRecord
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
-    def encode(self, *, with_bytes: bool = True) -> bytes:
-        """The letter as JSON; without its bytes it still says where they lie in the log."""
-        body = {
-            "id": f"{self.partition}:{self.offset}",
-            "topic": self.topic,
-            "partition": self.partition,
-            "offset": self.offset,
-            "appended_at": datetime_of(self.appended_at).isoformat(),
-            "field": self.rejection.field,
-            "value": shorten(self.rejection.value, 200),
-            "rule": self.rejection.rule,
-            "key_base64": _base64(self.key) if with_bytes else None,
-            "value_base64": _base64(self.value) if with_bytes else None,
-            "value_bytes": None if self.value is None else len(self.value),
-        }
-        return json.dumps(body).encode()
+    @property
+    def address(self) -> Address:
+        """The row of a record that is no replay."""
+        return Address.of(self.partition, self.offset, self.appended_at)
+
+
+Entry = tuple[DeadLetter, Address]
+"""A letter and its row."""
+
+
+class Table(Protocol):
+    """Where letters are kept: see `LetterTable`."""
+
+    async def row_of(self, letter: DeadLetter) -> Address: ...
+
+    async def keep(self, entries: Sequence[Entry]) -> None: ...
 
 
 class DeadLetters:
-    """The errors topic's producer: one of its own, with a background thread."""
+    """Keeps and publishes rejected records: the row first, then the message that names it."""
 
-    def __init__(self, settings: Settings, retry: Retry) -> None:
-        self._topic, self._settings, self._retry = settings.log.errors_topic, settings, retry
-        self._producer: Producer | None = None
+    def __init__(self, settings: Settings, table: Table, retry: Retry, publisher: Publisher) -> None:
+        self._topic, self._table, self._retry, self._publisher = settings.log.errors_topic, table, retry, publisher
 
     async def publish(self, letters: Sequence[DeadLetter]) -> None:
-        """Every letter is acknowledged by all replicas, however long that takes; some may have been sent twice."""
+        """Every letter is in the table and acknowledged in the topic, however long that takes.
+
+        Met again, it writes the same row and is published again with the same id and bytes.
+        """
         for letter in letters[:LINES]:
-            at = f"partition={letter.partition} offset={letter.offset}"
-            log.warning("event=record_rejected %s error=%s", at, letter.rejection)
+            log.warning("event=record_rejected record=%s error=%s", letter.address.id, letter.rejection)
         if len(letters) > LINES:
             log.warning("event=records_rejected more=%d", len(letters) - LINES)
-        if letters:
-            await self._retry.until_done(lambda: asyncio.to_thread(self._send, letters))
+        for group in groups(letters):
+            await self._publish(group)
 
-    def _send(self, letters: Sequence[DeadLetter]) -> None:
-        errors: list[KafkaError] = []
-        for letter in letters:
-            body = letter.encode()
-            if len(body) + len(letter.key or b"") > MAX_BYTES - 10_000:
-                body = letter.encode(with_bytes=False)
-            self._produce(letter.key, body, errors)
-        left = self._ready().flush(FLUSH_SECONDS)
-        if errors or left:
-            self._producer = None  # what it still holds is sent anew
-            reason = errors[0].str() if errors else f"{left} letters not acknowledged in {FLUSH_SECONDS:.0f} s"
-            raise StoreUnavailable(f"topic {self._topic!r} does not take the rejected records: {reason}")
+    async def _publish(self, group: Sequence[DeadLetter]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            found = [tasks.create_task(self._row_of(letter)) for letter in group]
+        entries = [(letter, task.result()) for letter, task in zip(group, found, strict=True)]
+        async with asyncio.TaskGroup() as tasks:
+            for together in mutations(entries):
+                tasks.create_task(self._keep(together))
+        await self._publisher.publish(lambda: [message(self._topic, *entry) for entry in entries])
 
-    def _produce(self, key: bytes | None, body: bytes, errors: list[KafkaError]) -> None:
-        def delivered(error: KafkaError | None, _: KafkaMessage) -> None:
-            if error is not None:
-                errors.append(error)
+    async def _row_of(self, letter: DeadLetter) -> Address:
+        return await self._retry.until_done(lambda: self._table.row_of(letter))
 
-        try:
-            self._ready().produce(self._topic, key=key, value=body, on_delivery=delivered)
-        except (BufferError, KafkaException) as error:
-            raise StoreUnavailable(f"the rejected records cannot be published: {error}") from error
+    async def _keep(self, entries: Sequence[Entry]) -> None:
+        await self._retry.until_done(lambda: self._table.keep(entries))
 
-    def _ready(self) -> Producer:
-        if self._producer is None:
-            self._producer = producer(self._settings, **{"message.max.bytes": MAX_BYTES})
-        return self._producer
+
+def mutations(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """The entries, grouped by their rows' day and partition: together they make one small mutation."""
+    by_key: dict[tuple[date, int], list[Entry]] = {}
+    for letter, row in entries:
+        by_key.setdefault((row.day, row.partition), []).append((letter, row))
+    for same_key in by_key.values():
+        yield from portions(same_key, lambda entry: _weight(entry[0]) + ROW_BYTES, BATCH, BATCH_BYTES)
+
+
+def groups(letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
+    """The letters in their order, in groups that bound what is on its way at once."""
+    return portions(letters, _weight, GROUP, GROUP_BYTES)
+
+
+def message(topic: str, letter: DeadLetter, row: Address) -> Outgoing:
+    """The letter on its way; without its bytes, and without its key, where Kafka would not take them."""
+    key = letter.key if len(letter.key or b"") <= MAX_KEY_BYTES else None
+    body = encode(letter, row, with_bytes=_weight(letter) <= MAX_BYTES)
+    if len(body) + len(key or b"") > MAX_BYTES - 10_000:
+        body = encode(letter, row, with_bytes=False)
+    return Outgoing(topic, key, body, letter.partition)
+
+
+def encode(letter: DeadLetter, row: Address, *, with_bytes: bool = True) -> bytes:
+    """The letter as JSON; without its bytes it still says where they lie in the log.
+
+    `id` is the rejected record's own place. `letter` is that of its row: another one if it is a rejected replay.
+    """
+    rejection = Rejection.of(letter.rejection, letter.appended_at)
+    body = {
+        "id": f"{letter.partition}:{letter.offset}",
+        "letter": row.id,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "appended_at": datetime_of(letter.appended_at).isoformat(),
+        "field": rejection.field,
+        "value": rejection.value,
+        "rule": rejection.rule,
+        "key_base64": _base64(letter.key) if with_bytes else None,
+        "value_base64": _base64(letter.value) if with_bytes else None,
+        "key_bytes": None if letter.key is None else len(letter.key),
+        "value_bytes": None if letter.value is None else len(letter.value),
+    }
+    return json.dumps(body).encode()
+
+
+def _weight(letter: DeadLetter) -> int:
+    return len(letter.key or b"") + len(letter.value or b"")
 
 
 def _base64(content: bytes | None) -> str | None:

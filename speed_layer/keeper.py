@@ -5,10 +5,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from common.errors import Lambda360Error, LogError, StoreUnavailable
 from common.settings import SpeedSettings
+from speed_layer.breaker import CircuitOpen
 from speed_layer.lanes import Lane, Lanes
 from speed_layer.log_watch import LogWatch
 from speed_layer.progress import Progress, ProgressTable, alive_from, start_of
@@ -43,10 +45,15 @@ class Keeper:
     table: ProgressTable
     watch: LogWatch
     lanes: Lanes
-    retry: Retry
+    store_retry: Retry
+    kafka_retry: Retry
     validation_version: str
     clock: Callable[[], int]
     monotonic: Callable[[], float] = time.monotonic
+    latest: Mapping[int, Progress] = field(default_factory=dict)
+    """The rows of the last heartbeat, written or not."""
+    beat_at: int = 0
+    """When the last heartbeat was written, in microseconds."""
     _rows: dict[int, Progress] = field(default_factory=dict)
     _kept: dict[int, Kept] = field(default_factory=dict)
     _ends: Mapping[int, int] = field(default_factory=dict)
@@ -57,7 +64,7 @@ class Keeper:
         await self.watch.check()
         firsts = await self._from_kafka(self.watch.firsts)
         self._expired_below = await self._from_kafka(lambda: self.watch.expired_below(self.clock()))
-        self._rows = await self.retry.until_done(self.table.read)
+        self._rows = await self.store_retry.until_done(self.table.read)
         self._ends = await self._from_kafka(self.watch.ends)
         return {p: start_of(p, self._rows.get(p), firsts[p], self._ends[p]) for p in partitions}
 
@@ -68,7 +75,7 @@ class Keeper:
             except LogError as error:
                 raise StoreUnavailable(str(error)) from error
 
-        return await self.retry.until_done(asked)
+        return await self.kafka_retry.until_done(asked)
 
     async def beat(self) -> None:
         """Every open lane's row says where it is. Raises StoreUnavailable, or Stuck if a lane does not move on."""
@@ -85,7 +92,9 @@ class Keeper:
     async def write(self, seen_at: int = 0) -> None:
         """Write the open lanes' rows; `seen_at` is when the log's end was asked for, if it was just now."""
         rows = [self._row(lane, seen_at) for lane in self.lanes.all()]
-        await asyncio.gather(*(self.table.write(row) for row in rows))
+        self.latest = {row.partition: row for row in rows}
+        await asyncio.gather(*(self.store_retry.once(partial(self.table.write, row)) for row in rows))
+        self.beat_at = self.clock()
 
     def _row(self, lane: Lane, seen_at: int) -> Progress:
         kept, next_offset = self._of(lane), lane.next_offset
@@ -107,10 +116,15 @@ class Keeper:
             self._kept[lane.partition] = kept
         return kept
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something waits for Cassandra or Kafka to answer again."""
+        return bool(self.store_retry.waiting or self.kafka_retry.waiting)
+
     def _look_after(self, lane: Lane) -> None:
         kept, now = self._of(lane), self.monotonic()
         idle = lane.next_offset >= self._ends.get(lane.partition, 0)
-        if idle or lane.next_offset != kept.moved_to or self.retry.waiting:
+        if idle or lane.next_offset != kept.moved_to or self.is_waiting:
             kept.moved_to, kept.moved_at = lane.next_offset, now
         elif now - kept.moved_at > self.settings.watchdog_seconds:
             seconds = self.settings.watchdog_seconds
@@ -125,6 +139,8 @@ class Keeper:
         while True:
             try:
                 await self.beat()
+            except CircuitOpen as error:
+                log.debug("event=progress_unwritten error=%s", error)
             except StoreUnavailable as error:
                 log.warning("event=progress_unwritten error=%s", error)
             await asyncio.sleep(self.settings.progress_interval_seconds)

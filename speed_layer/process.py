@@ -2,55 +2,82 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from cassandra.cluster import Session
-from faust.types import EventT
 
 from common.cassandra import AsyncStore
 from common.errors import Lambda360Error
 from common.events import Rules, validation_version
 from common.log_identity import LogIdentity
-from common.settings import Settings
+from common.measures import logic_version
+from common.settings import Settings, SpeedSettings
+from speed_layer.alerts import AlertSettings
 from speed_layer.app import keep_reading, make_app
+from speed_layer.breaker import Breaker
 from speed_layer.cache import FactCache
 from speed_layer.dead_letters import DeadLetters
 from speed_layer.keeper import Keeper
 from speed_layer.lanes import Lanes
+from speed_layer.letter_table import LetterTable
 from speed_layer.log_watch import LogWatch
 from speed_layer.progress import ProgressTable
+from speed_layer.publisher import Copies, Publisher
 from speed_layer.retry import Retry
-from speed_layer.seam import BACKLOG_BYTES, DAY_SECONDS
+from speed_layer.seam import BACKLOG_BYTES, DAY_SECONDS, Bundle, Linked
 from speed_layer.store import CassandraStore
-from speed_layer.worker import Delivered, Worker
+from speed_layer.worker import Delivered, Ports, Step, Terms, Worker
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 SECONDS_PER_DAY: Final = 86_400
 COUNT_SECONDS: Final = 10.0
 TAKEN_BATCHES: Final = 10
-"""Micro-batches taken and not yet applied, at most."""
+"""Bundles taken and not yet applied, at most."""
 
 
 class Process:
     """A worker process: what the seam, the agent and the keeper share, and how it ends."""
 
-    def __init__(self, settings: Settings, session: Session, recorded: LogIdentity, clock: Callable[[], int]):
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session,
+        recorded: LogIdentity,
+        clock: Callable[[], int],
+        member: str | None = None,
+    ) -> None:
         speed, rules = settings.speed, Rules(settings.log.currency)
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stop_seconds = speed.session_timeout_seconds / 2
         self.lanes, self.backlog_bytes = Lanes(), BACKLOG_BYTES
         self.cache = FactCache(speed.cache_customers)
-        retry = Retry(speed.retry_min_seconds, speed.retry_max_seconds)
-        facts = CassandraStore(AsyncStore(session, speed.in_flight), retry, speed.delta_ttl_days * SECONDS_PER_DAY)
-        letters = DeadLetters(settings, retry)
-        names = (settings.log.topic, recorded.partitions, rules)
-        self.worker = Worker(*names, facts, self.cache, self.lanes, letters.publish, in_flight=speed.in_flight)
+        self.store_retry, self.kafka_retry = _retry(speed, "cassandra"), _retry(speed, "kafka")
+        self.store = AsyncStore(session, speed.in_flight)
+        self.publisher = Publisher(settings, self.kafka_retry)
+        letters = DeadLetters(settings, LetterTable(self.store), self.store_retry, self.publisher)
+        ports = Ports(
+            CassandraStore(self.store, self.store_retry, speed.delta_ttl_days * SECONDS_PER_DAY),
+            self.cache,
+            self.lanes,
+            Copies(settings, self.publisher, logic_version()).publish,
+            letters.publish,
+        )
+        terms = Terms(settings.log.topic, recorded.partitions, rules, AlertSettings(speed.large_refund_cents))
+        self.worker = Worker(terms, ports, in_flight=speed.in_flight)
         table = ProgressTable(AsyncStore(session, recorded.partitions), speed.generation)
         version, watch = validation_version(rules), LogWatch(settings, recorded)
         self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue(TAKEN_BATCHES)
-        self.keeper = Keeper(speed, table, watch, self.lanes, retry, version, clock)
-        self.app = make_app(settings, self, self.step)
+        self._steps: asyncio.Queue[Step] = asyncio.Queue(1)
+        self.keeper = Keeper(speed, table, watch, self.lanes, self.store_retry, self.kafka_retry, version, clock)
+        self.leaves = True
+        self.app = make_app(settings, self, self.step, member)
+
+    @property
+    def paused(self) -> bool:
+        """See `Reader`: a server is left alone, so nothing more is fetched that would have to wait for it."""
+        return self.store_retry.breaker.is_open or self.kafka_retry.breaker.is_open
 
     async def starts(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """See `Reader`."""
@@ -70,34 +97,34 @@ class Process:
         self.lanes.close()
         self.failure.get_loop().call_soon_threadsafe(_fail, self.failure, error)
 
-    async def step(self, events: Sequence[EventT[Any]]) -> None:
-        """Hand one micro-batch on, and wait while too many are under way. It never raises.
+    async def step(self, bundle: Bundle) -> None:
+        """Hand a bundle on, and wait while too much is under way. It never raises.
 
-        Faust acknowledges the batch after this, before it is applied. That is no promise: a worker resumes at our own
-        progress. In return the next batch is filled while this one waits for Cassandra.
+        Faust acknowledges the bundle after this, before it is applied. That is no promise: a worker resumes at our own
+        progress. In return the next one is taken while this one waits for Cassandra.
         """
-        await self._taken.put([_delivered(event.message) for event in events])
+        await self._taken.put([_delivered(linked) for linked in bundle])
 
-    async def keep_processing(self) -> None:
+    async def keep_applying(self) -> None:
         """Apply, for ever, what was taken: all of it that came meanwhile in one go, up to the size of a batch."""
         while True:
             batch = await self._taken.get()
             while not self._taken.empty() and len(batch) < self.keeper.settings.batch_records:
                 batch = batch + self._taken.get_nowait()
-            try:
-                await self.worker.process(batch)
-            except Exception as error:
-                log.exception("event=defect")
-                text = f"the worker met what it does not know, and stops: {_innermost(error)!r}"
-                raise Lambda360Error(text) from error
+            await self._steps.put(await _known_to_end(self.worker.apply(batch)))
+
+    async def keep_publishing(self) -> None:
+        """Publish, for ever, what was applied, while the next batch is applied; then the lanes move on."""
+        while True:
+            await _known_to_end(self.worker.publish(await self._steps.get()))
 
     async def keep_counting(self) -> None:
         """Say now and then how many records were applied, and how many of them have dates beyond their append time."""
-        applied = future_dated = 0
+        received = future_dated = 0
         while True:
             await asyncio.sleep(COUNT_SECONDS)
-            new, odd = self.worker.applied - applied, self.worker.future_dated - future_dated
-            applied, future_dated = self.worker.applied, self.worker.future_dated
+            new, odd = self.worker.counts["received"] - received, self.worker.future_dated - future_dated
+            received, future_dated = self.worker.counts["received"], self.worker.future_dated
             if new:
                 log.info("event=applied records=%d future_dated=%d cached_customers=%d", new, odd, len(self.cache))
 
@@ -124,7 +151,7 @@ class Process:
         await self.app.start()  # returns after the first assignment
         keeper = self.keeper
         chores = (keeper.keep_beating(), keeper.keep_checking(), keeper.keep_expiring(), self.keep_counting())
-        await asyncio.gather(self.keep_processing(), keep_reading(self.app, self.lanes), *chores)
+        await asyncio.gather(self.keep_applying(), self.keep_publishing(), keep_reading(self.app, self.lanes), *chores)
 
     async def _within(self, seconds: float, step: Coroutine[Any, Any, None]) -> None:
         try:
@@ -133,8 +160,26 @@ class Process:
             log.warning("event=stop_cut_short error=%r", error)
 
 
-def _delivered(message: Any) -> Delivered:
-    return Delivered(message.offset, message.key, message.value, round(message.timestamp * 1000) * 1000, message.link)
+def _retry(speed: SpeedSettings, target: str) -> Retry:
+    breaker = Breaker(target, speed.breaker_threshold, speed.breaker_recovery_seconds)
+    return Retry(breaker, speed.retry_min_seconds, speed.retry_max_seconds)
+
+
+def _delivered(linked: Linked) -> Delivered:
+    record = linked.record
+    return Delivered(
+        record.offset, record.key, record.value, record.timestamp * 1000, linked.link, tuple(record.headers or ())
+    )
+
+
+async def _known_to_end(work: Awaitable[T]) -> T:
+    """What `work` comes to. Raises Lambda360Error whatever it fails with: the worker stops, nothing is passed by."""
+    try:
+        return await work
+    except Exception as error:
+        log.exception("event=defect")
+        text = f"the worker met what it does not know, and stops: {_innermost(error)!r}"
+        raise Lambda360Error(text) from error
 
 
 def _innermost(error: BaseException) -> BaseException:

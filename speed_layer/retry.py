@@ -1,4 +1,4 @@
-"""Waiting for a store that is away (R14): for as long as it takes, in growing, jittered pauses, with few words."""
+"""Waiting for a server that is away (R14): as long as it takes, in growing, jittered pauses, with few words."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from common.errors import StoreUnavailable
+from speed_layer.breaker import Breaker, CircuitOpen
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -17,8 +18,12 @@ WORDS_EVERY_SECONDS: Final = 10.0
 
 @dataclass(slots=True)
 class Retry:
-    """Runs operations until they succeed. Only StoreUnavailable is waited for; anything else is raised at once."""
+    """Runs operations until they succeed. Only StoreUnavailable is waited for; anything else is raised at once.
 
+    All operations on one server share its `breaker`: while it is open they wait, and are not made.
+    """
+
+    breaker: Breaker
     min_seconds: float
     max_seconds: float
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -28,10 +33,16 @@ class Retry:
     """Operations that failed and have not succeeded since."""
     _silent_until: float = field(default=0.0)
 
+    async def once(self, operation: Callable[[], Awaitable[T]]) -> T:
+        """The operation's result. Raises StoreUnavailable if it failed, or (CircuitOpen) was not made."""
+        return await self.breaker.call(operation)
+
     async def until_done(self, operation: Callable[[], Awaitable[T]]) -> T:
         """The operation's result, once it has one."""
         try:
-            return await operation()
+            return await self.breaker.call(operation)
+        except CircuitOpen:
+            pass
         except StoreUnavailable as error:
             self._say(error)
         self.waiting += 1
@@ -45,10 +56,12 @@ class Retry:
         while True:
             await self.sleep(pause * (0.5 + self.jitter() / 2))
             try:
-                return await operation()
+                return await self.breaker.call(operation)
+            except CircuitOpen:
+                await self.breaker.wait()
             except StoreUnavailable as error:
                 self._say(error)
-            pause = min(pause * 2, self.max_seconds)
+                pause = min(pause * 2, self.max_seconds)
 
     def _say(self, error: StoreUnavailable) -> None:
         if self.clock() >= self._silent_until:

@@ -1,4 +1,4 @@
-"""A worker from its settings: connect, compare the log's identity, work until told to stop."""
+"""A worker from its settings: connect, compare the log's identity, take a slot, work until told to stop."""
 
 import asyncio
 import logging
@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import uvloop
 from cassandra.cluster import Session
@@ -16,32 +18,90 @@ from common.cassandra import connected
 from common.errors import Lambda360Error
 from common.log_identity import LogIdentity
 from common.settings import Settings
+from speed_layer.logs import Logfmt
+from speed_layer.metrics import endpoint
 from speed_layer.process import Process
+from speed_layer.slots import Slot
+from speed_layer.vitals import Gauge, Watched
 
 log = logging.getLogger(__name__)
+SETTLE_SECONDS: Final = 0.1
+
+Clock = Callable[[], int]
 
 
-def run(settings: Settings, clock: Callable[[], int]) -> None:
-    """Be a worker until SIGTERM or SIGINT. Raises a Lambda360Error, or an ExceptionGroup on a defect."""
+def run(settings: Settings, clock: Clock, lines: Logfmt, *, succeed: int | None = None) -> None:
+    """Be a worker until SIGTERM or SIGINT, or SIGHUP: then its place in the group is kept for whoever takes its slot.
+
+    `lines` formats the process's log, and is told the slot and the positions. With `succeed`, the worker waits, ready
+    to go, until that slot is free. Raises a Lambda360Error, or an ExceptionGroup on a defect.
+    """
     with connected(settings) as session:
         recorded = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-        asyncio.run(_main(settings, session, recorded, clock))
+        slot = Slot.take(settings.home) if succeed is None else Slot.succeed(settings.home, succeed)
+        lines.slot = slot.number
+        try:
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+            asyncio.run(_main(settings, session, recorded, clock, slot, lines))
+        finally:
+            slot.withdraw()
 
 
-async def _main(settings: Settings, session: Session, recorded: LogIdentity, clock: Callable[[], int]) -> None:
+async def _main(
+    settings: Settings, session: Session, recorded: LogIdentity, clock: Clock, slot: Slot, lines: Logfmt
+) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log.info("event=worker_start topic=%s group=%s", settings.log.topic, settings.log.group)
     try:
-        await Process(settings, session, recorded, clock).run(stop)
+        process = Process(settings, session, recorded, clock, slot.member)
+        _heed_signals(process, stop)
+        gauge = Gauge(_watched(process), slot.number, slot.member, clock)
+        lines.positions = gauge.positions
+        with endpoint(gauge, settings.speed.metrics_port and settings.speed.metrics_port + slot.number) as port:
+            record = partial(slot.record, started_at=clock(), metrics_port=port)
+            record()
+            telling = asyncio.ensure_future(_tell_when_settled(gauge, record))
+            try:
+                await process.run(stop)
+            finally:
+                telling.cancel()
     except Lambda360Error as error:
         log.critical("event=worker_failed error=%s", error)
         raise
     finally:
         _bound_the_end(settings.speed.session_timeout_seconds / 4)
-    log.info("event=worker_stop")
+    log.info("event=worker_stop left_group=%s", str(process.leaves).lower())
+
+
+def _heed_signals(process: Process, stop: asyncio.Event) -> None:
+    def stop_and_stay() -> None:
+        process.leaves = False
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, stop_and_stay)
+
+
+def _watched(process: Process) -> Watched:
+    return Watched(
+        process.lanes,
+        process.keeper,
+        process.worker,
+        process.publisher.published,
+        (process.store_retry, process.kafka_retry),
+        process.cache,
+        steady=lambda: process.app.steady,
+        paused=lambda: process.paused,
+    )
+
+
+async def _tell_when_settled(gauge: Gauge, record: Callable[..., None]) -> None:
+    while not gauge().settled:
+        await asyncio.sleep(SETTLE_SECONDS)
+    log.info("event=settled")
+    record(settled=True)
 
 
 def _bound_the_end(seconds: float) -> None:

@@ -7,7 +7,7 @@ on. Faust's own offsets decide nothing: they are committed for the eyes of monit
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import aiokafka
 import msgspec
@@ -37,6 +37,14 @@ class Reader(Protocol):
     lanes: Lanes
     backlog_bytes: int
 
+    leaves: bool
+    """Whether a stop is for good: the group is told, and the partitions go on elsewhere at once."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is to be fetched for now."""
+        ...
+
     async def starts(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """Where each partition is to be read from: waited for, however long it takes."""
         ...
@@ -55,6 +63,15 @@ class Linked(msgspec.Struct, frozen=True):
 
     record: Any
     link: Link
+
+
+class Bundle(tuple[Linked, ...]):
+    """Records of one partition that were fetched together: Faust carries them as one message.
+
+    Most of what a message costs in Faust is the cost of delivering one, whatever is in it.
+    """
+
+    __slots__ = ()
 
 
 class Thread(AIOKafkaConsumerThread):
@@ -80,6 +97,21 @@ class Thread(AIOKafkaConsumerThread):
         self._close()
         await super().on_partitions_assigned(assigned, generation_id)
 
+    async def on_thread_stop(self) -> None:
+        """A worker that stops for good leaves the group; otherwise its place is kept for the session time."""
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        if self.reader.leaves and coordinator is not None:
+            coordinator._group_instance_id = None  # noqa: SLF001 # aiokafka lets only members without one leave
+        await super().on_thread_stop()
+
+    def lost(self) -> BaseException | None:
+        """What ended aiokafka's part in the group, if something did: it says so only to whoever fetches."""
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        task = getattr(coordinator, "_coordination_task", None)
+        if task is not None and task.done() and not task.cancelled() and not self.should_stop:
+            return cast("BaseException | None", task.exception()) or ConsumerStoppedError()
+        return cast("BaseException | None", getattr(coordinator, "_pending_exception", None))
+
     def _close(self) -> None:
         self.reader.lanes.close()
         self._states = {}
@@ -102,10 +134,14 @@ class Thread(AIOKafkaConsumerThread):
             self.reader.lanes.open(tp.partition, starts[tp])
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Tell Kafka how far we are, for monitoring tools; nothing depends on it, so no failure of it matters."""
-        held = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in self.assignment()}
+        """Tell Kafka how far we are, for monitoring tools; nothing depends on it, so no failure of it matters.
+
+        Not the `offsets` that Faust has acknowledged, but those below which everything is applied and published.
+        """
+        lanes = {tp: self.reader.lanes.get(tp.partition) for tp in offsets.keys() & self.assignment()}
+        held = {TopicPartition(*tp): OffsetAndMetadata(lane.next_offset, "") for tp, lane in lanes.items() if lane}
         try:
-            await self._ensure_consumer().commit({TopicPartition(*tp): place for tp, place in held.items()})
+            await self._ensure_consumer().commit(held)
         except Exception as error:
             log.debug("event=commit_failed error=%r", error)
             return False
@@ -128,9 +164,9 @@ class Thread(AIOKafkaConsumerThread):
         active_partitions: set[TP],
         timeout: float | None = None,
         max_records: int | None = None,
-    ) -> dict[TP, list[Linked]]:
+    ) -> dict[TP, list[Bundle]]:
         ready = {tp for tp in active_partitions if self.reader.lanes.get(tp.partition)}
-        if not ready or self.reader.lanes.backlog > self.reader.backlog_bytes:
+        if not ready or self.reader.paused or self.reader.lanes.backlog > self.reader.backlog_bytes:
             await asyncio.sleep(PAUSE_SECONDS)
             return {}
         try:
@@ -152,9 +188,9 @@ class Thread(AIOKafkaConsumerThread):
             return True  # a sought partition has an offset
         return isinstance(error, OffsetOutOfRangeError) and not any(self._sought(tp) for tp in error.args[0])
 
-    def _link(self, consumer: Any, ready: set[TP], fetched: Mapping[TP, list[Any]]) -> dict[TP, list[Linked]]:
+    def _link(self, consumer: Any, ready: set[TP], fetched: Mapping[TP, list[Any]]) -> dict[TP, list[Bundle]]:
         """Not a step may be awaited between the fetch and this: a seek would come between records and their lane."""
-        linked: dict[TP, list[Linked]] = {}
+        linked: dict[TP, list[Bundle]] = {}
         for tp in ready:
             lane, state = self.reader.lanes.get(tp.partition), self._sought(tp)
             if lane is None or state is None:
@@ -162,7 +198,7 @@ class Thread(AIOKafkaConsumerThread):
             records = fetched.get(tp, ())
             if records:
                 links = lane.send((record.offset, _size(record)) for record in records)
-                linked[tp] = [Linked(record, link) for record, link in zip(records, links, strict=True)]
+                linked[tp] = [Bundle(map(Linked, records, links))]
             if tp not in consumer._fetcher._records:  # noqa: SLF001 # neither records nor an error are waiting
                 lane.cleared(state.position)
         return linked

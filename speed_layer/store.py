@@ -1,4 +1,4 @@
-"""Facts and deltas in Cassandra: every write and delete at its log offset's timestamp (R11), waited for (R14)."""
+"""Facts, deltas and alerts in Cassandra: each write and delete at its log offset's timestamp (R11)."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from cassandra.query import BatchStatement, BatchType, BoundStatement
 
+from common.alerts import decode_alert, encode_alert, rule_of
 from common.cassandra import AsyncStore
-from common.facts import decode_fact, encode
-from speed_layer.apply import Change, EntityKey, Known, Mutation, Reset
+from common.facts import decode_delta, decode_fact, encode
 from speed_layer.grouped import Grouped
+from speed_layer.known import EVERY_KIND, Known
 from speed_layer.retry import Retry
+from speed_layer.rows import Change, EntityKey, Mutation, Reset, Stored
 
 FEW: Final = 64
 """Facts that are read whole when a customer is first met: then absence is known, too."""
@@ -20,6 +22,8 @@ GROUP: Final = 20
 """Customers in one statement, at most."""
 GROUP_BYTES: Final = 30_000
 """Bytes of several customers' mutations in one statement, at most: Cassandra's own default limit is 50 KiB."""
+OFFSETS: Final = 100
+"""Offsets that one statement asks for, at most."""
 ROW_BYTES: Final = 100
 """What a row weighs besides its texts, about."""
 
@@ -38,23 +42,52 @@ class CassandraStore:
         self._read_some = prepare(
             "SELECT kind, entity_id, value FROM speed_facts WHERE customer_id = ? AND (kind, entity_id) IN ?"
         )
+        self._read_kind = prepare("SELECT kind, entity_id, value FROM speed_facts WHERE customer_id = ? AND kind IN ?")
+        self._read_deltas = prepare(
+            "SELECT kafka_offset, value FROM speed_deltas WHERE customer_id = ? AND kafka_offset IN ?"
+        )
+        self._read_alerts = prepare(
+            "SELECT kafka_offset, value FROM customer_alerts WHERE customer_id = ? AND kafka_offset IN ?"
+        )
         insert_delta = "INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TIMESTAMP ?"
         self._fact = prepare(
             "INSERT INTO speed_facts (customer_id, kind, entity_id, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
         )
         self._delta = prepare(f"{insert_delta} AND TTL ?")
         self._reset_delta = prepare(insert_delta)
+        self._alert = prepare(
+            "INSERT INTO customer_alerts (customer_id, kafka_offset, rule, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
+        )
+        self._delete_alerts = prepare("DELETE FROM customer_alerts USING TIMESTAMP ? WHERE customer_id = ?")
         self._delete_facts = prepare("DELETE FROM speed_facts USING TIMESTAMP ? WHERE customer_id = ?")
         self._delete_deltas = prepare("DELETE FROM speed_deltas USING TIMESTAMP ? WHERE customer_id = ?")
 
-    async def read(self, customer_id: str, entities: Collection[EntityKey], *, whole: bool) -> Known:
-        """See `Store`: a share of one statement, or that and another one for a customer with more than a few facts."""
+    async def read(
+        self, customer_id: str, entities: Collection[EntityKey], kinds: Collection[str], *, whole: bool
+    ) -> Known:
+        """See `Store`: a share of one statement, or that and others for a customer with more than a few facts."""
         if whole:
             rows = await self._few.ask(customer_id)
             if len(rows) <= FEW:
-                return _known(rows, (), complete=True)
+                return _known(rows, (), EVERY_KIND)
         rows = await self._execute(self._read_some.bind((customer_id, [MARKER, *entities])))
-        return _known(rows, entities, complete=False)
+        if kinds:
+            rows = [*rows, *await self._fetch_all(self._read_kind.bind((customer_id, list(kinds))))]
+        return _known(rows, entities, kinds)
+
+    async def rows(self, customer_id: str, offsets: Collection[int]) -> Sequence[Stored]:
+        """See `Store`: two statements for each hundred offsets."""
+        deltas, alerts = dict[int, str](), defaultdict[int, list[str]](list)
+        wanted = list(offsets)
+        for start in range(0, len(wanted), OFFSETS):
+            some = customer_id, wanted[start : start + OFFSETS]
+            deltas.update(await self._fetch_all(self._read_deltas.bind(some)))
+            for offset, alert in await self._fetch_all(self._read_alerts.bind(some)):
+                alerts[offset].append(alert)
+        return [
+            Stored(offset, decode_delta(delta), tuple(map(decode_alert, alerts[offset])))
+            for offset, delta in sorted(deltas.items())
+        ]
 
     async def write(self, customer_id: str, mutation: Mutation) -> None:
         """See `Store`: one partition key's statements of an unlogged batch, so atomic; written until acknowledged.
@@ -62,7 +95,7 @@ class CassandraStore:
         The batch may hold other customers' mutations, each of them atomic, if they lie on the same replica.
         """
         if isinstance(mutation, Reset):
-            statements, size = list(self._reset(customer_id, mutation)), 4 * ROW_BYTES
+            statements, size = list(self._reset(customer_id, mutation)), 5 * ROW_BYTES
         else:
             statements, size = [], 0
             for change in mutation:
@@ -74,12 +107,18 @@ class CassandraStore:
         fact, delta = encode(change.fact), encode(change.delta)
         statements.append(self._fact.bind((customer_id, kind, entity_id, fact, at)))
         statements.append(self._delta.bind((customer_id, at, delta, at, self._ttl)))
-        return len(fact) + len(delta) + 2 * (len(customer_id) + ROW_BYTES)
+        size = len(fact) + len(delta) + 2 * (len(customer_id) + ROW_BYTES)
+        for alert in change.alerts:
+            text = encode_alert(alert)
+            statements.append(self._alert.bind((customer_id, at, rule_of(alert), text, at)))
+            size += len(text) + len(customer_id) + ROW_BYTES
+        return size
 
     def _reset(self, customer_id: str, reset: Reset) -> Iterator[BoundStatement]:
         at = reset.offset
         yield self._delete_facts.bind((at - 1, customer_id))
         yield self._delete_deltas.bind((at - 1, customer_id))
+        yield self._delete_alerts.bind((at - 1, customer_id))
         yield self._fact.bind((customer_id, *MARKER, str(at), at))
         yield self._reset_delta.bind((customer_id, at, encode(reset.delta), at))
 
@@ -106,9 +145,12 @@ class CassandraStore:
     async def _execute(self, statement: BoundStatement | BatchStatement) -> list[Any]:
         return await self._retry.until_done(lambda: self._store.execute(statement))
 
+    async def _fetch_all(self, statement: BoundStatement) -> list[Any]:
+        return await self._retry.until_done(lambda: self._store.fetch_all(statement))
 
-def _known(rows: list[Any], entities: Collection[EntityKey], *, complete: bool) -> Known:
-    known = Known(facts=dict.fromkeys(entities), complete=complete)
+
+def _known(rows: list[Any], entities: Collection[EntityKey], complete: Collection[str]) -> Known:
+    known = Known(facts=dict.fromkeys(entities), complete=frozenset(complete))
     for kind, entity_id, value in rows:
         if (kind, entity_id) == MARKER:
             known.reset_offset = int(value)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cassandra.cluster import Session
@@ -27,19 +27,32 @@ class Place:
     next_offset: int
     end_offset: int
     beat_at: int | None
+    caught_up_at: int | None = None
+    """Every record appended before it is applied, in microseconds (None: unknown)."""
+
+    def behind_seconds(self, now: int) -> float | None:
+        """Seconds since everything appended was applied: 0 where nothing is left."""
+        if self.next_offset >= self.end_offset:
+            return 0.0
+        return max(now - self.caught_up_at, 0) / 1e6 if self.caught_up_at else None
 
 
 def places(session: Session, settings: Settings, ends: Mapping[int, int]) -> dict[int, Place]:
-    """Every partition's place against the given ends."""
+    """Every partition's place against the given ends; without any, against those of the last heartbeats."""
     rows = session.execute(
-        "SELECT kafka_partition, from_offset, next_offset, beat_at FROM speed_progress WHERE generation = %s",
+        "SELECT kafka_partition, from_offset, next_offset, end_offset, beat_at, caught_up_at FROM speed_progress "
+        "WHERE generation = %s",
         (settings.speed.generation,),
     )
-    found = {row.kafka_partition: row for row in rows}
+    found = {
+        row.kafka_partition: Place(row.from_offset, row.next_offset, row.end_offset, row.beat_at, row.caught_up_at)
+        for row in rows
+    }
+    if not ends:
+        return dict(sorted(found.items()))
     return {
-        partition: Place(row.from_offset, row.next_offset, end, row.beat_at) if row else Place(0, 0, end, None)
+        partition: replace(found.get(partition, Place(0, 0, 0, None)), end_offset=end)
         for partition, end in sorted(ends.items())
-        for row in (found.get(partition),)
     }
 
 

@@ -9,6 +9,7 @@ random_log(seed=1, count=500).records           # the same messages as raw recor
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from random import Random
@@ -163,11 +164,11 @@ def random_messages(
     late events, verbatim repeats, erasures and poison of every kind all occur.
     """
     random = Random(seed)
-    said: list[Message] = []
+    said: deque[Message] = deque(maxlen=40)
     for number in range(count):
         customer_id = f"c{seed}-{random.randrange(customers)}"
         if said and random.random() < 0.1:
-            yield random.choice(said[-40:])
+            yield random.choice(said)
             continue
         if random.random() < erasures:
             yield erasure(customer_id)

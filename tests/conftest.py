@@ -75,9 +75,12 @@ def new_system(stack: Settings, *, partitions: int = 4) -> Settings:
             "log": LogSettings(
                 topic=f"customer_events_{name}",
                 errors_topic=f"processing_errors_{name}",
+                deltas_topic=f"customer_deltas_{name}",
+                alerts_topic=f"customer_alerts_{name}",
                 group=f"lambda360-speed-{name}",
                 partitions=partitions,
             ),
+            "speed": stack.speed.model_copy(update={"large_refund_cents": 5_000, "breaker_recovery_seconds": 2.0}),
         }
     )
     settings.home.mkdir()

@@ -1,10 +1,9 @@
-"""The log's topic and the errors' topic: made once, with the settings R1 demands, and held to them."""
+"""The log's topic and those beside it: made once, with the settings R1 demands, and held to them."""
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import Final
 
 import yaml
 from confluent_kafka import KafkaError, KafkaException
@@ -13,13 +12,11 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from common.errors import LogError
 from common.kafka import TIMEOUT_SECONDS, admin
 from common.log_identity import LogIdentity
-from common.settings import Settings
-
-TOPIC_SETTINGS: Final = ("topic", "errors_topic")
+from common.settings import TOPIC_FIELDS, Settings
 
 
 def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
-    """Both topics exist, as `infra/kafka/topics.yaml` says.
+    """All topics exist, as `infra/kafka/topics.yaml` says.
 
     Raises LogError where Kafka is away, where one exists and differs, or where the log that is on record is gone:
     a new one in its place would be another log, to which no stored offset belongs.
@@ -31,6 +28,7 @@ def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
         for setting, config in wanted().items():
             name: str = getattr(settings.log, setting)
             if name in existing:
+                _check_partitions(settings, name, existing[name])
                 _check_config(client, name, config)
             else:
                 _create(client, settings, name, config)
@@ -47,7 +45,7 @@ def wanted() -> Mapping[str, Mapping[str, str]]:
     """The configuration of each topic, by the setting that names it."""
     text = files("infra").joinpath("kafka", "topics.yaml").read_text(encoding="utf-8")
     loaded: dict[str, dict[str, str]] = yaml.safe_load(text)
-    return {setting: loaded[setting] for setting in TOPIC_SETTINGS}
+    return {setting: loaded[setting] for setting in TOPIC_FIELDS}
 
 
 def _partitions(client: AdminClient) -> Mapping[str, int]:
@@ -67,6 +65,15 @@ def _check_log(settings: Settings, existing: Mapping[str, int], on_record: LogId
         raise LogError(
             f"topic {name!r} has {existing[name]} partitions, and their number never changes (R1), but "
             f"LAMBDA360_LOG_PARTITIONS is {partitions}; set it to {existing[name]}, in the environment or settings.env"
+        )
+
+
+def _check_partitions(settings: Settings, name: str, partitions: int) -> None:
+    """A copy lies in the partition of its record, so every topic has the log's number of them."""
+    if name != settings.log.topic and partitions != settings.log.partitions:
+        raise LogError(
+            f"topic {name!r} has {partitions} partitions, and the log {settings.log.partitions}: they must be as many. "
+            "Nobody else may use that topic: rename it in the settings, or remove it"
         )
 
 

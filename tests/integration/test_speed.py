@@ -17,6 +17,7 @@ from common.cassandra import connected
 from common.settings import Settings
 from infra.stack import servers
 from tests.builders import Message, erasure, order, random_messages
+from tests.copies import tally_alerts, tally_deltas
 from tests.harness import Child, LogReader, running, wait_until
 from tests.oracle import Record
 from tests.unit.speed_fakes import Cells, fold, placed
@@ -51,7 +52,19 @@ def cells(session: Session) -> Cells:
     found: Cells = {("facts", row.customer_id, row.kind, row.entity_id): (row.value, row.at) for row in facts}
     deltas = session.execute("SELECT customer_id, kafka_offset, value, WRITETIME(value) AS at FROM speed_deltas")
     found |= {("deltas", row.customer_id, str(row.kafka_offset)): (row.value, row.at) for row in deltas}
+    alerts = session.execute(
+        "SELECT customer_id, kafka_offset, rule, value, WRITETIME(value) AS at FROM customer_alerts"
+    )
+    found |= {("alerts", row.customer_id, str(row.kafka_offset), row.rule): (row.value, row.at) for row in alerts}
     return found
+
+
+def assert_published(settings: Settings, session: Session) -> None:
+    """R14: every stored delta and alert is in its topic, as it is stored."""
+    deltas, alerts = tally_deltas(settings, session, PARTITIONS), tally_alerts(settings, session, PARTITIONS)
+    assert deltas.fits, deltas
+    assert alerts.fits, alerts
+    assert min(deltas.stored, alerts.stored) > 0
 
 
 def progress(session: Session, generation: int = 1) -> dict[int, Any]:
@@ -99,6 +112,7 @@ def test_any_log_leaves_the_folds_cells_and_a_replay_changes_none(system: Settin
     with running(again, "speed", "run") as worker:
         wait_applied(again, worker)
     assert cells(session) == applied
+    assert_published(system, session)
 
 
 def replace_generation(settings: Settings, generation: int) -> Any:
@@ -153,6 +167,7 @@ def test_workers_share_the_log_and_a_killed_ones_partitions_go_on(system: Settin
         produce(settings, [order("late")])
         wait_applied(settings, two)
     assert cells(session) == fold(placed(log_of(settings)))
+    assert_published(settings, session)
 
 
 def owners(worker: Child) -> set[str]:

@@ -2,14 +2,18 @@
 
 from itertools import pairwise
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common import facts
-from speed_layer.apply import Known, Mutation, Placed, Reset, mutations
+from speed_layer.apply import Applied, mutations
+from speed_layer.known import EVERY_KIND, Known
+from speed_layer.rows import Mutation, Placed, Reset
 from tests.builders import Log
 from tests.laws.model import SpeedTables, read
 from tests.laws.strategies import PARTITIONS, logs
+from tests.unit.speed_fakes import ALERTS
 
 
 def write(tables: SpeedTables, customer_id: str, mutation: Mutation) -> None:
@@ -19,7 +23,8 @@ def write(tables: SpeedTables, customer_id: str, mutation: Mutation) -> None:
         return
     assert len({change.entity for change in mutation}) == len(mutation), "at most one record of an entity"
     for change in mutation:
-        tables.change(customer_id, change.entity, change.fact, change.delta)
+        fact = msgspec.structs.replace(change.fact, alerts=())  # the model knows none
+        tables.change(customer_id, change.entity, fact, change.delta)
 
 
 def work(tables: SpeedTables, log: Log, bounds: list[int], lost: st.DataObject | None = None) -> SpeedTables:
@@ -32,8 +37,8 @@ def work(tables: SpeedTables, log: Log, bounds: list[int], lost: st.DataObject |
                 placed.setdefault(event.customer_id, []).append(Placed(record.offset, record.appended_at, event))
         for customer_id, records in placed.items():
             stored = {key: facts.decode_fact(text) for key, text in tables.facts.get(customer_id, {}).items()}
-            known = Known(tables.resets.get(customer_id), dict(stored), complete=True)
-            for mutation in mutations(records, known):
+            known = Known(tables.resets.get(customer_id), dict(stored), complete=EVERY_KIND)
+            for mutation in mutations(records, known, ALERTS, Applied()):
                 if lost is not None and lost.draw(st.integers(0, 9)) == 0:
                     break
                 write(tables, customer_id, mutation)

@@ -26,7 +26,7 @@ def test_help_names_every_command_and_imports_no_engine() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "loaded: []" in said
-    for name in ("stack", "import", "schema", "speed", "batch", "serve", "doctor", "demo"):
+    for name in ("stack", "import", "watch", "dead-letters", "schema", "speed", "batch", "serve", "doctor", "demo"):
         assert f"\n  {name} " in said
 
 

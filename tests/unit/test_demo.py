@@ -46,16 +46,16 @@ def test_every_file_of_the_third_act_can_be_imported_whole(tmp_path: Path) -> No
 @pytest.fixture
 def users(tmp_path: Path) -> Settings:
     """A user's settings whose first ports are taken."""
-    return Settings(home=tmp_path / "var", stack=StackSettings(port_base=41_000))
+    return Settings(home=tmp_path / "var", stack=StackSettings(port_base=32_100))
 
 
 def test_the_demo_has_a_home_of_its_own_on_free_ports_and_its_commands_need_only_that_home(users: Settings) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 41_003))
+        taken.bind(("127.0.0.1", 32_103))
         taken.listen()
         with fresh_home(demo_settings(users)) as settings:
             assert settings.home == users.home / "demo"
-            assert settings.stack.port_base == 41_010
+            assert settings.stack.port_base == 32_110
             there = load_settings({"LAMBDA360_HOME": str(settings.home)})
             assert there.serving.port == settings.serving.port
 

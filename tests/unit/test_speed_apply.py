@@ -8,10 +8,12 @@ import pytest
 
 from common.errors import StoreUnavailable
 from common.facts import Fact, Image, Refund
-from speed_layer.apply import Known, Placed, Reset, apply, mutations
+from speed_layer.apply import Applied, apply, mutations
 from speed_layer.cache import FactCache
+from speed_layer.known import EVERY_KIND, Known
+from speed_layer.rows import Placed, Reset
 from tests.builders import Log, erasure, order, random_log, ticket
-from tests.unit.speed_fakes import AwayStore, MemoryStore, fold, placed
+from tests.unit.speed_fakes import ALERTS, AwayStore, MemoryStore, fold, placed
 
 SEEDS = range(12)
 
@@ -24,7 +26,7 @@ async def run_worker(store: MemoryStore, customers: dict[str, list[Placed]], ran
         left = [record for record in records if record.offset >= start]
         while left:
             size = random.randint(1, 20)
-            await apply(store, cache, customer_id, left[:size])
+            await apply(store, cache, customer_id, left[:size], ALERTS)
             left = left[size:]
             if random.random() < 0.1:
                 cache.clear()
@@ -72,7 +74,7 @@ def test_a_mutation_holds_at_most_one_record_of_an_entity_and_a_reset_is_one_of_
     log = Log()
     log.append(order(order_id="o1"), order(order_id="o2"), ticket(), order(order_id="o1", updated_at="2024-06-09"))
     log.append(erasure(), order(order_id="o1"))
-    found = list(mutations(placed(log.records)["ada"], Known(complete=True)))
+    found = list(mutations(placed(log.records)["ada"], Known(complete=EVERY_KIND), ALERTS, Applied()))
     shape = ["reset" if isinstance(m, Reset) else [change.entity[1] for change in m] for m in found]
     assert shape == [["o1", "o2", "t1"], ["o1"], "reset", ["o1"]]
 
@@ -88,7 +90,7 @@ def test_the_next_mutation_waits_until_the_last_is_acknowledged() -> None:
             order_of.append("end")
 
     log.append(order(), order(updated_at="2024-06-09"), order(updated_at="2024-06-10"))
-    asyncio.run(apply(Slow(), FactCache(9), "ada", placed(log.records)["ada"]))
+    asyncio.run(apply(Slow(), FactCache(9), "ada", placed(log.records)["ada"], ALERTS))
     assert order_of == ["begin", "end"] * 3
 
 
@@ -96,7 +98,7 @@ def test_a_repeat_and_a_stale_version_write_nothing() -> None:
     """R4, R9."""
     log, store = Log(), MemoryStore()
     log.append(order(updated_at="2024-06-09"), order(updated_at="2024-06-09"), order(updated_at="2024-06-08"))
-    asyncio.run(apply(store, FactCache(9), "ada", placed(log.records)["ada"]))
+    asyncio.run(apply(store, FactCache(9), "ada", placed(log.records)["ada"], ALERTS))
     assert len(store.writes) == 1
 
 
@@ -106,9 +108,9 @@ def test_below_a_reset_nothing_is_written_and_nothing_counts() -> None:
     log.append(order("ada", "o1"), order("ada", "o2"), erasure("ada"), order("ada", "o1"))
     records = placed(log.records)["ada"]
     late = Fact(0, None, Image(9_999_999_999_999_999, Refund("o1", 1, 1)))
-    known = Known(2, {("order", "o1"): late}, complete=True)
+    known = Known(2, {("order", "o1"): late}, complete=EVERY_KIND)
     assert known.current(("order", "o1")) is None
-    reset, change = mutations(records, known)
+    reset, change = mutations(records, known, ALERTS, Applied())
     assert isinstance(reset, Reset)
     assert isinstance(change, tuple)
     assert (reset.offset, change[0].fact.offset, change[0].fact.before) == (2, 3, None)
@@ -119,11 +121,11 @@ def test_a_failed_write_forgets_the_customer() -> None:
     log, store, cache = Log(), AwayStore(), FactCache(9)
     log.append(order("ada", "o1"), order("ada", "o2"))
     first, second = placed(log.records)["ada"]
-    asyncio.run(apply(store, cache, "ada", [first]))
+    asyncio.run(apply(store, cache, "ada", [first], ALERTS))
     assert len(cache) == 1
     store.away = True
     with pytest.raises(StoreUnavailable):
-        asyncio.run(apply(store, cache, "ada", [second]))
+        asyncio.run(apply(store, cache, "ada", [second], ALERTS))
     assert len(cache) == 0
 
 
@@ -141,9 +143,9 @@ def test_what_was_out_when_the_cache_was_emptied_is_not_taken_back() -> None:
         cache.put("ada", known or Known(), token)
 
     async def scene() -> None:
-        await apply(store, cache, "ada", records[:1])
-        await revoked_meanwhile(lambda: apply(store, FactCache(9), "ada", records[1:3]))
-        await apply(store, cache, "ada", records[3:])
+        await apply(store, cache, "ada", records[:1], ALERTS)
+        await revoked_meanwhile(lambda: apply(store, FactCache(9), "ada", records[1:3], ALERTS))
+        await apply(store, cache, "ada", records[3:], ALERTS)
 
     asyncio.run(scene())
     assert store.live() == fold({"ada": records})
@@ -154,9 +156,9 @@ def test_the_cache_spares_reads_and_stays_within_its_bound() -> None:
     log.append(*(order(customer, updated_at=f"2024-06-0{day}") for day in (1, 2) for customer in ("a", "b", "c")))
     customers = placed(log.records)
     for name in ("a", "b", "c"):
-        asyncio.run(apply(store, cache, name, customers[name][:1]))
+        asyncio.run(apply(store, cache, name, customers[name][:1], ALERTS))
     assert (len(cache), store.reads) == (2, 3)
-    asyncio.run(apply(store, cache, "c", customers["c"][1:]))
+    asyncio.run(apply(store, cache, "c", customers["c"][1:], ALERTS))
     assert store.reads == 3
-    asyncio.run(apply(store, cache, "a", customers["a"][1:]))
+    asyncio.run(apply(store, cache, "a", customers["a"][1:], ALERTS))
     assert store.reads == 4

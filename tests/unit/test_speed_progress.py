@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from common.dates import MICROS_PER_DAY
-from common.errors import LogError, StoreUnavailable
+from common.errors import LogError
 from common.log_identity import LogIdentity
 from common.settings import SpeedSettings
 from speed_layer.keeper import Keeper, Stuck
 from speed_layer.lanes import Lanes
 from speed_layer.log_watch import LogWatch
 from speed_layer.progress import Progress, ProgressTable, alive_from, horizon, start_of
-from speed_layer.retry import Retry
+from tests.unit.speed_fakes import retry
 
 NOW = 1_800_000_000_000_000
 
@@ -93,10 +93,9 @@ class Scene:
         self.table, self.watch, self.lanes = table or Table(), watch or Watch(), Lanes()
         self.now, self.seconds = NOW, 0.0
         stands_in: ProgressTable = self.table  # type: ignore[assignment] # the same two calls
-        retry, speed = Retry(0, 0), SpeedSettings(watchdog_seconds=60)
-        self.retry = retry
+        self.retry, speed = retry(), SpeedSettings(watchdog_seconds=60)
         clocks = (lambda: self.now, lambda: self.seconds)
-        self.keeper = Keeper(speed, stands_in, self.watch, self.lanes, retry, "v1", *clocks)
+        self.keeper = Keeper(speed, stands_in, self.watch, self.lanes, self.retry, retry(), "v1", *clocks)
 
     def start(self) -> None:
         starts = asyncio.run(self.keeper.starts([0]))
@@ -170,30 +169,3 @@ def test_the_watchdog_bears_with_a_store_that_is_away_and_with_an_idle_log() -> 
         scene.beat()
         scene.seconds = 1000
         scene.beat()
-
-
-def test_a_store_that_is_away_is_waited_for_in_growing_jittered_pauses() -> None:
-    """R14."""
-    pauses: list[float] = []
-    answers = iter([StoreUnavailable("away")] * 4)
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-
-    async def ask() -> str:
-        for error in answers:
-            raise error
-        return "done"
-
-    retry = Retry(0.1, 0.5, sleep, jitter=lambda: 1.0)
-    assert asyncio.run(retry.until_done(ask)) == "done"
-    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.5])
-    assert retry.waiting == 0
-
-
-def test_any_other_failure_is_not_waited_for() -> None:
-    async def ask() -> None:
-        raise ValueError("a defect")
-
-    with pytest.raises(ValueError, match="defect"):
-        asyncio.run(Retry(0, 0).until_done(ask))

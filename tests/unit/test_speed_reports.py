@@ -1,37 +1,14 @@
-"""What the speed layer says: dead letters (R14), and what `lambda360 speed wait` answers."""
+"""What `lambda360 speed wait` answers."""
 
-import base64
-import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from common.errors import RejectedRecord
 from common.settings import Settings
-from speed_layer.dead_letters import DeadLetter
 from speed_layer.wait import NotApplied, wait
 
 NOW = 1_800_000_000_000_000
-
-
-def letter(key: bytes | None = b"ada", value: bytes | None = b"\xff") -> DeadLetter:
-    rejection = RejectedRecord("data.amount", "-1", "0 or more")
-    return DeadLetter("log", 2, 7, key, value, 1_719_800_000_123_000, rejection)
-
-
-def test_a_dead_letter_carries_position_reason_and_bytes_and_is_always_the_same() -> None:
-    body = json.loads(letter().encode())
-    assert (body["id"], body["topic"], body["partition"], body["offset"]) == ("2:7", "log", 2, 7)
-    assert (body["field"], body["value"], body["rule"]) == ("data.amount", "'-1'", "0 or more")
-    assert body["appended_at"] == "2024-07-01T02:13:20.123000+00:00"
-    assert (base64.b64decode(body["key_base64"]), base64.b64decode(body["value_base64"])) == (b"ada", b"\xff")
-    assert letter().encode() == letter().encode()
-
-
-def test_what_is_missing_stays_null_in_a_dead_letter() -> None:
-    body = json.loads(letter(None, None).encode())
-    assert (body["key_base64"], body["value_base64"], body["value_bytes"]) == (None, None, None)
 
 
 class Session:
@@ -39,7 +16,10 @@ class Session:
 
     def __init__(self, *rows: tuple[int, int, int]) -> None:
         self.rows = [
-            SimpleNamespace(kafka_partition=p, from_offset=0, next_offset=at, beat_at=beat) for p, at, beat in rows
+            SimpleNamespace(
+                kafka_partition=p, from_offset=0, next_offset=at, end_offset=at, beat_at=beat, caught_up_at=beat
+            )
+            for p, at, beat in rows
         ]
 
     def execute(self, *_: object) -> list[Any]:

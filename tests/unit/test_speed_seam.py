@@ -23,7 +23,7 @@ from speed_layer.lanes import Lanes
 class Reader:
     """Stands in for the worker."""
 
-    lanes, backlog_bytes = Lanes(), 1
+    lanes, backlog_bytes, paused, leaves = Lanes(), 1, False, True
 
     async def starts(self, partitions: object) -> dict[int, int]:
         return {}

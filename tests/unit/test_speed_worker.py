@@ -5,15 +5,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from common.facts import Delta
+from common.facts import Delta, encode
 from common.partition import partition_of
+from common.published import Copy
 from speed_layer.cache import FactCache
 from speed_layer.dead_letters import DeadLetter
 from speed_layer.lanes import Lane, Lanes
-from speed_layer.worker import Delivered, Worker
+from speed_layer.worker import Delivered, Ports, Terms, Worker
 from tests.builders import Log, Message, order, random_log
 from tests.oracle import Record
-from tests.unit.speed_fakes import RULES, AwayStore, MemoryStore, fold, placed
+from tests.unit.speed_fakes import ALERTS, RULES, AwayStore, MemoryStore, fold, placed
 
 
 class Scene:
@@ -21,8 +22,12 @@ class Scene:
 
     def __init__(self, store: MemoryStore | None = None, partitions: int = 4) -> None:
         self.store, self.lanes, self.published = store or MemoryStore(), Lanes(), list[DeadLetter]()
-        cache = FactCache(100)
-        self.worker = Worker("log", partitions, RULES, self.store, cache, self.lanes, self.publish, in_flight=8)
+        self.copies = list[Copy]()
+        self.ports = Ports(self.store, FactCache(100), self.lanes, self.copy, self.publish)
+        self.worker = Worker(Terms("log", partitions, RULES, ALERTS), self.ports, in_flight=8)
+
+    async def copy(self, copies: Sequence[Copy]) -> None:
+        self.copies.extend(copies)
 
     async def publish(self, letters: Sequence[DeadLetter]) -> None:
         self.published.extend(letters)
@@ -35,7 +40,8 @@ class Scene:
 
 
 def delivered(lane: Lane, record: Record) -> Delivered:
-    return Delivered(record.offset, record.key, record.value, record.appended_at, *lane.send([(record.offset, 1)]))
+    (link,) = lane.send([(record.offset, 1)])
+    return Delivered(record.offset, record.key, record.value, record.appended_at, link)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -127,3 +133,60 @@ def test_a_delta_remembers_the_append_time_and_no_clock() -> None:
     assert isinstance(change.delta, Delta)
     assert change.delta.appended_at == record.appended_at
     assert partition_of("ada", 4) == record.partition
+
+
+def test_every_change_is_published_with_its_alerts_in_the_logs_order() -> None:
+    """R14."""
+    log, scene = random_log(4), Scene()
+    asyncio.run(scene.worker.process(scene.send(log.records)))
+    stored = {tuple(key[1:3]): value for key, (value, _) in fold(placed(log.records)).items() if key[0] == "deltas"}
+    published = {(copy.customer_id, str(copy.offset)): encode(copy.delta) for copy in scene.copies}
+    assert stored.items() <= published.items()
+    places = [(copy.partition, copy.offset) for copy in scene.copies]
+    assert places == sorted(set(places))
+
+
+def test_what_is_met_again_is_published_again_from_its_row_with_the_same_id() -> None:
+    """R14: applied by a worker that died before it had published; the record is skipped, or rewritten, and copied."""
+    log, store = random_log(5), MemoryStore()
+    first, second = Scene(store), Scene(store)
+    asyncio.run(first.worker.process(first.send(log.records)))
+    asyncio.run(second.worker.process(second.send(log.records)))
+    erased = {copy.customer_id: copy.offset for copy in first.copies if copy.delta.is_reset}
+    left = [copy for copy in first.copies if copy.offset >= erased.get(copy.customer_id, 0)]
+    assert second.copies == left
+    assert any(copy.alerts for copy in left)
+    assert second.worker.counts["applied"] == 0
+
+
+def test_the_lanes_wait_for_what_is_published() -> None:
+    """R12, R14: a crash in between loses no copy."""
+    log, scene, release = Log(partitions=1), Scene(partitions=1), asyncio.Event()
+
+    async def held(copies: Sequence[Copy]) -> None:
+        await release.wait()
+
+    scene.ports.publish_copies = held
+
+    async def story() -> None:
+        work = asyncio.create_task(scene.worker.process(scene.send(log.append(order()))))
+        while not scene.store.writes:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert [lane.next_offset for lane in scene.lanes.all()] == [0]
+        release.set()
+        await work
+        assert [lane.next_offset for lane in scene.lanes.all()] == [1]
+
+    asyncio.run(story())
+
+
+def test_every_record_received_counts_once() -> None:
+    """received = applied + repeated + stale + dead, and those met again in a replay."""
+    log, scene = random_log(6), Scene()
+    asyncio.run(scene.worker.process(scene.send(log.records)))
+    counts = scene.worker.counts
+    assert counts["received"] == len(log.records)
+    assert counts["received"] == sum(counts[name] for name in ("applied", "repeated", "stale", "dead", "again"))
+    assert min(counts[name] for name in ("applied", "repeated", "stale", "dead")) > 0
+    assert counts["again"] == 0

@@ -1,0 +1,134 @@
+"""A worker's place among those of one home: the lowest free number, held by a lock for the process's life.
+
+From the number follow the static member id and the metrics port. No two living processes ever share one: a killed
+worker frees its number at once, a paused one keeps it.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from common.errors import Lambda360Error
+
+FOLDER: Final = "workers"
+MOST: Final = 1000
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a worker says of itself in `<home>/workers/<slot>.json`; `started_at` in microseconds."""
+
+    slot: int
+    pid: int
+    lock_fd: int
+    started_at: int
+    member: str
+    metrics_port: int
+    settled: bool = False
+    """Whether it has read its partitions: each was caught up with the log, or moved on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A number that is this process's own until it ends, or releases it."""
+
+    number: int
+    member: str
+    """The static membership id (`group.instance.id`): the same for every holder of this slot."""
+    _folder: Path
+    _fd: int
+
+    @classmethod
+    def take(cls, home: Path) -> Self:
+        """The lowest free slot of `home`."""
+        folder = home / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(MOST):
+            fd = os.open(_lock_path(folder, number), os.O_RDWR | os.O_CREAT, 0o644)  # closed at exec, by default
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                continue
+            return cls(number, member_id(home, number), folder, fd)
+        raise Lambda360Error(f"{folder} holds {MOST} workers already: give this one another LAMBDA360_HOME")
+
+    @classmethod
+    def succeed(cls, home: Path, number: int) -> Self:
+        """Slot `number`, as soon as its holder has ended; `is_waiting` tells of it until then."""
+        folder = home / FOLDER
+        fd = os.open(_lock_path(folder, number), os.O_RDWR | os.O_CREAT, 0o644)
+        waiting = folder / f"{number}.next"
+        waiting.write_text(str(os.getpid()), encoding="ascii")
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        waiting.unlink(missing_ok=True)
+        return cls(number, member_id(home, number), folder, fd)
+
+    def record(self, *, started_at: int, metrics_port: int, settled: bool = False) -> None:
+        """Say who holds the slot; the file is replaced at once, so a reader never sees half of it."""
+        record = Record(self.number, os.getpid(), self._fd, started_at, self.member, metrics_port, settled)
+        path = _record_path(self._folder, self.number)
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(msgspec.json.encode(record))
+        partial.replace(path)
+
+    def withdraw(self) -> None:
+        """Say no more of the holder. The slot is free once the process has ended, not before: its threads may live."""
+        _record_path(self._folder, self.number).unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Free the slot before the process ends."""
+        self.withdraw()
+        os.close(self._fd)
+
+
+def member_id(home: Path, number: int) -> str:
+    """The member id of a slot: one for each host, home and number."""
+    host = re.sub(r"[^a-zA-Z0-9._-]", "-", socket.gethostname())[:100]
+    digest = hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:8]
+    return f"{host}-{digest}-{number}"
+
+
+def records(home: Path) -> list[Record]:
+    """The workers that left a record, by slot, dead or alive; an unreadable record counts as none."""
+    return sorted(_read(home / FOLDER), key=lambda record: record.slot)
+
+
+def _read(folder: Path) -> Iterator[Record]:
+    for path in folder.glob("*.json"):
+        try:
+            yield msgspec.json.decode(path.read_bytes(), type=Record)
+        except (FileNotFoundError, msgspec.DecodeError):
+            continue
+
+
+def is_waiting(home: Path, pid: int) -> bool:
+    """Whether this process waits for a slot."""
+    try:
+        return any(path.read_text(encoding="ascii") == str(pid) for path in (home / FOLDER).glob("*.next"))
+    except FileNotFoundError:
+        return False
+
+
+def is_alive(home: Path, record: Record) -> bool:
+    """Whether the process that left this record still holds the slot's lock: no later owner of its pid counts."""
+    try:
+        held = Path(f"/proc/{record.pid}/fd/{record.lock_fd}").readlink()
+    except OSError:
+        return False
+    return held == _lock_path(home.resolve() / FOLDER, record.slot)
+
+
+def _lock_path(folder: Path, number: int) -> Path:
+    return folder / f"{number}.lock"
+
+
+def _record_path(folder: Path, number: int) -> Path:
+    return folder / f"{number}.json"
