@@ -19,7 +19,13 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "import": ("infra.commands.import_", "import_", "Bring a file of orders, refunds, tickets or marketing events in."),
     "schema": ("infra.commands.schema", "schema", "Show the records' JSON Schema."),
     "speed": ("infra.commands.speed", "speed", "Run a speed worker, or wait until the log's end is applied."),
+    "watch": ("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),
     "batch": ("infra.commands.batch", "batch", "Run the nightly job, or list its runs."),
+    "dead-letters": (
+        "infra.commands.dead_letters",
+        "dead_letters",
+        "Look at rejected records, replay or discard them.",
+    ),
     "serve": ("infra.commands.serve", "serve", "Answer REST requests on 127.0.0.1:8360."),
     "doctor": ("infra.commands.doctor", "doctor", "Say what is installed, running and reachable, and what to do."),
     "demo": ("infra.commands.demo", "demo", "Run the whole system on real purchases and check every answer."),

@@ -1,0 +1,136 @@
+"""`lambda360 dead-letters`: what validation rejected: look at it, append it to the log again, or give it up."""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from common.errors import Lambda360Error, UsageError
+from infra.cli import settings_of
+from infra.dead_letters.options import filters, selection
+from infra.dead_letters.selection import STATES, Filter, Selection, parse_id
+
+if TYPE_CHECKING:
+    from infra.dead_letters.judge import Refused
+    from infra.dead_letters.table import OperatorTable
+
+SOME_REFUSED: Final = 3
+INTERRUPTED: Final = 130
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look at what validation rejected, append it to the log again, or give it up."""
+
+
+@dead_letters.command("list")
+@filters
+@click.option("--state", type=click.Choice(list(STATES)), default="open", show_default=True)
+@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Letters shown; 0: all.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the value's bytes.")
+@click.pass_context
+def list_(context: click.Context, *, wanted: Filter, state: str, limit: int, as_json: bool) -> None:
+    """List letters in the order of day, partition and offset."""
+    from infra.dead_letters import report, view
+
+    with _table(context) as table:
+        found = table.letters(replace(wanted, states=STATES[state]), with_values=False)
+        shown = 0
+        for letter in itertools.islice(found, limit or None):
+            if not as_json and not shown:
+                click.echo(view.HEADING)
+            click.echo(json.dumps(view.as_dict(letter, with_value=False)) if as_json else view.line(letter))
+            shown += 1
+        more = bool(limit) and shown == limit and next(found, None) is not None
+    if not as_json:
+        click.echo(report.after_list(shown, state, more=more))
+
+
+@dead_letters.command()
+@click.argument("letter_id", metavar="P:O")
+@click.option("--raw", is_flag=True, help="The value's bytes to stdout, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object, bytes in base64.")
+@click.pass_context
+def show(context: click.Context, *, letter_id: str, raw: bool, as_json: bool) -> None:
+    """Show everything about one letter."""
+    from infra.dead_letters import view
+
+    wanted = parse_id(letter_id, "P:O")
+    with _table(context) as table:
+        letter = table.find(wanted)
+    if raw:
+        if letter.value is None or len(letter.value) != letter.value_bytes:
+            what = "the record has no value" if letter.value_bytes is None else "only a prefix of the value is kept"
+            raise Lambda360Error(f"{what}; the record lies in the log at partition:offset {wanted}")
+        click.get_binary_stream("stdout").write(letter.value)
+    elif as_json:
+        click.echo(json.dumps(view.as_dict(letter, with_value=True)))
+    else:
+        for text in view.pages(letter):
+            click.echo(text)
+
+
+@dead_letters.command("replay")
+@selection
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait for erasures."
+)
+@click.pass_context
+def replay_(context: click.Context, *, chosen: Selection, timeout: float) -> int:
+    """Append letters to the log again: same key, same bytes, in the customer's own partition.
+
+    Only what the present rules accept is appended; the rest is listed with its reason. Doing it twice changes no
+    answer. It waits until the speed layer has applied the log's end, as of now: a customer may have been erased.
+
+    Exit code: 0 all were appended; 3 some were refused; 1 it could not be finished; 2 wrong usage, nothing was sent.
+    """
+    from infra.dead_letters import report
+    from infra.dead_letters.run import run
+
+    with _table(context) as table, report.progress() as progress:
+        summary, interrupted = run(settings_of(context), table, chosen, timeout, _say, progress)
+    for text in report.after_replay(summary, interrupted=interrupted):
+        click.echo(text)
+    if interrupted:
+        return INTERRUPTED
+    return SOME_REFUSED if summary.refused else 0
+
+
+@dead_letters.command()
+@selection
+@click.option("--reason", required=True, help="Why; it is kept with the letter.")
+@click.pass_context
+def discard(context: click.Context, *, chosen: Selection, reason: str) -> int:
+    """Give letters up: they are no longer listed as open. Their bytes stay, and `replay --id` still takes them.
+
+    Exit code: 0 done; 3 some were replayed before, and are left as they are.
+    """
+    from common.dead_letters import Discarded
+    from infra.dead_letters.giving_up import give_up
+
+    if not 1 <= len(reason.strip()) <= 500:
+        raise UsageError("--reason", reason, "1 to 500 characters")
+    with _table(context) as table:
+        summary = give_up(table, chosen, Discarded(time.time_ns() // 1000, reason.strip()))
+    click.echo(f"{summary.discarded:,} discarded")
+    for address in summary.replayed:
+        click.echo(f"left as it is, for it was replayed: {address.id}")
+    return SOME_REFUSED if summary.replayed else 0
+
+
+@contextmanager
+def _table(context: click.Context) -> "Iterator[OperatorTable]":
+    from common.cassandra import connected
+    from infra.dead_letters.table import OperatorTable, errors_told
+
+    with connected(settings_of(context)) as session, errors_told():
+        yield OperatorTable(session)
+
+
+def _say(refused: "Refused") -> None:
+    click.echo(f"refused {refused.letter.id}: {refused.field}: {refused.value}: {refused.rule}")
