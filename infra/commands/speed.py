@@ -1,50 +1,71 @@
-"""`lambda360 speed`: workers of the speed layer, and waiting for them."""
+"""`lambda360 speed`: workers of the speed layer, how they are, and waiting for them."""
 
-import logging
+import json
 import os
-import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
-from types import FrameType
+from functools import partial
 from typing import Final
 
 import click
+import msgspec
 
-from common.errors import Lambda360Error
-from common.settings import Settings, environment_of
+from common.errors import LogUnavailable, StoreUnavailable
 from infra.cli import settings_of
 
-QUIET: Final = {
-    **dict.fromkeys(("faust", "mode", "asyncio", "speed_layer.app", "speed_layer.seam"), logging.WARNING),
-    **dict.fromkeys(("aiokafka", "cassandra"), logging.CRITICAL),  # many lines a second while a server is away
-}
-"""Levels of what is not ours; Faust's services log under the modules of their subclasses, which are ours."""
 SAY_SECONDS: Final = 2.0
 
 
 @click.group()
 def speed() -> None:
-    """Run a speed worker, or wait until the log's end is applied."""
+    """Run speed workers, say how they are, or wait until the log's end is applied."""
 
 
 @speed.command("run")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the log."
 )
+@click.option("--parent", type=int, hidden=True, help="The process that started this one, and ends it.")
+@click.option("--succeed", type=int, hidden=True, help="Wait until this slot is free, and take it.")
 @click.pass_context
-def run_(context: click.Context, *, workers: int) -> None:
-    """Apply the log's records until SIGTERM or Ctrl-C; workers share the partitions."""
+def run_(context: click.Context, *, workers: int, parent: int | None, succeed: int | None) -> int:
+    """Apply the log's records until SIGTERM or Ctrl-C; workers share the partitions.
+
+    SIGHUP replaces several workers one after another. A single worker ends at SIGHUP, and keeps its place in the group
+    for the session time: whoever starts it again within that time goes on without a rebalance.
+    """
     settings = settings_of(context)
     if workers > 1:
-        context.exit(_run_children(settings, workers))
+        _supervise(context, workers)
+        return 0
+    from infra.workers import children
+    from speed_layer import logs
     from speed_layer.run import run
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for name, level in QUIET.items():
-        logging.getLogger(name).setLevel(level)
-    run(settings, _clock)
+    lines = logs.set_up(sys.stderr)
+    if parent is None:
+        run(settings, _clock, lines)
+        return 0
+    children.end_with(parent)
+    try:
+        run(settings, _clock, lines, succeed=succeed)
+    except (StoreUnavailable, LogUnavailable) as error:
+        click.secho(f"error: {error}", fg="red", err=True)
+        return os.EX_TEMPFAIL
+    return 0
+
+
+def _supervise(context: click.Context, workers: int) -> None:
+    from infra.workers import children
+    from infra.workers.supervisor import Supervisor
+
+    settings = settings_of(context)
+    Supervisor(
+        children.Children(settings),
+        partial(click.echo, err=True),
+        workers=workers,
+        patience_seconds=settings.speed.session_timeout_seconds,
+    ).run()
 
 
 @speed.command("wait")
@@ -64,24 +85,21 @@ def wait_(context: click.Context, *, timeout: float) -> None:
     click.echo(f"applied: {sum(ends.values()):,} offsets in {len(ends)} partitions")
 
 
-@speed.command()
+@speed.command("status")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
-def status(context: click.Context) -> None:
-    """Show each partition: what is applied and alive, the log's end, and the last heartbeat."""
-    from common import kafka, log_identity
-    from common.cassandra import connected
-    from speed_layer.wait import places, silent_seconds
+def status_(context: click.Context, *, as_json: bool) -> int:
+    """Show each partition and each local worker, whatever is away; exit 0 if all is well, 1 if not."""
+    from infra.workers.report import lines_of
+    from infra.workers.status import status
 
-    settings = settings_of(context)
-    with connected(settings) as session:
-        identity = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
-        found = places(session, settings, kafka.end_offsets(settings, identity.partitions))
-    click.echo(f"{'partition':>9} {'from':>10} {'next':>10} {'end':>10} {'behind':>8}  heartbeat")
-    for partition, place in found.items():
-        heard = "never" if place.beat_at is None else f"{silent_seconds(place, _clock()):.1f} s ago"
-        behind = max(0, place.end_offset - place.next_offset)
-        numbers = f"{place.from_offset:>10} {place.next_offset:>10} {place.end_offset:>10} {behind:>8}"
-        click.echo(f"{partition:>9} {numbers}  {heard}")
+    found = status(settings_of(context), _clock())
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(found) | {"trouble": found.trouble}))
+    else:
+        for line in lines_of(found):
+            click.echo(line)
+    return 1 if found.trouble else 0
 
 
 class _Teller:
@@ -94,25 +112,6 @@ class _Teller:
         if missing and time.monotonic() >= self._next:
             click.echo(f"waiting: {missing:,} of {at_first:,} records to go")
             self._next = time.monotonic() + SAY_SECONDS
-
-
-def _run_children(settings: Settings, workers: int) -> int:
-    """The exit code: 0 if every child stopped when told to; a child that fails leaves its partitions to the others."""
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("LAMBDA360_")} | environment_of(settings)
-    command = [str(Path(sys.executable).parent / "lambda360"), "speed", "run"]
-    children = [subprocess.Popen(command, env=environ) for _ in range(workers)]
-
-    def stop(_: int, __: FrameType | None) -> None:
-        for child in children:
-            if child.poll() is None:
-                child.terminate()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    codes = [child.wait() for child in children]
-    if any(codes):
-        raise Lambda360Error(f"workers ended with {codes}; see their lines above")
-    return 0
 
 
 def _clock() -> int:

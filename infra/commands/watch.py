@@ -1,0 +1,70 @@
+"""`lambda360 watch`: what the speed layer does, as it does it."""
+
+import os
+import sys
+import time
+from contextlib import closing
+
+import click
+
+from common.errors import UsageError
+from common.facts import PAYLOADS
+from common.wire import ALIASES
+from infra.cli import settings_of
+
+
+@click.command()
+@click.argument("customers", nargs=-1, metavar="[CUSTOMER]...")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind: order, refund, ticket, marketing; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on each line.")
+@click.option("--from-beginning", is_flag=True, help="From the first delta that the topic still holds.")
+@click.option(
+    "--from", "positions", multiple=True, metavar="P:O", help="From this offset of the deltas' topic; repeatable."
+)
+@click.option("--alerts/--no-alerts", default=True, show_default=True, help="Alerts, too.")
+@click.option("--limit", type=click.IntRange(min=1), help="End after so many.")
+@click.pass_context
+def watch(
+    context: click.Context,
+    *,
+    customers: tuple[str, ...],
+    kinds: tuple[str, ...],
+    as_json: bool,
+    from_beginning: bool,
+    positions: tuple[str, ...],
+    alerts: bool,
+    limit: int | None,
+) -> int:
+    """Show live deltas: time, customer, kind, what changed, and the metrics that moved.
+
+    It follows the published deltas from now on, or from a position, until Ctrl-C. A delta that is published again is
+    shown once. Where a batch has absorbed a delta, or Cassandra is away, the measures' values are shown instead.
+    """
+    from rich.console import Console
+
+    from infra.watch import session
+    from infra.watch.render import Screen
+    from infra.watch.views import Views, cassandra
+
+    if positions and from_beginning:
+        raise UsageError("--from", positions[0], "either --from or --from-beginning")
+    settings = settings_of(context)
+    wish = session.Wish(
+        frozenset(customers), frozenset(map(_kind, kinds)), positions, from_beginning, alerts=alerts, limit=limit
+    )
+    screen = Screen(Console(), json_lines=as_json)
+    try:
+        with closing(Views(cassandra(settings), clock=lambda: time.time_ns() // 1000)) as views:
+            session.watch(settings, wish, views, screen.show)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered has nowhere to go
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _kind(text: str) -> str:
+    kind = ALIASES.get(text, text)
+    if kind not in PAYLOADS:
+        raise UsageError("--kind", text, f"one of {', '.join((*PAYLOADS, *ALIASES))}")
+    return kind

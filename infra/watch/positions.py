@@ -1,0 +1,39 @@
+"""Where a watch begins: in which partitions, and from which offset of each topic."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
+
+from common.errors import UsageError
+from common.partition import partition_of
+
+_POSITION: Final = re.compile(r"([0-9]{1,4}):([0-9]{1,18})", re.ASCII)
+
+
+def parse_positions(texts: Sequence[str], partitions: int) -> Mapping[int, int]:
+    """The offsets by partition that `P:O …` name. Raises UsageError for anything else, and for a partition twice."""
+    found: dict[int, int] = {}
+    for text in texts:
+        match = _POSITION.fullmatch(text)
+        if match is None:
+            raise UsageError("--from", text, "PARTITION:OFFSET, two whole numbers, such as 0:1200")
+        partition, offset = int(match[1]), int(match[2])
+        if partition >= partitions:
+            raise UsageError("--from", text, f"the topic's partitions are 0 to {partitions - 1}")
+        if partition in found:
+            raise UsageError("--from", text, f"partition {partition} is named once")
+        found[partition] = offset
+    return found
+
+
+def partitions_of(customers: Collection[str], partitions: int) -> list[int]:
+    """The partitions that hold those customers; all of them where none is named."""
+    return sorted({partition_of(customer, partitions) for customer in customers}) or list(range(partitions))
+
+
+def starts(partitions: Collection[int], positions: Mapping[int, int], *, from_beginning: bool) -> Mapping[int, int]:
+    """Where each partition of a topic is begun: at the position named, else at the topic's beginning or its end."""
+    default = OFFSET_BEGINNING if from_beginning else OFFSET_END
+    return {partition: positions.get(partition, default) for partition in partitions}

@@ -1,0 +1,58 @@
+"""One watch, from its options to its end."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+
+from common import kafka
+from common.published import DeltaEvent
+from common.settings import Settings
+from infra.watch.follow import Follower, Published, wanted
+from infra.watch.positions import parse_positions, partitions_of, starts
+from infra.watch.views import Effect, Views
+
+POLL_SECONDS: Final = 0.5
+KAFKA_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to see; empty customers or kinds mean all of them."""
+
+    customers: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    positions: Sequence[str] = ()
+    """`P:O`: where to begin in the deltas' topic; other partitions begin at their end."""
+    from_beginning: bool = False
+    alerts: bool = True
+    limit: int | None = None
+
+
+def begin(settings: Settings, wish: Wish) -> Mapping[str, Mapping[int, int]]:
+    """Where each topic's partitions are begun. Raises UsageError, or LogError if a topic or Kafka is not there."""
+    log = settings.log
+    topic = kafka.topic_identity(settings, log.deltas_topic, timeout_seconds=KAFKA_SECONDS)
+    positions = parse_positions(wish.positions, topic.partitions)
+    chosen = partitions_of(wish.customers, topic.partitions)
+    found = {log.deltas_topic: starts(chosen, positions, from_beginning=wish.from_beginning)}
+    if wish.alerts:
+        kafka.topic_identity(settings, log.alerts_topic, timeout_seconds=KAFKA_SECONDS)
+        found[log.alerts_topic] = starts(chosen, {}, from_beginning=wish.from_beginning)
+    return found
+
+
+def watch(settings: Settings, wish: Wish, views: Views, show: Callable[[Published, Effect | None], None]) -> None:
+    """Show each event that is wished for, once, until `limit` were shown. Raises what `show` and Kafka raise."""
+    left = wish.limit
+    with closing(Follower(settings, begin(settings, wish))) as follower:
+        while left is None or left > 0:
+            events = [event for event in follower.poll(POLL_SECONDS) if wanted(event, wish.customers, wish.kinds)]
+            for event, effect in _with_effects(events[:left], views):
+                show(event, effect)
+                left = None if left is None else left - 1
+
+
+def _with_effects(events: Collection[Published], views: Views) -> list[tuple[Published, Effect | None]]:
+    effects = iter(views.effects([event for event in events if isinstance(event, DeltaEvent)]))
+    return [(event, next(effects) if isinstance(event, DeltaEvent) else None) for event in events]

@@ -1,0 +1,220 @@
+"""What `lambda360 watch` shows: which events, each once, what they changed, and which metrics moved (R9, R14, R21)."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
+
+from common.alerts import CustomerAtRisk, TicketEvidence
+from common.dates import MICROS_PER_DAY
+from common.errors import StoreUnavailable, UsageError
+from common.facts import Delta, Order, SupportTicket
+from common.partition import partition_of
+from common.published import (
+    AlertEvent,
+    Copy,
+    DeltaEvent,
+    alert_event,
+    decode_alert_event,
+    decode_delta_event,
+    delta_event,
+)
+from infra.cli import run
+from infra.watch.explain import changes
+from infra.watch.follow import Seen, wanted
+from infra.watch.positions import parse_positions, partitions_of, starts
+from infra.watch.render import as_json, lines
+from infra.watch.views import Effect, Views
+from serving_layer.store import Store
+from tests.unit.serving_fakes import NOW, PARTITIONS, MemoryStore, delta, order, pointing_at, progress, published
+
+DAY = 19_900
+"""2024-06-26."""
+
+
+def event(change: Delta, offset: int = 5, customer: str = "ada") -> DeltaEvent:
+    """The published event of a change."""
+    return decode_delta_event(delta_event(Copy(partition_of(customer, PARTITIONS), offset, customer, change), "v"))
+
+
+def alert(customer: str = "ada") -> AlertEvent:
+    evidence = (TicketEvidence("t1", DAY, "high"), TicketEvidence("t2", DAY, "urgent"))
+    raised = CustomerAtRisk(DAY * MICROS_PER_DAY, "t1", "proactive_outreach", "2 tickets", 2, 2, evidence)
+    return decode_alert_event(alert_event(Copy(0, 5, customer, delta(order()), (raised,)), raised))
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def views(store: MemoryStore) -> Iterator[Views]:
+    with closing(Views(lambda _: store, clock=lambda: NOW)) as found:
+        yield found
+
+
+def test_a_correction_moves_the_metrics_from_below_its_offset_to_with_it(store: MemoryStore, views: Views) -> None:
+    """R9: the deltas above the event's own offset do not count."""
+    correction = delta(order(2500), before=order(1000))
+    store.put_delta("ada", 3, delta(order(1000)))
+    store.put_delta("ada", 5, correction)
+    store.put_delta("ada", 8, delta(order(99_999), entity_id="o2"))
+    (effect,) = views.effects([event(correction)])
+    assert effect.metrics is not None
+    assert effect.metrics["total_revenue"] == ("10.00", "25.00")
+    assert "order_count" not in effect.metrics
+
+
+def test_the_batch_counts_below_the_event(store: MemoryStore, views: Views) -> None:
+    """R21: the state below an offset is the batch's and the deltas up to it."""
+    store.pointer = pointing_at(published(cut=4))
+    store.put_order("ada", 1000)
+    change = delta(order(500), entity_id="o2")
+    store.put_delta("ada", 5, change)
+    (effect,) = views.effects([event(change)])
+    assert effect.metrics is not None
+    assert (effect.metrics["total_revenue"], effect.metrics["order_count"]) == (("10.00", "15.00"), (1, 2))
+
+
+def test_a_delta_that_a_batch_has_absorbed_has_no_metrics(store: MemoryStore, views: Views) -> None:
+    """R8: below the cut nobody can tell the state before it."""
+    store.pointer = pointing_at(published(batch_id=7, cut=6))
+    (effect,) = views.effects([event(delta(order()))])
+    assert effect == Effect(None, "batch 7 has absorbed it")
+
+
+def test_a_delta_of_a_customer_erased_since_has_no_metrics(store: MemoryStore, views: Views) -> None:
+    """R24: its row is gone."""
+    store.put_delta("ada", 9, delta(None))
+    (effect,) = views.effects([event(delta(order()))])
+    assert effect.metrics is None
+    assert "erased since" in (effect.note or "")
+
+
+def test_expired_deltas_below_it_leave_no_metrics(store: MemoryStore, views: Views) -> None:
+    """R22: a short sum never looks like a good one."""
+    store.progress_rows = dict.fromkeys(range(PARTITIONS), progress(from_offset=4))
+    store.put_delta("ada", 5, delta(order()))
+    (effect,) = views.effects([event(delta(order()))])
+    assert effect.metrics is None
+    assert "are gone" in (effect.note or "")
+
+
+def test_without_cassandra_the_events_go_on_and_it_is_left_alone_for_a_while(store: MemoryStore) -> None:
+    """R14: what was published is shown all the same."""
+    now, attempts = [100.0], list[float]()
+
+    def connect(_: ExitStack) -> Store:
+        attempts.append(now[0])
+        raise StoreUnavailable("Cassandra does not answer")
+
+    with closing(Views(connect, clock=lambda: NOW, monotonic=lambda: now[0])) as views:
+        first, second = views.effects([event(delta(order())), event(delta(order()), 6)])
+        assert first == second
+        assert "does not answer" in (first.note or "")
+        views.effects([event(delta(order()), 7)])
+        now[0] += 60
+        views.effects([event(delta(order()), 8)])
+    assert attempts == [100.0, 160.0]
+
+
+def test_an_event_published_again_is_shown_once() -> None:
+    """R14: a copy's id is its place in the log."""
+    seen = Seen(2)
+    assert [seen.is_new(id_) for id_ in ("0:1", "0:2", "0:1", "0:3", "0:2")] == [True, True, False, True, True]
+
+
+def test_only_what_was_asked_for_is_shown() -> None:
+    """A reset and an alert concern the customer, whatever the kind."""
+    change, reset = event(delta(order())), event(delta(None))
+    assert wanted(change, {"ada"}, {"order"})
+    assert not wanted(change, {"eve"}, ())
+    assert not wanted(change, (), {"refund"})
+    assert wanted(reset, (), {"refund"})
+    assert wanted(alert(), {"ada"}, {"order"})
+
+
+def test_named_customers_are_followed_in_their_own_partitions() -> None:
+    assert partitions_of(["ada"], 4) == [partition_of("ada", 4)]
+    assert partitions_of([], 3) == [0, 1, 2]
+
+
+def test_a_partition_begins_at_its_position_or_at_an_end() -> None:
+    positions = parse_positions(["1:20"], 4)
+    assert starts([0, 1], positions, from_beginning=False) == {0: OFFSET_END, 1: 20}
+    assert starts([0, 1], {}, from_beginning=True) == {0: OFFSET_BEGINNING, 1: OFFSET_BEGINNING}
+
+
+@pytest.mark.parametrize("texts", [["7"], ["a:1"], ["4:0"], ["-1:0"], ["0:1", "0:2"], ["0:1:2"]])
+def test_a_position_that_is_none_is_refused(texts: list[str]) -> None:
+    with pytest.raises(UsageError, match="--from"):
+        parse_positions(texts, 4)
+
+
+def test_a_change_names_its_fields_before_and_after() -> None:
+    correction = delta(order(2500), before=order(1000))
+    assert changes(correction.before, correction.after) == {"amount": ("10.00", "25.00")}
+
+
+def test_a_new_entity_shows_every_field_in_the_units_that_people_read() -> None:
+    ticket = SupportTicket("delivery", "high", DAY * MICROS_PER_DAY + 3_600_000_000, None, None)
+    found = changes(None, delta(ticket).after)
+    assert found["created_date"] == (None, "2024-06-26T01:00:00Z")
+    assert found["resolved_date"] == (None, None)
+    assert changes(None, delta(Order(DAY * MICROS_PER_DAY, 5, "completed")).after)["order_date"] == (None, "2024-06-26")
+
+
+def test_a_line_says_who_what_and_the_metrics_that_moved() -> None:
+    shown = event(delta(order(2500), before=order(1000)))
+    text = "\n".join(line.plain for line in lines(shown, Effect({"total_revenue": ("10.00", "25.00")})))
+    assert "ada  order o1 changed  at " in text
+    assert "amount: 10.00 → 25.00" in text
+    assert "total_revenue 10.00 → 25.00" in text
+    assert "revenue +15.00 on" not in text
+
+
+def test_without_metrics_the_measures_values_are_shown_and_why() -> None:
+    shown = event(delta(order(2500), before=order(3000)))
+    text = "\n".join(line.plain for line in lines(shown, Effect(None, "batch 7 has absorbed it")))
+    assert "revenue -5.00 on 2024-06-26" in text
+    assert "(batch 7 has absorbed it)" in text
+
+
+def test_markup_in_an_id_is_shown_as_it_is() -> None:
+    (head, *_) = lines(event(delta(order()), customer="[red]x[/red]"), None)
+    assert "[red]x[/red]" in head.plain
+
+
+def test_an_event_is_one_json_object() -> None:
+    shown = event(delta(order(2500), before=order(1000)))
+    body = json.loads(as_json(shown, Effect({"total_revenue": ("10.00", "25.00")})))
+    assert body["changes"] == {"amount": ["10.00", "25.00"]}
+    assert body["metrics"] == {"total_revenue": ["10.00", "25.00"]}
+    assert body["values"] == [{"day": "2024-06-26", "measure": "revenue", "amount": 1500}]
+    assert (body["id"], body["kind"], body["entity_id"], body["note"]) == (shown.id, "order", "o1", None)
+
+
+def test_an_alert_carries_its_evidence() -> None:
+    body = json.loads(as_json(alert(), None))
+    assert (body["rule"], body["type"]) == ("customer_at_risk", "customer.alert")
+    assert body["tickets"][0] == {"ticket_id": "t1", "day": "2024-06-26", "priority": "high"}
+    text = "\n".join(line.plain for line in lines(alert(), None))
+    assert "ALERT customer_at_risk" in text
+    assert "t1 (2024-06-26, high), t2 (2024-06-26, urgent)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--kind", "orders"], "--kind: 'orders': one of order, refund"),
+        (["--from", "0:1", "--from-beginning"], "either --from or --from-beginning"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["watch", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
