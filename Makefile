@@ -3,10 +3,13 @@ SHELL := /bin/bash
 PYTHON_IN_VENV := .venv/bin/python
 SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
 
-.PHONY: help setup demo test check format bench faults docs lock clean
+SEEDS ?= 10000
+RECORDS ?= 1000000
+
+.PHONY: help setup demo test check format bench bench-speed balance simulate faults docs lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) ## packages, jars and demo data, into .venv, .jars and .data; a second run does nothing
 
@@ -26,10 +29,19 @@ format: .venv/.done ## rewrite the code in the project's format
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-bench: $(SETUP) ## freshness, throughput and memory, five runs each
+bench: $(SETUP) ## freshness and throughput, five runs each
 	$(PYTHON_IN_VENV) -m tests.bench
 
-faults: $(SETUP) ## kill and stop workers under load; every answer checked after each
+bench-speed: $(SETUP) ## throughput of one and two workers beside the bare driver, and freshness under half of it
+	$(PYTHON_IN_VENV) -m tests.bench --only speed
+
+balance: $(SETUP) ## a million records with 1 % poison: counts, dead letters, their replay, and every answer
+	$(PYTHON_IN_VENV) -m tests.balance --records $(RECORDS)
+
+simulate: $(SETUP) ## the core in a simulated world of faults: make simulate SEEDS=100000
+	$(PYTHON_IN_VENV) -m tests.simulation --seeds $(SEEDS)
+
+faults: $(SETUP) ## real faults under load (50 kills, a zombie, rebalances, Kafka and Cassandra away); every answer checked
 	$(PYTHON_IN_VENV) -m tests.faults
 
 docs: .venv/.done ## write docs/settings.md and docs/metrics.md anew from the code

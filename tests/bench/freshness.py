@@ -1,29 +1,44 @@
-"""From produce to a changed answer: single events on an idle system."""
+"""From produce to a changed answer: single events, on an idle system or beside a steady load."""
 
 import time
+from random import Random
 from statistics import median, quantiles
 
 import httpx
 
 from common.kafka import producer
 from common.settings import Settings
+from tests.bench.throughput import messages
 from tests.builders import order
 from tests.harness import wait_until
-from tests.stage import stage
+from tests.stage import Load, stage
 
 EVENTS = 500
 TIMEOUT_SECONDS = 10.0
 
 
 def measure_freshness(stack: Settings) -> dict[str, float]:
+    """Freshness on an idle system."""
+    return _measure(stack, 0)
+
+
+def measure_loaded_freshness(stack: Settings, rate: float) -> dict[str, float]:
+    """Freshness while `rate` records a second of other customers are applied."""
+    found = _measure(stack, rate)
+    return {"load beside it, records/s": rate} | {f"under load: {what}": figure for what, figure in found.items()}
+
+
+def _measure(stack: Settings, rate: float) -> dict[str, float]:
     """Milliseconds, p50 and p99, and beside them what a bare produce and a bare question take in the same run."""
     with stage(stack) as scene, httpx.Client(base_url=scene.url) as client:
         scene.start("speed", "run")
         sender = producer(scene.settings, **{"linger.ms": 0})
         produced, answered, asked = [], [], []
         wait_until(lambda: len(scene.progress()) == scene.partitions, 60, "the worker has its partitions")
+        load = Load(scene.settings, messages(Random(2), 10_000_000) if rate else (), rate or 1.0)
+        load.start()
         for number in range(EVENTS + 1):
-            customer = f"customer-{number % 50}"
+            customer = f"probe-{number % 50}"
             message = order(customer, f"o{number}", "2024-05-01", "1.00")
             started = time.perf_counter()
             sender.produce(scene.settings.log.topic, key=message.key, value=message.value)
@@ -35,6 +50,7 @@ def measure_freshness(stack: Settings) -> dict[str, float]:
             once_more = time.perf_counter()
             _orders(client, customer)
             asked.append(time.perf_counter() - once_more)
+        load.end()
     return {
         "produce to answer, p50, ms": 1000 * median(answered[1:]),
         "produce to answer, p99, ms": 1000 * quantiles(answered[1:], n=100)[98],

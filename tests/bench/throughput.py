@@ -1,13 +1,17 @@
-"""One speed worker against a backlog, and beside it the bare driver writing the same mutations."""
+"""Speed workers against a backlog, and beside them the bare driver writing the same mutations without Faust."""
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from threading import Semaphore
+from typing import Final
 
 from cassandra.cluster import Session
-from cassandra.query import BatchStatement, BatchType
+from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
 from common.facts import Delta, Fact, Image, Order, encode
 from common.settings import Settings
@@ -15,83 +19,132 @@ from tests.builders import Message, order
 from tests.harness import Child, wait_until
 from tests.stage import Load, Stage, stage
 
-RECORDS = 60_000
-CUSTOMERS = 20_000
-CORRECTIONS = 0.05
-WARM_UP = 0.15
+RECORDS: Final = 60_000
+CUSTOMERS: Final = 20_000
+CORRECTIONS: Final = 0.05
+WARM_UP: Final = 0.2
 """The share of the backlog that is applied before the clock starts."""
-IN_FLIGHT = 128
+IN_FLIGHT: Final = (16, 32, 64, 128, 256, 512)
+BARE_MUTATIONS: Final = 8_000
+"""Mutations that the bare driver writes at each number in flight."""
+GROUP: Final = 20
+"""Mutations in a statement of the grouped bare driver: as many as the worker's, at most."""
 
 
-def measure_throughput(stack: Settings) -> dict[str, float]:
-    """Records a second of a worker, its memory, and its ratio to the bare driver's mutations a second."""
-    speed = stack.speed.model_copy(update={"progress_interval_seconds": 0.25})
-    with stage(stack, speed=speed) as scene:
-        load = Load(scene.settings, _messages(Random(1)), rate=1e9)
-        load.start()
-        load.join()
-        worker = scene.start("speed", "run")
-        rate = _drain(scene)
-        peak, after = _memory(worker)
-        worker.stop()
-        bare = _bare(scene.session)
+IMAGE: Final = Image(1_714_521_600_000_000, Order(1_714_521_600_000_000, 1250, "completed"))
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Records a second over the whole group of workers; CPU and memory are of the workers' own processes."""
+
+    rate: float
+    micros_of_cpu: float
+    mebibytes: float
+
+
+def measure_speed(stack: Settings) -> dict[str, float]:
+    """Records a second of one worker and of two, and their ratio to the bare driver's mutations a second."""
+    with _backlog(stack) as scene:
+        one = _drain(scene, workers=1)
+        best, at = max((_bare(scene.session, in_flight), in_flight) for in_flight in IN_FLIGHT)
+        grouped = max(_bare(scene.session, in_flight, GROUP) for in_flight in IN_FLIGHT[:3])
+    with _backlog(stack) as scene:
+        two = _drain(scene, workers=2)
     return {
-        "records/s of one worker": rate,
-        "mutations/s of the bare driver": bare,
-        "worker / bare driver": rate / bare,
-        "worker's memory, peak, MiB": peak,
-        "worker's memory, at the end, MiB": after,
+        "records/s of one worker": one.rate,
+        "records/s of two workers": two.rate,
+        "mutations/s of the bare driver, at its best": best,
+        "statements in flight at that": at,
+        "one worker / bare driver": one.rate / best,
+        "two workers / bare driver": two.rate / best,
+        "mutations/s of the bare driver, 20 in a statement": grouped,
+        "one worker / that": one.rate / grouped,
+        "CPU of one worker, us a record": one.micros_of_cpu,
+        "memory of one worker, MiB": one.mebibytes,
     }
 
 
-def _messages(random: Random) -> Iterator[Message]:
+@contextmanager
+def _backlog(stack: Settings) -> Iterator[Stage]:
+    """A fresh system with all records in its log, and no worker yet."""
+    speed = stack.speed.model_copy(update={"progress_interval_seconds": 0.25})
+    with stage(stack, speed=speed) as scene:
+        load = Load(scene.settings, messages(Random(1)), rate=1e9)
+        load.start()
+        load.join()
+        assert load.sent == RECORDS, load.failures
+        yield scene
+
+
+def messages(random: Random, records: int = RECORDS) -> Iterator[Message]:
     """New orders, and corrections of earlier ones."""
-    for number in range(RECORDS):
+    for number in range(records):
         which, version = number, "2024-05-01"
         if number and random.random() < CORRECTIONS:
             which, version = random.randrange(number), f"2024-05-02T00:00:00.{number:06}Z"
         yield order(f"customer-{which % CUSTOMERS}", f"o{which}", "2024-05-01", "12.50", updated_at=version)
 
 
-def _drain(scene: Stage) -> float:
+def _drain(scene: Stage, workers: int) -> Drained:
     def applied() -> int:
         return sum(scene.progress().values())
 
-    wait_until(lambda: applied() >= WARM_UP * RECORDS, 120, "the worker is warm", every=0.02)
-    began, first = time.perf_counter(), applied()
+    children = [scene.start("speed", "run", name=f"worker-{number}") for number in range(workers)]
+    wait_until(lambda: applied() >= WARM_UP * RECORDS, 180, "the workers are warm", every=0.02)
+    began, first, cpu = time.perf_counter(), applied(), sum(map(cpu_seconds, children))
     wait_until(lambda: applied() >= RECORDS, 300, "the backlog is applied", every=0.02)
-    return (RECORDS - first) / (time.perf_counter() - began)
+    seconds, count = time.perf_counter() - began, RECORDS - first
+    used = sum(map(cpu_seconds, children)) - cpu
+    memory = max(map(peak_mebibytes, children))
+    for child in children:
+        child.stop()
+    return Drained(count / seconds, 1e6 * used / count, memory)
 
 
-def _memory(worker: Child) -> tuple[float, float]:
-    """Peak and present resident memory, MiB."""
-    lines = Path(f"/proc/{worker.process.pid}/status").read_text().splitlines()
-    found = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith(("VmHWM", "VmRSS"))}
-    return found["VmHWM"] / 1024, found["VmRSS"] / 1024
+def cpu_seconds(child: Child) -> float:
+    """CPU that the child's process has used, all its threads together."""
+    fields = Path(f"/proc/{child.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _bare(session: Session) -> float:
-    """Mutations a second of a fact and its delta, as the worker writes them, with nothing else done."""
+def peak_mebibytes(child: Child) -> float:
+    """The child's greatest resident memory so far."""
+    lines = Path(f"/proc/{child.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def _bare(session: Session, in_flight: int, group: int = 1) -> float:
+    """Mutations a second of a fact and its delta, as the worker writes them, with nothing else done.
+
+    `group` of them go in one statement.
+    """
     fact = session.prepare(
         "INSERT INTO speed_facts (customer_id, kind, entity_id, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
     )
     delta = session.prepare(
         "INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TTL ? AND TIMESTAMP ?"
     )
-    image = Image(1_714_521_600_000_000, Order(1_714_521_600_000_000, 1250, "completed"))
-    slots, count = Semaphore(IN_FLIGHT), RECORDS // 2
+    slots, failures = Semaphore(in_flight), list[object]()
 
-    def write(number: int) -> None:
-        slots.acquire()
-        batch = BatchStatement(BatchType.UNLOGGED)
-        customer = f"bare-{number % CUSTOMERS}"
-        batch.add(fact, (customer, "order", f"o{number}", encode(Fact(number, None, image)), number))
-        batch.add(delta, (customer, number, encode(Delta(f"o{number}", None, image, 0)), 2_592_000, number))
-        session.execute_async(batch).add_callbacks(lambda _: slots.release(), lambda _: slots.release())
+    def failed(error: object) -> None:
+        failures.append(error)
+        slots.release()
 
     began = time.perf_counter()
-    for number in range(count):
-        write(number)
-    for _ in range(IN_FLIGHT):
+    for start in range(0, BARE_MUTATIONS, group):
         slots.acquire()
-    return count / (time.perf_counter() - began)
+        batch = BatchStatement(BatchType.UNLOGGED)
+        for number in range(start, start + group):
+            _add(batch, fact, delta, number)
+        session.execute_async(batch).add_callbacks(lambda _: slots.release(), failed)
+    for _ in range(in_flight):
+        slots.acquire()
+    assert not failures, failures[0]
+    return BARE_MUTATIONS / (time.perf_counter() - began)
+
+
+def _add(batch: BatchStatement, fact: PreparedStatement, delta: PreparedStatement, number: int) -> None:
+    customer = f"bare-{number % CUSTOMERS}"
+    batch.add(fact, (customer, "order", f"o{number}", encode(Fact(number, None, IMAGE)), number))
+    batch.add(delta, (customer, number, encode(Delta(f"o{number}", None, IMAGE, 0)), 2_592_000, number))
