@@ -1,38 +1,36 @@
 """Facts, deltas and alerts in Cassandra: each write and delete at its log offset's timestamp (R11)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from cassandra.query import BatchStatement, BatchType, BoundStatement
 
-from common.alerts import decode_alert, encode_alert, rule_of
+from common.alerts import decode_alert
 from common.cassandra import AsyncStore
-from common.facts import decode_delta, decode_fact, encode
+from common.facts import decode_delta, decode_fact
 from speed_layer.grouped import Grouped
 from speed_layer.known import EVERY_KIND, Known
 from speed_layer.retry import Retry
-from speed_layer.rows import Change, EntityKey, Mutation, Reset, Stored
+from speed_layer.rows import EntityKey, Mutation, Stored
+from speed_layer.statements import MARKER, Statements
 
 FEW: Final = 64
 """Facts that are read whole when a customer is first met: then absence is known, too."""
-MARKER: Final = ("", "")
-"""Kind and entity id of the reset marker's row."""
 GROUP: Final = 20
 """Customers in one statement, at most."""
 GROUP_BYTES: Final = 30_000
 """Bytes of several customers' mutations in one statement, at most: Cassandra's own default limit is 50 KiB."""
 OFFSETS: Final = 100
 """Offsets that one statement asks for, at most."""
-ROW_BYTES: Final = 100
-"""What a row weighs besides its texts, about."""
 
 
 class CassandraStore:
     """The `Store` of `apply`; `delta_ttl_seconds` is how long a delta lives."""
 
     def __init__(self, store: AsyncStore, retry: Retry, delta_ttl_seconds: int) -> None:
-        self._store, self._retry, self._ttl = store, retry, delta_ttl_seconds
+        self._store, self._retry = store, retry
+        self._statements = Statements(store.session, delta_ttl_seconds)
         self._few = Grouped(self._fetch_few, most=GROUP, max_size=GROUP_BYTES)
         self._batches = Grouped(self._write_batch, most=GROUP, max_size=GROUP_BYTES)
         prepare = store.session.prepare
@@ -49,18 +47,6 @@ class CassandraStore:
         self._read_alerts = prepare(
             "SELECT kafka_offset, value FROM customer_alerts WHERE customer_id = ? AND kafka_offset IN ?"
         )
-        insert_delta = "INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TIMESTAMP ?"
-        self._fact = prepare(
-            "INSERT INTO speed_facts (customer_id, kind, entity_id, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
-        )
-        self._delta = prepare(f"{insert_delta} AND TTL ?")
-        self._reset_delta = prepare(insert_delta)
-        self._alert = prepare(
-            "INSERT INTO customer_alerts (customer_id, kafka_offset, rule, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
-        )
-        self._delete_alerts = prepare("DELETE FROM customer_alerts USING TIMESTAMP ? WHERE customer_id = ?")
-        self._delete_facts = prepare("DELETE FROM speed_facts USING TIMESTAMP ? WHERE customer_id = ?")
-        self._delete_deltas = prepare("DELETE FROM speed_deltas USING TIMESTAMP ? WHERE customer_id = ?")
 
     async def read(
         self, customer_id: str, entities: Collection[EntityKey], kinds: Collection[str], *, whole: bool
@@ -94,33 +80,8 @@ class CassandraStore:
 
         The batch may hold other customers' mutations, each of them atomic, if they lie on the same replica.
         """
-        if isinstance(mutation, Reset):
-            statements, size = list(self._reset(customer_id, mutation)), 5 * ROW_BYTES
-        else:
-            statements, size = [], 0
-            for change in mutation:
-                size += self._add(statements, customer_id, change)
+        statements, size = self._statements.of(customer_id, mutation)
         await self._batches.ask(statements, bucket=self._replica(customer_id), size=size)
-
-    def _add(self, statements: list[BoundStatement], customer_id: str, change: Change) -> int:
-        at, (kind, entity_id) = change.fact.offset, change.entity
-        fact, delta = encode(change.fact), encode(change.delta)
-        statements.append(self._fact.bind((customer_id, kind, entity_id, fact, at)))
-        statements.append(self._delta.bind((customer_id, at, delta, at, self._ttl)))
-        size = len(fact) + len(delta) + 2 * (len(customer_id) + ROW_BYTES)
-        for alert in change.alerts:
-            text = encode_alert(alert)
-            statements.append(self._alert.bind((customer_id, at, rule_of(alert), text, at)))
-            size += len(text) + len(customer_id) + ROW_BYTES
-        return size
-
-    def _reset(self, customer_id: str, reset: Reset) -> Iterator[BoundStatement]:
-        at = reset.offset
-        yield self._delete_facts.bind((at - 1, customer_id))
-        yield self._delete_deltas.bind((at - 1, customer_id))
-        yield self._delete_alerts.bind((at - 1, customer_id))
-        yield self._fact.bind((customer_id, *MARKER, str(at), at))
-        yield self._reset_delta.bind((customer_id, at, encode(reset.delta), at))
 
     def _replica(self, customer_id: str) -> object:
         metadata, keyspace = self._store.session.cluster.metadata, self._store.session.keyspace

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
@@ -9,7 +10,7 @@ from rich.text import Text
 from common.alerts import rule_of
 from common.metrics import MetricValue
 from common.published import RESET, AlertEvent, DeltaEvent
-from infra.watch.explain import amounts, changes, evidence
+from infra.watch.explain import amounts, changes, evidence, shown
 from infra.watch.views import Effect
 
 INDENT = "    "
@@ -24,7 +25,9 @@ def as_json(event: DeltaEvent | AlertEvent, effect: Effect | None) -> str:
     data, moved = event.data, None if effect is None or effect.metrics is None else effect.metrics
     changed = {name: list(pair) for name, pair in changes(data.before, data.after).items()}
     said = {"kind": data.kind, "entity_id": data.entity_id, "changes": changed}
-    values = [{"day": each.day, "measure": each.measure, "amount": each.amount} for each in data.values]
+    values = [
+        {"day": each.day, "measure": each.measure, "amount": shown(each.measure, each.amount)} for each in data.values
+    ]
     metrics = None if moved is None else {name: list(pair) for name, pair in moved.items()}
     note = None if effect is None else effect.note
     return json.dumps(place | said | {"values": values, "metrics": metrics, "note": note}, ensure_ascii=False)
@@ -48,7 +51,7 @@ def lines(event: DeltaEvent | AlertEvent, effect: Effect | None) -> Iterator[Tex
 
 
 def _head(event: DeltaEvent | AlertEvent) -> Text:
-    time = event.time[:23].replace("+00:00", "")
+    time = datetime.fromisoformat(event.time).replace(tzinfo=None).isoformat(timespec="milliseconds")  # it is in UTC
     head = Text.assemble((f"{time}  ", "dim"), (event.subject, "bold"), "  ")
     if isinstance(event, AlertEvent):
         head.append(f"ALERT {rule_of(event.data.alert)}", style="bold red")

@@ -38,7 +38,7 @@ def status(settings: Settings, now: int) -> Status:
 def _ends(settings: Settings, away: dict[str, str]) -> Mapping[int, int]:
     try:
         topic = kafka.topic_identity(settings, settings.log.topic, timeout_seconds=ASK_SECONDS)
-        return kafka.end_offsets(settings, topic.partitions, timeout_seconds=ASK_SECONDS)
+        return kafka.last_offsets(settings, topic.partitions, timeout_seconds=ASK_SECONDS)
     except Lambda360Error as error:
         away["kafka"] = str(error)
         return {}

@@ -136,7 +136,7 @@ def test_what_was_out_when_the_cache_was_emptied_is_not_taken_back() -> None:
     log.append(*versions)
     records = placed(log.records)["ada"]
 
-    async def revoked_meanwhile(then: Callable[[], Awaitable[None]]) -> None:
+    async def revoked_meanwhile(then: Callable[[], Awaitable[object]]) -> None:
         known, token = cache.take("ada")
         await then()
         cache.clear()
