@@ -7,7 +7,7 @@ event's own. A new rule is a type here, and an entry with its condition in `spee
 import msgspec
 
 
-class TicketEvidence(msgspec.Struct, frozen=True):
+class TicketEvidence(msgspec.Struct, frozen=True, gc=False):
     """A ticket that counted; `day` is the UTC day of its creation, in days since 1970-01-01."""
 
     ticket_id: str
@@ -15,7 +15,7 @@ class TicketEvidence(msgspec.Struct, frozen=True):
     priority: str
 
 
-class CustomerAtRisk(msgspec.Struct, frozen=True, tag_field="rule", tag="customer_at_risk"):
+class CustomerAtRisk(msgspec.Struct, frozen=True, gc=False, tag_field="rule", tag="customer_at_risk"):
     """A new ticket left its customer at risk, as of the ticket's own day.
 
     `tickets` are those of the window, the newest first, at most `EVIDENCE_TICKETS` of them; the counts are of all.
@@ -30,7 +30,7 @@ class CustomerAtRisk(msgspec.Struct, frozen=True, tag_field="rule", tag="custome
     tickets: tuple[TicketEvidence, ...]
 
 
-class LargeRefund(msgspec.Struct, frozen=True, tag_field="rule", tag="large_refund"):
+class LargeRefund(msgspec.Struct, frozen=True, gc=False, tag_field="rule", tag="large_refund"):
     """A new refund reached the threshold; amounts in cents."""
 
     occurred_at: int

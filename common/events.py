@@ -38,8 +38,7 @@ class Rules:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A valid record: a fact without its offset, or (`image` is null) the erasure of its customer.
 
     `future_dated` tells that one of its dates lies beyond the append time + 1 day: valid, and worth a report.

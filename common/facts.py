@@ -14,7 +14,7 @@ Cents = NewType("Cents", int)
 """Minor units of the deployment's currency."""
 
 
-class Order(msgspec.Struct, frozen=True, tag_field="kind", tag="order"):
+class Order(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="order"):
     """What an order says, normalized."""
 
     order_date: int
@@ -22,7 +22,7 @@ class Order(msgspec.Struct, frozen=True, tag_field="kind", tag="order"):
     status: str
 
 
-class Refund(msgspec.Struct, frozen=True, tag_field="kind", tag="refund"):
+class Refund(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="refund"):
     """What a refund says, normalized; its order is named, not joined."""
 
     order_id: str
@@ -30,7 +30,7 @@ class Refund(msgspec.Struct, frozen=True, tag_field="kind", tag="refund"):
     amount: int
 
 
-class SupportTicket(msgspec.Struct, frozen=True, tag_field="kind", tag="support_ticket"):
+class SupportTicket(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="support_ticket"):
     """What a support ticket says, normalized; `resolution_seconds` counts whole days where a side is a plain date."""
 
     category: str
@@ -40,7 +40,7 @@ class SupportTicket(msgspec.Struct, frozen=True, tag_field="kind", tag="support_
     resolution_seconds: int | None
 
 
-class MarketingEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="marketing_event"):
+class MarketingEvent(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="marketing_event"):
     """What a marketing event says, normalized."""
 
     event_type: str
@@ -69,14 +69,14 @@ def payload_columns() -> dict[str, type[int] | type[str]]:
     return columns
 
 
-class Image(msgspec.Struct, frozen=True):
+class Image(msgspec.Struct, frozen=True, gc=False):
     """A fact without its place: what a delta keeps of before and after."""
 
     version: int
     payload: Payload
 
 
-class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
+class Fact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An entity's current fact as the speed layer stores it: the last change, with the offset that made it.
 
     `alerts` are those that the record at `offset` raised. They are kept so that a rewrite of the record writes the same
@@ -89,7 +89,7 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     alerts: tuple[Alert, ...] = ()
 
 
-class Delta(msgspec.Struct, frozen=True):
+class Delta(msgspec.Struct, frozen=True, gc=False):
     """A change (R9) or, when `after` is null, the reset marker of an erasure (R24), at a log offset.
 
     Its value, `contribution(after) - contribution(before)`, is for whoever adds it up.

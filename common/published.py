@@ -29,7 +29,7 @@ class Copy(NamedTuple):
     alerts: tuple[Alert, ...] = ()
 
 
-class Moved(msgspec.Struct, frozen=True):
+class Moved(msgspec.Struct, frozen=True, gc=False):
     """What a delta adds to one measure of one UTC day; money in cents."""
 
     day: str
@@ -37,7 +37,7 @@ class Moved(msgspec.Struct, frozen=True):
     amount: int
 
 
-class DeltaData(msgspec.Struct, frozen=True):
+class DeltaData(msgspec.Struct, frozen=True, gc=False):
     """A delta: the images as stored (dates in microseconds, money in cents), and its value (R9).
 
     `kind` and `entity_id` are empty, and the images null, where the record is an erasure (R24).
@@ -53,7 +53,7 @@ class DeltaData(msgspec.Struct, frozen=True):
     logic_version: str
 
 
-class AlertData(msgspec.Struct, frozen=True):
+class AlertData(msgspec.Struct, frozen=True, gc=False):
     """An alert with the place and the customer of the record that raised it."""
 
     partition: int
@@ -62,7 +62,7 @@ class AlertData(msgspec.Struct, frozen=True):
     alert: Alert
 
 
-class DeltaEvent(msgspec.Struct, frozen=True, kw_only=True):
+class DeltaEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A message of the deltas' topic."""
 
     specversion: Literal["1.0"] = "1.0"
@@ -75,7 +75,7 @@ class DeltaEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: DeltaData
 
 
-class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
+class AlertEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A message of the alerts' topic."""
 
     specversion: Literal["1.0"] = "1.0"

@@ -10,7 +10,7 @@ EntityKey = tuple[str, str]
 """Kind and entity id."""
 
 
-class Placed(msgspec.Struct, frozen=True):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """A valid record at its place in the log."""
 
     offset: int
@@ -22,7 +22,7 @@ class Placed(msgspec.Struct, frozen=True):
         return self.event.kind, self.event.entity_id
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What one record writes: its entity's fact, the delta and the fact's alerts, all at the fact's offset."""
 
     entity: EntityKey
@@ -38,7 +38,7 @@ class Change(msgspec.Struct, frozen=True):
         return self.fact.alerts
 
 
-class Reset(msgspec.Struct, frozen=True):
+class Reset(msgspec.Struct, frozen=True, gc=False):
     """What an erasure at `offset` writes: the marker, after everything below it is deleted (R24)."""
 
     offset: int
@@ -53,7 +53,7 @@ Mutation = tuple[Change, ...] | Reset
 """One write of rows of one customer. It holds at most one record of an entity."""
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """The rows that a record left."""
 
     offset: int

@@ -193,7 +193,7 @@ def test_an_event_is_one_json_object() -> None:
     body = json.loads(as_json(shown, Effect({"total_revenue": ("10.00", "25.00")})))
     assert body["changes"] == {"amount": ["10.00", "25.00"]}
     assert body["metrics"] == {"total_revenue": ["10.00", "25.00"]}
-    assert body["values"] == [{"day": "2024-06-26", "measure": "revenue", "amount": 1500}]
+    assert body["values"] == [{"day": "2024-06-26", "measure": "revenue", "amount": "15.00"}]
     assert (body["id"], body["kind"], body["entity_id"], body["note"]) == (shown.id, "order", "o1", None)
 
 
@@ -202,7 +202,7 @@ def test_an_alert_carries_its_evidence() -> None:
     assert (body["rule"], body["type"]) == ("customer_at_risk", "customer.alert")
     assert body["tickets"][0] == {"ticket_id": "t1", "day": "2024-06-26", "priority": "high"}
     text = "\n".join(line.plain for line in lines(alert(), None))
-    assert "ALERT customer_at_risk" in text
+    assert text.startswith("2024-06-26T00:00:00.000  ada  ALERT customer_at_risk")
     assert "t1 (2024-06-26, high), t2 (2024-06-26, urgent)" in text
 
 
