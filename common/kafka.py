@@ -77,8 +77,13 @@ def first_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
 
 
 def end_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
-    """The offset after each partition's last committed record (the last stable offset)."""
+    """The offset after each partition's last committed record (the last stable offset): a reader gets no further."""
     return _offsets(settings, partitions, OffsetSpec.latest(), timeout_seconds)
+
+
+def last_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
+    """The offset after each partition's last record, above `end_offsets` while a transaction is open."""
+    return _offsets(settings, partitions, OffsetSpec.latest(), timeout_seconds, IsolationLevel.READ_UNCOMMITTED)
 
 
 def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int, int]:
@@ -89,14 +94,16 @@ def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int,
 
 
 def _offsets(
-    settings: Settings, partitions: int, spec: OffsetSpec, timeout_seconds: float = TIMEOUT_SECONDS
+    settings: Settings,
+    partitions: int,
+    spec: OffsetSpec,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
 ) -> Mapping[int, int]:
     wanted = {TopicPartition(settings.log.topic, partition): spec for partition in range(partitions)}
     client = admin(settings)  # it must outlive its futures
     try:
-        answers = client.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout_seconds
-        )
+        answers = client.list_offsets(wanted, isolation_level=isolation, request_timeout=timeout_seconds)
         return {asked.partition: answer.result().offset for asked, answer in answers.items()}
     except KafkaException as error:
         raise _unreachable(settings, error) from error

@@ -36,6 +36,14 @@ def batch_state(row: SlotRow | None) -> State | None:
     return state
 
 
+def is_reset(text: str) -> bool:
+    """Whether a delta's cell is the marker of an erasure; one that cannot be read is none."""
+    try:
+        return decode_delta(text).is_reset
+    except msgspec.DecodeError:
+        return False
+
+
 def decoded(rows: Sequence[DeltaRow]) -> list[tuple[int, Delta]]:
     """The deltas in their cells. Raises UnreadableCell with the first one's offset that cannot be read."""
     deltas = []

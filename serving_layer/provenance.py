@@ -52,7 +52,7 @@ def condition(
     reasons = _batch_versions(published, release)
     if progress is None:
         reasons.append(f"the speed layer never ran in partition {partition}")
-        return Condition(tuple(reasons), None, None, cut)
+        return Condition(tuple(reasons), None, None, complete_below(None, cut))
     if progress.validation_version != release.validation_version:
         reasons.append(_differ("validation_version", "the speed layer", progress.validation_version, release))
     if cut < progress.from_offset:
@@ -60,7 +60,12 @@ def condition(
     records = max(progress.end_offset - progress.next_offset, 0)
     seconds = _since(progress.caught_up_at, now)
     reasons += _lateness(progress, records, seconds, limits, now)
-    return Condition(tuple(reasons), records, seconds, max(cut, progress.next_offset))
+    return Condition(tuple(reasons), records, seconds, complete_below(progress, cut))
+
+
+def complete_below(progress: Progress | None, cut: int) -> int:
+    """The offset below which every delta of the partition was readable when its progress was read."""
+    return cut if progress is None else max(cut, progress.next_offset)
 
 
 def cut_of(published: Published | None) -> Cut:

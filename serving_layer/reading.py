@@ -7,7 +7,8 @@ from typing import Final
 
 from common.partition import partition_of
 from common.pointer import Published
-from serving_layer.provenance import batch_info, cut_of
+from serving_layer.deltas import whole_deltas
+from serving_layer.provenance import batch_info, complete_below, cut_of
 from serving_layer.schemas import BatchInfo
 from serving_layer.store import DeltaRow, Pin, Progress, SlotReused, SlotRow, Store
 
@@ -66,6 +67,9 @@ async def _speed_side(
         by_partition.setdefault(partition_of(customer, pin.partitions), []).append(customer)
     progress = await store.progress(by_partition)
     found = await asyncio.gather(
-        *(store.deltas(members, cut[partition]) for partition, members in by_partition.items())
+        *(
+            whole_deltas(store, members, cut[partition], complete_below(progress.get(partition), cut[partition]))
+            for partition, members in by_partition.items()
+        )
     )
     return progress, {customer: rows for deltas in found for customer, rows in deltas.items()}

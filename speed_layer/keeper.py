@@ -13,7 +13,7 @@ from common.settings import SpeedSettings
 from speed_layer.breaker import CircuitOpen
 from speed_layer.lanes import Lane, Lanes
 from speed_layer.log_watch import LogWatch
-from speed_layer.progress import Progress, ProgressTable, alive_from, start_of
+from speed_layer.progress import Progress, ProgressTable, start_of
 from speed_layer.retry import Retry
 
 log = logging.getLogger(__name__)
@@ -56,17 +56,21 @@ class Keeper:
     """When the last heartbeat was written, in microseconds."""
     _rows: dict[int, Progress] = field(default_factory=dict)
     _kept: dict[int, Kept] = field(default_factory=dict)
-    _ends: Mapping[int, int] = field(default_factory=dict)
+    ends: Mapping[int, int] = field(default_factory=dict)
+    """How far the log could be read when it was last asked: no worker gets beyond an open transaction."""
+    _lasts: Mapping[int, int] = field(default_factory=dict)
     _expired_below: Mapping[int, int] = field(default_factory=dict)
+    _expired_at: float = 0.0
+    """When the offsets below which deltas may have expired were last asked for."""
 
     async def starts(self, partitions: Iterable[int]) -> dict[int, int]:
         """Where each partition resumes (R12), however long Cassandra and Kafka take to say so. Raises LogError."""
         await self.watch.check()
         firsts = await self._from_kafka(self.watch.firsts)
-        self._expired_below = await self._from_kafka(lambda: self.watch.expired_below(self.clock()))
+        self._expired_below = await self._from_kafka(self._ask_for_expired)
         self._rows = await self.store_retry.until_done(self.table.read)
-        self._ends = await self._from_kafka(self.watch.ends)
-        return {p: start_of(p, self._rows.get(p), firsts[p], self._ends[p]) for p in partitions}
+        self.ends = await self._from_kafka(self.watch.ends)
+        return {p: start_of(p, self._rows.get(p), firsts[p], self.ends[p]) for p in partitions}
 
     async def _from_kafka(self, ask: Callable[[], Awaitable[Mapping[int, int]]]) -> Mapping[int, int]:
         async def asked() -> Mapping[int, int]:
@@ -77,11 +81,20 @@ class Keeper:
 
         return await self.kafka_retry.until_done(asked)
 
+    async def _ask_for_expired(self) -> Mapping[int, int]:
+        """Where deltas may have expired: asked before a row says that they are alive, however long the worker slept."""
+        asked_at = self.monotonic()
+        found = await self.watch.expired_below(self.clock())
+        self._expired_at = asked_at
+        return found
+
     async def beat(self) -> None:
         """Every open lane's row says where it is. Raises StoreUnavailable, or Stuck if a lane does not move on."""
         now = self.clock()
         try:
-            self._ends = await self.watch.ends()
+            if self.monotonic() - self._expired_at >= EXPIRY_SECONDS:
+                self._expired_below = await self._ask_for_expired()
+            self.ends, self._lasts = await asyncio.gather(self.watch.ends(), self.watch.lasts())
         except LogError as error:
             log.warning("event=log_unreachable error=%s", error)
             now = 0  # nobody knows whether a lane has caught up
@@ -98,10 +111,10 @@ class Keeper:
 
     def _row(self, lane: Lane, seen_at: int) -> Progress:
         kept, next_offset = self._of(lane), lane.next_offset
-        end = max(self._ends.get(lane.partition, 0), next_offset)
+        end = max(self.ends.get(lane.partition, 0), self._lasts.get(lane.partition, 0), next_offset)
         reached = seen_at if next_offset >= end else 0
         kept.caught_up_at = max(kept.caught_up_at, lane.applied_at, reached)
-        kept.from_offset = alive_from(kept.from_offset, self._expired_below, lane.partition, next_offset)
+        kept.from_offset = max(kept.from_offset, self._expired_below.get(lane.partition, 0))
         version, beat_at = kept.validation_version, self.clock()
         return Progress(lane.partition, kept.from_offset, next_offset, end, version, beat_at, kept.caught_up_at)
 
@@ -123,7 +136,7 @@ class Keeper:
 
     def _look_after(self, lane: Lane) -> None:
         kept, now = self._of(lane), self.monotonic()
-        idle = lane.next_offset >= self._ends.get(lane.partition, 0)
+        idle = lane.next_offset >= self.ends.get(lane.partition, 0)
         if idle or lane.next_offset != kept.moved_to or self.is_waiting:
             kept.moved_to, kept.moved_at = lane.next_offset, now
         elif now - kept.moved_at > self.settings.watchdog_seconds:
@@ -150,12 +163,3 @@ class Keeper:
         while True:
             await asyncio.sleep(IDENTITY_SECONDS)
             await self.watch.check()
-
-    async def keep_expiring(self) -> None:
-        """Let `from_offset` rise as deltas expire, for ever."""
-        while True:
-            await asyncio.sleep(EXPIRY_SECONDS)
-            try:
-                self._expired_below = await self.watch.expired_below(self.clock())
-            except LogError as error:
-                log.warning("event=log_unreachable error=%s", error)

@@ -29,8 +29,15 @@ class LogWatch:
         compare(self.recorded, found)
 
     async def ends(self) -> Mapping[int, int]:
-        """The log's end by partition. Raises LogError if Kafka does not answer."""
+        """How far the log can be read, by partition. Raises LogError if Kafka does not answer."""
         return await asyncio.to_thread(kafka.end_offsets, self._settings, self.recorded.partitions)
+
+    async def lasts(self) -> Mapping[int, int]:
+        """The offset after the last record, by partition: what is appended behind an open transaction counts too.
+
+        Raises LogError if Kafka does not answer.
+        """
+        return await asyncio.to_thread(kafka.last_offsets, self._settings, self.recorded.partitions)
 
     async def firsts(self) -> Mapping[int, int]:
         """The log's first offset by partition. Raises LogError if Kafka does not answer."""

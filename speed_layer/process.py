@@ -150,7 +150,7 @@ class Process:
     async def _work(self) -> None:
         await self.app.start()  # returns after the first assignment
         keeper = self.keeper
-        chores = (keeper.keep_beating(), keeper.keep_checking(), keeper.keep_expiring(), self.keep_counting())
+        chores = (keeper.keep_beating(), keeper.keep_checking(), self.keep_counting())
         await asyncio.gather(self.keep_applying(), self.keep_publishing(), keep_reading(self.app, self.lanes), *chores)
 
     async def _within(self, seconds: float, step: Coroutine[Any, Any, None]) -> None:

@@ -1,6 +1,5 @@
 """The `speed_progress` rows (R12): what is applied and alive, in each partition, and where a worker resumes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +14,9 @@ HORIZON_MARGIN_MICROS: Final = 3_600_000_000
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A partition's row: every record in [from_offset, next_offset) is applied, acknowledged, and its delta alive.
+
+    `from_offset` may be above `next_offset`: then none is. A worker that was killed may have left deltas up there, and
+    some of them are gone.
 
     Times are microseconds: the worker lived at `beat_at`, and every record appended before `caught_up_at` is applied.
     """
@@ -82,8 +84,3 @@ def start_of(partition: int, row: Progress | None, first: int, end: int) -> int:
 def horizon(now: int, ttl_days: int) -> int:
     """The append time, in microseconds, from which on every delta is still alive."""
     return now - ttl_days * MICROS_PER_DAY + HORIZON_MARGIN_MICROS
-
-
-def alive_from(stored: int, expired_below: Mapping[int, int], partition: int, next_offset: int) -> int:
-    """`from_offset`: it rises as deltas expire, never above `next_offset`, and never falls."""
-    return max(stored, min(expired_below.get(partition, 0), next_offset))

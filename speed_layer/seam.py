@@ -20,6 +20,7 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from common.errors import LogError
+from speed_layer.batches import read_any_header
 from speed_layer.lanes import Lanes, Link
 
 log = logging.getLogger("speed_layer.log")
@@ -27,6 +28,8 @@ BACKLOG_BYTES: Final = 32 * 2**20
 """Bytes fetched and not yet taken by the worker, above which nothing more is fetched."""
 RECORD_BYTES: Final = 1500
 """What one record costs in memory besides its bytes, about."""
+HEADER_BYTES: Final = 200
+"""What one header costs in memory besides its bytes, about."""
 PAUSE_SECONDS: Final = 0.02
 DAY_SECONDS: Final = 86_400.0
 
@@ -83,6 +86,7 @@ class Thread(AIOKafkaConsumerThread):
         super().__init__(consumer, **kwargs)
 
     def _create_worker_consumer(self, transport: FaustTransport) -> aiokafka.AIOKafkaConsumer:
+        read_any_header()
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 # read when the fetcher is made, at start
         return consumer
@@ -177,7 +181,7 @@ class Thread(AIOKafkaConsumerThread):
             if self._is_of_unsought(error):
                 await asyncio.sleep(PAUSE_SECONDS)
                 return {}
-            self.reader.fail(LogError(f"the log cannot be read on: {error!r}. Nothing is skipped: the worker stops"))
+            self.reader.fail(LogError(f"the log cannot be read on: {_why(error)}. The worker stops and skips nothing"))
             await asyncio.sleep(DAY_SECONDS)
             return {}
         return self._link(consumer, ready, fetched)
@@ -204,5 +208,15 @@ class Thread(AIOKafkaConsumerThread):
         return linked
 
 
+def _why(error: Exception) -> str:
+    if not isinstance(error, OffsetOutOfRangeError):
+        return repr(error)
+    sought = ", ".join(f"partition {tp.partition} at offset {offset}" for tp, offset in sorted(error.args[0].items()))
+    return f"it does not hold what comes next, {sought}; records were deleted before they were applied, or it lost some"
+
+
 def _size(record: Any) -> int:
-    return len(record.key or b"") + len(record.value or b"") + RECORD_BYTES
+    size = len(record.key or b"") + len(record.value or b"") + RECORD_BYTES
+    if record.headers:
+        size += sum(HEADER_BYTES + len(name) + len(content or b"") for name, content in record.headers)
+    return size

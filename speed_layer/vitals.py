@@ -67,9 +67,10 @@ class Vitals(msgspec.Struct, frozen=True):
 
 
 class Beating(Protocol):
-    """What is read of the keeper: the rows of the last heartbeat, and when one was written."""
+    """What is read of the keeper: the rows of the last heartbeat, how far the log could be read, and its time."""
 
     latest: Mapping[int, Progress]
+    ends: Mapping[int, int]
     beat_at: int
 
 
@@ -126,13 +127,13 @@ class Gauge:
         )
 
     def _partitions(self, now: int) -> list[PartitionVitals]:
-        latest, found = self._watched.keeper.latest, []
+        latest, ends, found = self._watched.keeper.latest, self._watched.keeper.ends, []
         for lane in sorted(self._watched.lanes.all(), key=lambda lane: lane.partition):
             row, next_offset = latest.get(lane.partition), lane.next_offset
             end = max(0 if row is None else row.end_offset, next_offset)
             seconds = _behind_seconds(row, next_offset >= end, now)
             place = lane.partition, 0 if row is None else row.from_offset, next_offset, end, end - next_offset, seconds
-            moved = next_offset > lane.start or (row is not None and next_offset >= end)
+            moved = next_offset > lane.start or (row is not None and next_offset >= ends.get(lane.partition, end))
             found.append(PartitionVitals(*place, max(lane.fetched.sent - lane.applied, 0), lane.backlog, moved))
         return found
 

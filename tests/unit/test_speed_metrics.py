@@ -24,6 +24,7 @@ NOW = 1_800_000_000_000_000
 @dataclass
 class FakeKeeper:
     latest: Mapping[int, Progress] = field(default_factory=dict)
+    ends: Mapping[int, int] = field(default_factory=dict)
     beat_at: int = 0
 
 

@@ -4,10 +4,11 @@ import inspect
 from pathlib import Path
 
 import faust
-from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Subscription, SubscriptionState, TopicPartitionState
+from aiokafka.errors import OffsetOutOfRangeError
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -98,6 +99,27 @@ def test_messages_are_made_and_watched_where_the_seam_replaces_it() -> None:
     assert parameters(FaustConsumer._to_message) == ["self", "tp", "record"]
     assert "self._to_message" in inspect.getsource(BaseConsumer.getmany)
     assert parameters(FaustConsumer.verify_event_path) == ["self", "now", "tp"]
+
+
+def test_a_fetch_is_unpacked_where_batches_replaces_it() -> None:
+    source = inspect.getsource(Fetcher._proc_fetch_request)
+    assert "records = MemoryRecords(part_data[-1])" in source
+    assert "partition_records = PartitionRecords(" in source
+    assert "self._records_iterator = self._unpack_records()" in inspect.getsource(PartitionRecords.__init__)
+    assert "records = self._records" in inspect.getsource(PartitionRecords._unpack_records)
+
+
+def test_what_headers_hold_bounds_the_backlog_too() -> None:
+    """R14: a record of nothing but headers is not small."""
+    headers = tuple((f"name {number}", b"v" * 100) for number in range(1000))
+    record = ConsumerRecord("log", 0, 0, 0, 0, b"key", None, None, 3, -1, headers)
+    assert seam._size(record) > 1000 * (100 + seam.HEADER_BYTES)
+
+
+def test_a_log_that_does_not_hold_what_comes_next_is_named_by_its_place() -> None:
+    """R12: in words an operator can use."""
+    error = OffsetOutOfRangeError({TopicPartition("log", 3): 17})
+    assert "partition 3 at offset 17" in seam._why(error)
 
 
 def test_a_partitions_state_is_a_new_object_in_each_assignment() -> None:
