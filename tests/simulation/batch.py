@@ -1,0 +1,179 @@
+"""The batch layer over the log, its runs and its operator; and readers who take their time."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cassandra import OperationTimedOut
+
+from batch_layer import publish
+from common import pointer
+from common.cassandra import AsyncStore
+from common.cut import Cut
+from common.errors import BatchError, ClaimLost, StoreUnavailable
+from common.events import validation_version
+from common.facts import Fact, decide
+from common.measures import contribution, logic_version
+from common.pointer import Claim, Plan, Published
+from common.state import State
+from serving_layer.answers import Answers
+from serving_layer.cassandra_store import CassandraStore
+from tests.builders import AS_OF
+from tests.simulation.network import Session
+from tests.simulation.process import RULES, SETTINGS, Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class PointerRow(NamedTuple):
+    value: str
+
+
+class Found(NamedTuple):
+    rows: Sequence[Any]
+
+    def one(self) -> Any:
+        return self.rows[0] if self.rows else None
+
+
+class PointerSession:
+    """The one row that is compared and set; an answer may be lost, and others may come in between."""
+
+    def __init__(self, world: "World", *, calm: bool = False) -> None:
+        self._world, self._calm = world, calm
+
+    def execute(self, statement: Any, parameters: Sequence[Any]) -> Found:
+        text, world = getattr(statement, "query_string", statement), self._world
+        if text.startswith("SELECT value FROM batch_pointer"):
+            return Found([] if world.pointer is None else [PointerRow(world.pointer)])
+        if text.startswith("INSERT INTO batch_pointer"):
+            expected, wanted = None, parameters[1]
+        elif text.startswith("UPDATE batch_pointer"):
+            wanted, _, expected = parameters
+        else:
+            raise NotImplementedError(text)
+        return self._set(expected, wanted)
+
+    def _set(self, expected: str | None, wanted: str) -> Found:
+        world = self._world
+        fate = 1.0 if self._calm else world.random.random()
+        if fate < 0.05:
+            world.count("pointer timed out before effect")
+            raise OperationTimedOut
+        if fate > 0.9 and not self._calm:
+            roll_back(world)
+        applied = world.pointer == expected
+        if applied:
+            world.pointer = wanted
+            world.touch_all()
+        if fate < 0.1:
+            world.count("pointer timed out after effect")
+            raise OperationTimedOut
+        return Found([(applied,)])
+
+
+def roll_back(world: "World") -> None:
+    """An operator points at another complete batch, if there is one."""
+    complete = pointer.decode(world.pointer).complete
+    if not complete:
+        return
+    batch_id = world.random.choice(complete).batch_id
+    publish.transition(PointerSession(world, calm=True), lambda before: pointer.switch(before, batch_id))
+    world.count("rollback")
+
+
+class BatchRun(Process):
+    """One run: archive, claim, recompute, load, verify, publish."""
+
+    def __init__(self, world: "World", name: str) -> None:
+        super().__init__(world, name)
+        self._store = AsyncStore(Session(world, self), 4)
+        self._session: Any = PointerSession(world)
+        self.spawn(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await self._work()
+        except ClaimLost:
+            self.world.count("claim lost")
+        except BatchError:
+            self.world.count("batch given up")
+        self.dead = True
+
+    async def _work(self) -> None:
+        world = self.world
+        await self.later("archives")
+        cut = Cut.of(world.log.next_offsets)
+        plan = Plan(len(world.log.records), cut, logic_version(), validation_version(RULES))
+        await self.later("claims")
+        claim = publish.claim(self._session, plan)
+        states = recomputed(world, cut)
+        for customer, state in states.items():
+            await self._load(claim, customer, state.to_json())
+        await self._verify(claim, {customer: state.to_json() for customer, state in states.items()})
+        await self.later("publishes")
+        done = Published(claim.batch_id, claim.slot, plan, world.loop.now, len(states), "checksum")
+        publish.publish(self._session, claim, done)
+        world.count("batch published")
+
+    async def _load(self, claim: Claim, customer: str, state: str) -> None:
+        text = f"INSERT INTO batch_view_{claim.slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP {claim.batch_id}"  # noqa: S608, E501 # a, b or c
+        await self._patiently(text, (customer, claim.batch_id, state))
+
+    async def _verify(self, claim: Claim, states: Mapping[str, str]) -> None:
+        text = f"SELECT customer_id, batch_id, state FROM batch_view_{claim.slot} WHERE customer_id IN ?"  # noqa: S608 # a, b or c
+        rows = await self._patiently(text, (sorted(self.world.judge.oracle.mentioned),))
+        if {row.customer_id: row.state for row in rows if row.batch_id == claim.batch_id} != states:
+            publish.check_held(self._session, claim)
+            raise AssertionError(f"slot {claim.slot} of batch {claim.batch_id} is not what was loaded")
+
+    async def _patiently(self, text: str, values: Sequence[Any]) -> list[Any]:
+        statement = self._store.session.prepare(text)
+        while True:
+            try:
+                return await self._store.execute(statement.bind(values))
+            except StoreUnavailable:
+                await self.later("asks again")
+
+
+def recomputed(world: "World", cut: Cut) -> dict[str, State]:
+    """R16: a row for every customer with a current fact below the cut."""
+    facts: dict[str, dict[tuple[str, str], Fact]] = {}
+    for record in world.log.records:
+        event = world.events.get((record.partition, record.offset))
+        if event is None or record.offset >= cut[record.partition]:
+            continue
+        current = facts.setdefault(event.customer_id, {})
+        if event.image is None:
+            current.clear()
+            continue
+        _, fact = decide(current.get((event.kind, event.entity_id)), event.image, record.offset)
+        if fact is not None:
+            current[event.kind, event.entity_id] = fact
+    return {
+        customer: State.sum(contribution(fact.after.payload) for fact in current.values())
+        for customer, current in facts.items()
+        if current
+    }
+
+
+class Reader(Process):
+    """A request whose reads take their time, while everything else goes on."""
+
+    def __init__(self, world: "World", name: str, customers: Sequence[str]) -> None:
+        super().__init__(world, name)
+        self._customers = customers
+        self._store = CassandraStore(Session(world, self, named=False), SETTINGS)
+        self._answers = Answers(lambda: self._store, SETTINGS, lambda: world.loop.now)
+        self.spawn(self._ask())
+
+    async def _ask(self) -> None:
+        since = self.world.judge.now()
+        try:
+            answers = await self._answers.of(self._customers, AS_OF)
+        except StoreUnavailable:
+            self.world.count("reader refused (503)")
+        else:
+            self.world.count("slow reader answered")
+            self.world.judge.check(answers, since)
+        self.dead = True

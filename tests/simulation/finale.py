@@ -1,0 +1,160 @@
+"""What must hold in the end: rows, topics, dead letters, alerts and counts, against a second reading of the log."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from common.alerts import Alert, CustomerAtRisk, LargeRefund, TicketEvidence
+from common.dates import day_of
+from common.dead_letters import Address
+from common.facts import Delta, Image
+from common.measures import logic_version
+from common.published import Copy, alert_event, delta_event
+from tests.oracle import Entry, Oracle, metrics
+from tests.simulation.cql import compiled
+from tests.simulation.judge import PAIRS, Wrong
+from tests.simulation.process import SETTINGS, TTL_SECONDS
+from tests.simulation.replicas import merged, rows
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Demanded(NamedTuple):
+    """What the log demands: a copy of each change, and whether a later erasure has taken its row away."""
+
+    copy: Copy
+    erased: bool
+
+
+def check(world: "World") -> None:
+    """Raises Wrong."""
+    demanded = list(demands(world))
+    _check_rows(world, demanded)
+    _check_topics(world, demanded)
+    _check_letters(world)
+    for worker in world.group.workers:
+        counts = worker.worker.counts
+        if not worker.is_applying and counts["received"] != sum(counts.values()) - counts["received"]:
+            raise Wrong(f"{worker.name} counts {dict(counts)}")
+
+
+def demands(world: "World") -> Iterator[Demanded]:
+    """Each change that the log makes, by R4 said once more."""
+    current: dict[str, dict[tuple[str, str], Image]] = {}
+    last_reset = {event.customer_id: offset for (_, offset), event in sorted(world.events.items()) if event.is_erasure}
+    for record in world.log.records:
+        event = world.events.get((record.partition, record.offset))
+        if event is None:
+            continue
+        facts = current.setdefault(event.customer_id, {})
+        key, image = (event.kind, event.entity_id), event.image
+        before = facts.get(key)
+        alerts: tuple[Alert, ...] = ()
+        if image is None:
+            facts.clear()
+            delta = Delta("", None, None, record.appended_at)
+        elif before is None or (image != before and image.version >= before.version):
+            facts[key] = image
+            delta = Delta(event.entity_id, before, image, record.appended_at)
+            alerts = tuple(
+                _alerts(world.judge.oracle, event.customer_id, record.partition, record.offset, before is None)
+            )
+        else:
+            continue
+        erased = record.offset < last_reset.get(event.customer_id, -1)
+        yield Demanded(Copy(record.partition, record.offset, event.customer_id, delta, alerts), erased)
+
+
+def _alerts(oracle: Oracle, customer: str, partition: int, offset: int, new: bool) -> Iterator[Alert]:
+    """The alerts of a new entity, from the oracle's facts and metrics."""
+    facts = oracle.current(customer, {partition: offset + 1})
+    own = next(fact for fact in facts if fact.offset == offset)
+    if not new:
+        return
+    if own.kind == "refund" and own.fields["amount"] * 100 >= SETTINGS.speed.large_refund_cents:
+        cents, at = int(own.fields["amount"] * 100), _micros(own, "refunded_at")
+        yield LargeRefund(at, own.entity_id, own.fields["order_id"], cents, SETTINGS.speed.large_refund_cents)
+    if own.kind == "support_ticket":
+        day = own.fields["created_date"].day
+        found = metrics(facts, day)
+        if found["at_risk"]:
+            tickets = [fact for fact in facts if fact.kind == "support_ticket"]
+            counted = [t for t in tickets if 0 <= (day - t.fields["created_date"].day).days <= 30]
+            evidence = [
+                TicketEvidence(t.entity_id, day_of(t.fields["created_date"].day), t.fields["priority"]) for t in counted
+            ]
+            evidence.sort(key=lambda ticket: (-ticket.day, ticket.ticket_id))
+            sums = found["tickets_30d"], found["high_priority_tickets_30d"]
+            at = _micros(own, "created_date")
+            yield CustomerAtRisk(at, own.entity_id, "proactive_outreach", found["risk_reason"], *sums, tuple(evidence))
+
+
+def _micros(entry: Entry, field: str) -> int:
+    when = entry.fields[field].at
+    return int(when.timestamp()) * 1_000_000 + int(when.microsecond)
+
+
+def _check_topics(world: "World", demanded: list[Demanded]) -> None:
+    """Every copy is there, but for rows that were erased or expired first; each is what the row says."""
+    topics: dict[str, dict[str, bytes]] = {}
+    for message in world.published:
+        topic = topics.setdefault(message.topic, {})
+        name = _id(message.value)
+        if topic.setdefault(name, message.value) != message.value:
+            raise Wrong(f"{message.topic} {name} was published as {topic[name]!r} and {message.value!r}")
+    errors = set(topics.get(SETTINGS.log.errors_topic, {}))
+    rejected = {f"{record.partition}:{record.offset}" for record, _ in world.judge.oracle.rejected}
+    if errors != rejected:
+        raise Wrong(f"the errors topic holds {sorted(errors)}, wanted were {sorted(rejected)}")
+    deltas = [(each, delta_event(each.copy, logic_version())) for each in demanded]
+    alerts = [(each, alert_event(each.copy, alert)) for each in demanded for alert in each.copy.alerts]
+    _check_topic(world, topics.get(SETTINGS.log.deltas_topic, {}), deltas)
+    _check_topic(world, topics.get(SETTINGS.log.alerts_topic, {}), alerts)
+
+
+def _check_topic(world: "World", found: dict[str, bytes], demanded: list[tuple[Demanded, bytes]]) -> None:
+    gone = world.loop.now - TTL_SECONDS * 1_000_000
+    wanted = {_id(body): body for _, body in demanded}
+    for name, body in found.items():
+        if wanted.get(name) != body:
+            raise Wrong(f"published was {body!r}, wanted {wanted.get(name)!r}")
+    for each, body in demanded:
+        if _id(body) not in found:
+            if not each.erased and each.copy.delta.appended_at > gone:
+                raise Wrong(f"never published: {body!r}")
+            world.count("copy of a row that was gone")
+
+
+def _check_letters(world: "World") -> None:
+    """Every rejected record's row is there, with its bytes, on any two replicas."""
+    for record, reason in world.judge.oracle.rejected:
+        row = Address.of(record.partition, record.offset, record.appended_at)
+        for one, other in PAIRS:
+            parts = (world.replicas[name].held("dead_letters", (row.day, row.partition)) for name in (one, other))
+            cells = merged(*parts).cells
+            value = cells.get(((row.offset,), "value"))
+            if ((row.offset,), f"rejections[{row.id}]") not in cells or (value and value.value) != record.value:
+                raise Wrong(f"no dead letter, or another one, for {record} ({reason})")
+
+
+def _id(body: bytes) -> str:
+    start = body.index(b'"id":') + 5
+    return body[start:].split(b'"', 2)[1].decode()
+
+
+def _check_rows(world: "World", demanded: list[Demanded]) -> None:
+    """Deltas and alerts, as any two replicas give them."""
+    select = compiled("SELECT kafka_offset, rule, value FROM customer_alerts WHERE customer_id = ?")
+    for customer in world.judge.oracle.mentioned:
+        wanted = sorted(
+            (each.copy.offset, type(alert).__struct_config__.tag)
+            for each in demanded
+            if each.copy.customer_id == customer and not each.erased
+            for alert in each.copy.alerts
+        )
+        query = select((customer,))
+        for one, other in PAIRS:
+            part = merged(world.replicas[one].part(query, customer), world.replicas[other].part(query, customer))  # type: ignore[arg-type] # a select
+            found = [(offset, rule) for offset, rule, _ in rows(query, customer, part, world.loop.now)]  # type: ignore[arg-type] # a select
+            if found != wanted:
+                raise Wrong(f"{customer}'s alerts are {found}, wanted were {wanted}")

@@ -1,0 +1,134 @@
+"""The core, broken on purpose: each mutant forgets one clause of the contract, and some seed must see it."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+import msgspec
+
+from common.facts import Fact, Image, Outcome, decide
+from serving_layer import reading
+from serving_layer.store import DeltaRow, Store
+from speed_layer import apply
+from speed_layer.cache import FactCache
+from speed_layer.rows import Change, Mutation, Reset
+from speed_layer.statements import MARKER, Statements
+from speed_layer.worker import Delivered, Step, Worker
+from tests.simulation.network import Bound, said
+
+Decision = tuple[Outcome, Fact | None]
+Patch = tuple[Any, str, Callable[..., Any]]
+
+
+def without_fence(current: Fact | None, image: Image, offset: int) -> Decision:
+    """A record below the stored offset is decided like any other."""
+    if current is not None and offset < current.offset:
+        current = msgspec.structs.replace(current, offset=offset - 1)
+    return decide(current, image, offset)
+
+
+def skip_equal(current: Fact | None, image: Image, offset: int) -> Decision:
+    """A record at the stored offset counts as applied."""
+    if current is not None and offset == current.offset:
+        return Outcome.SKIPPED, None
+    return decide(current, image, offset)
+
+
+def decide_alerts_anew(current: Fact | None, image: Image, offset: int) -> Decision:
+    """A record at the stored offset is rewritten, and its alerts come from what is stored by now."""
+    if current is not None and offset == current.offset:
+        return Outcome.CHANGED, Fact(offset, current.before, image)
+    return decide(current, image, offset)
+
+
+def delta_without_fact(core: Statements, statements: list[Any], customer_id: str, change: Change) -> int:
+    start = len(statements)
+    size = ADD(core, statements, customer_id, change)
+    statements[start:] = [one for one in statements[start:] if said(one).table != "speed_facts"]
+    return size
+
+
+def by_the_clock(core: Statements, statements: list[Any], customer_id: str, change: Change) -> int:
+    """Writes carry the time at which they were made."""
+    start = len(statements)
+    size = ADD(core, statements, customer_id, change)
+    statements[start:] = [Bound(_at_no_time(said(one))) for one in statements[start:]]
+    return size
+
+
+def reset_without_marker(core: Statements, customer_id: str, reset: Reset) -> Iterator[Any]:
+    for one in RESET(core, customer_id, reset):
+        if getattr(said(one), "clustering", None) != MARKER:
+            yield one
+
+
+def progress_before_write(worker: Worker, record: Delivered) -> bool:
+    taken = TAKE(worker, record)
+    if taken:
+        record.link.lane.apply(record.offset + 1, record.appended_at)
+    return taken
+
+
+async def publish_after_progress(worker: Worker, step: Step) -> None:
+    for lane, last in step.ends.values():
+        lane.apply(last.offset + 1, last.appended_at)
+    await PUBLISH(worker, step)
+
+
+def all_in_one_mutation(*arguments: Any) -> Iterator[Mutation]:
+    """Several records of an entity share a mutation."""
+    together: list[Change] = []
+    for mutation in MUTATIONS(*arguments):
+        if isinstance(mutation, Reset):
+            if together:
+                yield tuple(together)
+            yield mutation
+            together = []
+        else:
+            together += mutation
+    if together:
+        yield tuple(together)
+
+
+def keep_the_cache(_: FactCache) -> None:
+    """What was known is taken for known after a rebalance."""
+
+
+async def read_once(store: Store, customers: Collection[str], cut: int, _: int) -> Mapping[str, Sequence[DeltaRow]]:
+    """Serving names the offset after the last delta it found, however torn the read."""
+    return await store.deltas(customers, cut)
+
+
+def _at_no_time(one: Any) -> Any:
+    """The statement without a timestamp: the coordinator takes its clock's."""
+    return one._replace(timestamp=None)
+
+
+ADD, RESET = Statements._add, Statements._reset
+TAKE, PUBLISH, MUTATIONS = Worker._take, Worker.publish, apply.mutations
+
+MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
+    "skip the fence": [(apply, "decide", without_fence)],
+    "write the delta without the fact": [(Statements, "_add", delta_without_fact)],
+    "move progress before the write": [(Worker, "_take", progress_before_write)],
+    "skip at an equal offset instead of rewriting": [(apply, "decide", skip_equal)],
+    "keep the cache over a rebalance": [(FactCache, "clear", keep_the_cache)],
+    "two records of an entity in one mutation": [(apply, "mutations", all_in_one_mutation)],
+    "use the clock": [(Statements, "_add", by_the_clock)],
+    "forget the reset marker": [(Statements, "_reset", reset_without_marker)],
+    "decide an alert anew on rewriting": [(apply, "decide", decide_alerts_anew)],
+    "trust one read of two replicas": [(reading, "whole_deltas", read_once)],
+    "publish after progress": [(Worker, "publish", publish_after_progress)],
+}
+FOCUS: Final = {"trust one read of two replicas": "readers", "publish after progress": "publishing"}
+"""The kind of world that shows a mutant, where the usual one seldom does."""
+
+
+@contextmanager
+def mutated(name: str | None) -> Iterator[None]:
+    """The core with this fault in it, for as long as the block runs."""
+    with ExitStack() as stack:
+        for target, attribute, replacement in MUTANTS[name] if name else ():
+            stack.enter_context(patch.object(target, attribute, replacement))
+        yield

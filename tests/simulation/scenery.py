@@ -1,0 +1,139 @@
+"""What a seed is made of: the log's records, drawn so that they collide, and how much of each fault there is."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from tests.builders import Log, Message, erasure, marketing, order, refund, ticket
+from tests.oracle import Record
+from tests.poison import POISONS
+
+PARTITIONS: Final = 2
+CUSTOMERS: Final = ("ada", "bob", "cy", "dee")
+_STATUSES: Final = ("completed", "completed", "shipped", "cancelled")
+_SPOILED: Final = [poison for poison in POISONS if poison.name != "too deep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How often what goes wrong, in one seed: some seeds are calm, and show what else they do the clearer."""
+
+    records: int
+    write_timeouts: float
+    read_timeouts: float
+    late: float
+    torn_reads: float
+    read_repair: bool
+    publish_failures: float
+    kafka_failures: float
+    crashes: float
+    freezes: float
+    rebalances: float
+    batches: float
+    readers: float
+    expiry: bool
+    erasures: float
+
+    @classmethod
+    def drawn(cls, random: Random, focus: str = "") -> "Profile":
+        """A seed's profile; see `FOCUSES` for those that have plenty of something."""
+
+        def sometimes(*rates: float) -> float:
+            return random.choice((0.0, *rates))
+
+        drawn = cls(
+            records=random.randint(15, 40),
+            write_timeouts=sometimes(0.1, 0.3),
+            read_timeouts=sometimes(0.05, 0.2),
+            late=random.choice((0.1, 0.5)),
+            torn_reads=sometimes(0.2, 0.6),
+            read_repair=random.random() < 0.5,
+            publish_failures=sometimes(0.1, 0.3),
+            kafka_failures=sometimes(0.1),
+            crashes=sometimes(0.5, 1.0),
+            freezes=sometimes(0.5, 1.0),
+            rebalances=sometimes(0.5, 1.0),
+            batches=sometimes(1.0, 2.0),
+            readers=sometimes(1.0),
+            expiry=random.random() < 0.15,
+            erasures=sometimes(0.03, 0.08),
+        )
+        return replace(drawn, **FOCUSES[focus])  # type: ignore[arg-type] # they are the fields' own
+
+    def calm(self) -> "Profile":
+        """The same without any fault."""
+        return replace(self, expiry=False, **dict.fromkeys(FAULTS, 0.0))  # type: ignore[arg-type] # all are rates
+
+
+FAULTS: Final = (
+    *("write_timeouts", "read_timeouts", "late", "torn_reads", "publish_failures", "kafka_failures"),
+    *("crashes", "freezes", "rebalances", "batches", "readers"),
+)
+FOCUSES: Final[dict[str, dict[str, object]]] = {
+    "": {},
+    "readers": {"readers": 3.0, "torn_reads": 0.8, "late": 0.5, "write_timeouts": 0.1, "expiry": False},
+    "publishing": {"publish_failures": 0.5, "crashes": 2.0, "expiry": False, "erasures": 0.0},
+    "expiry": {"expiry": True, "freezes": 1.0, "batches": 1.0},
+}
+"""What a run can ask for plenty of: slow readers, copies on their way, or time that passes while nobody works."""
+
+
+def messages(random: Random, profile: Profile) -> Iterator[Message]:
+    """Few customers with few entities: repeats, corrections, stale and equal versions, erasures and poison."""
+    said: list[Message] = []
+    customers = CUSTOMERS[: random.randint(2, 4)]
+    for _ in range(profile.records):
+        customer = random.choice(customers)
+        draw = random.random()
+        if said and draw < 0.12:
+            yield random.choice(said[-12:])
+        elif draw < 0.12 + profile.erasures:
+            yield erasure(customer)
+        else:
+            message = _entity(random, customer)
+            said.append(message)
+            yield Message(*random.choice(_SPOILED).spoil(*message[:2], PARTITIONS)) if draw > 0.96 else message
+
+
+def _entity(random: Random, customer: str) -> Message:
+    day, version = f"2024-06-{random.randint(1, 28):02}", f"2024-07-0{random.randint(1, 5)}"
+    kind = random.random()
+    if kind < 0.4:
+        amount = f"{random.randrange(1000)}.{random.randrange(100):02}"
+        return order(customer, f"o{random.randrange(3)}", day, amount, random.choice(_STATUSES), version)
+    if kind < 0.8:
+        priority, resolved = random.choice(("low", "high", "urgent")), random.choice((None, None, "2024-06-29"))
+        return ticket(customer, f"t{random.randrange(5)}", day, priority, resolved, version)
+    if kind < 0.9:
+        return refund(customer, f"r{random.randrange(3)}", day, random.choice(("5.00", "499.99", "500.00", "900.00")))
+    return marketing(customer, f"e{random.randrange(2)}", day, random.choice(("email_open", "email_click")))
+
+
+class SimLog(Log):
+    """A log whose records are appended at virtual times."""
+
+    def __init__(self) -> None:
+        super().__init__(PARTITIONS)
+        self.now = 0
+        self._by_partition: dict[int, list[Record]] = {partition: [] for partition in range(PARTITIONS)}
+
+    def append_at(self, message: Message, now: int) -> Record:
+        """The new record, at the end of its partition."""
+        (added,) = self.append(message)
+        added = added._replace(appended_at=now)
+        self.records[-1] = added
+        self._by_partition[added.partition].append(added)
+        return added
+
+    def from_offset(self, partition: int, offset: int) -> list[Record]:
+        records = self._by_partition[partition]
+        return records[bisect_left(records, offset, key=lambda record: record.offset) :]
+
+    def appended_before(self, at: int) -> dict[int, int]:
+        """By partition the first offset that was appended at or after `at`; the end where there is none."""
+        return {
+            partition: next((r.offset for r in records if r.appended_at >= at), self.next_offsets[partition])
+            for partition, records in self._by_partition.items()
+        }

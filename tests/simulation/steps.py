@@ -1,0 +1,150 @@
+"""What may happen next: each kind of step with its weight."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from common.errors import RejectedRecord
+from common.events import parse
+from speed_layer.lanes import Lane
+from tests.simulation.batch import BatchRun, Reader, roll_back
+from tests.simulation.group import running
+from tests.simulation.network import Op
+from tests.simulation.process import RULES, Process, WorkerProcess
+from tests.simulation.scenery import PARTITIONS
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+REQUEST_MICROS: Final = 10_000_000
+"""Time stands still while something is waited for as long as this."""
+
+
+class Choice(NamedTuple):
+    weight: float
+    name: str
+    act: Callable[[], None]
+
+
+class Steps:
+    """Draws the next step, and makes it."""
+
+    def __init__(self, world: "World") -> None:
+        self._world, self._started = world, 0
+
+    def next(self) -> None:
+        choices = [choice for choice in (*self._ordinary(), *self._faults(), *self._batches()) if choice.weight]
+        (choice,) = self._world.random.choices(choices, [choice.weight for choice in choices])
+        self._world.say(choice.name)
+        choice.act()
+
+    def _ordinary(self) -> list[Choice]:
+        world = self._world
+        found = [Choice(6 if world.profile.expiry else 3, "time", self._pass_time)]
+        if world.ops:
+            found.append(Choice(100, "op", self._next_op))
+        if world.late:
+            found.append(Choice(2, "late", self._late_op))
+        if world.messages:
+            found.append(Choice(8, "produce", self._produce))
+        fetches = [(worker, lane) for worker in world.group.running for lane in worker.fetches()]
+        if fetches:
+            found.append(Choice(14, "fetch", lambda: self._fetch(fetches)))
+        if world.profile.readers and world.judge.oracle.mentioned:
+            found.append(Choice(3 * world.profile.readers, "reader", self._start_reader))
+        return found
+
+    def _faults(self) -> list[Choice]:
+        world, group, profile = self._world, self._world.group, self._world.profile
+        found = [Choice(1, "continue", group.thaw)] if group.frozen else []
+        if group.running:
+            found.append(Choice(profile.crashes / 2, "crash", group.crash))
+            found.append(Choice(profile.freezes / 2, "stop", group.freeze))
+            found.append(Choice(profile.rebalances / 2, "rebalance", group.rebalance_for_no_reason))
+        if running(world.others, BatchRun):
+            found.append(Choice(profile.crashes / 2, "kill batch", self._kill_batch))
+        return found
+
+    def _batches(self) -> list[Choice]:
+        world, rate = self._world, self._world.profile.batches
+        if not rate or not world.log.records:
+            return []
+        return [Choice(rate, "batch", self._start_batch), Choice(rate / 3, "rollback", lambda: roll_back(world))]
+
+    # What was begun goes on.
+
+    def _next_op(self) -> None:
+        world = self._world
+        world.ops = [op for op in world.ops if op.owner is None or not op.owner.dead]
+        able = [op for op in world.ops if op.can_happen]
+        ready = [op for op in able if op.after <= world.steps] or able
+        if ready:
+            self._run(world.random.choice(ready), world.ops)
+        else:
+            self._pass_time()
+
+    def _late_op(self) -> None:
+        world = self._world
+        world.late = [op for op in world.late if op.owner is None or not op.owner.dead]
+        able = [op for op in world.late if op.can_happen]
+        if able:
+            self._run(world.random.choice(able), world.late)
+
+    def _run(self, op: Op, listed: list[Op]) -> None:
+        listed.remove(op)
+        self._world.say(f"      {op.label}")
+        op.act()
+
+    def _pass_time(self) -> None:
+        """The next timer, or a wait; nothing that is due, or waited for, is left behind."""
+        world, loop = self._world, self._world.loop
+        oldest = next((op for op in world.ops if op.can_happen), None)
+        if oldest is not None and oldest.born + REQUEST_MICROS <= loop.now:
+            self._run(oldest, world.ops)
+            return
+        timer = loop.next_timer(lambda owner: not isinstance(owner, Process) or owner.runs)
+        if timer is not None and (timer.when() <= loop.time() or world.random.random() < 0.8):
+            loop.fire(timer)
+            return
+        longest = 50.0 if oldest is None else 5.0
+        if world.profile.expiry and not any(each.runs for each in (*world.group.workers, *world.others)):
+            longest = 1200.0  # nobody is there to see it
+        loop.now += round(world.random.uniform(0, longest) * 1e6)
+        world.touch_all()
+
+    def _fetch(self, fetches: list[tuple[WorkerProcess, Lane]]) -> None:
+        worker, lane = self._world.random.choice(fetches)
+        worker.fetch(lane, self._world.random.choice((1, 2, 5, 20)))
+
+    # What begins.
+
+    def _produce(self) -> None:
+        world, log = self._world, self._world.log
+        world.loop.now += world.random.choice((0, 1000, 1_000_000))
+        if world.random.random() < 0.1:
+            world.count("gap of an aborted transaction")
+            log.skip(world.random.randrange(PARTITIONS), world.random.randint(1, 2))
+        record = log.append_at(world.messages.pop(0), world.loop.now)
+        world.judge.oracle.extend([record])
+        world.say(f"      partition {record.partition} offset {record.offset} {record.key!r} {record.value!r}")
+        try:
+            event = parse(record.key, record.value, record.partition, PARTITIONS, record.appended_at, RULES)
+        except RejectedRecord:
+            world.count("poison record")
+            return
+        world.events[record.partition, record.offset] = event
+        world.count("reset" if event.is_erasure else "valid record")
+
+    def _start_batch(self) -> None:
+        if len(running(self._world.others, BatchRun)) < 2:
+            self._started += 1
+            self._world.others.append(BatchRun(self._world, f"b{self._started}"))
+
+    def _kill_batch(self) -> None:
+        self._world.count("batch killed")
+        self._world.random.choice(running(self._world.others, BatchRun)).kill()
+
+    def _start_reader(self) -> None:
+        self._started += 1
+        mentioned = self._world.judge.oracle.mentioned
+        asked = self._world.random.sample(mentioned, self._world.random.randint(1, len(mentioned)))
+        self._world.others.append(Reader(self._world, f"r{self._started}", asked))

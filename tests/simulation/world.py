@@ -1,0 +1,159 @@
+"""The world of one seed: everything in it, step by step, until all of the log is applied, and then the verdict."""
+
+import asyncio
+import logging
+from asyncio import events
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from random import Random
+from typing import Any, Final
+
+from common.events import Event
+from speed_layer.keeper import Stuck
+from speed_layer.publisher import Outgoing
+from tests.builders import APPENDED_AT
+from tests.simulation.cql import Change, Put, Select
+from tests.simulation.finale import check
+from tests.simulation.group import Group
+from tests.simulation.judge import Judge, Wrong
+from tests.simulation.loop import SimLoop
+from tests.simulation.network import Network, Op
+from tests.simulation.process import MARGIN_SECONDS, TTL_SECONDS, Process, WorkerProcess
+from tests.simulation.replicas import Replica
+from tests.simulation.scenery import PARTITIONS, Profile, SimLog, messages
+from tests.simulation.steps import Steps
+
+MOST_STEPS: Final = 4000
+"""Steps until everything is applied, once faults have stopped."""
+ANSWERING: Final = ("speed_deltas", "batch_view_a", "batch_view_b", "batch_view_c")
+"""Tables of customers' rows that answers are made of."""
+
+
+class World:
+    """Everything of one seed; `focus` names what the seed has plenty of, and `say` is told every step."""
+
+    def __init__(self, seed: int, *, focus: str = "", say: Callable[[str], None] | None = None) -> None:
+        self.random, self.eyes, self._say = Random(f"{seed}"), Random(f"{seed} eyes"), say
+        self.profile = Profile.drawn(self.random, focus)
+        self.messages = list(messages(self.random, self.profile))
+        self.loop, self.log = SimLoop(APPENDED_AT), SimLog()
+        self.replicas = [Replica(name) for name in range(3)]
+        self.network, self.judge, self.group, self.stepper = Network(self), Judge(self), Group(self), Steps(self)
+        self.others: list[Process] = []
+        self.pointer: str | None = None
+        self.published: list[Outgoing] = []
+        self.events: dict[tuple[int, int], Event] = {}
+        self.ops: list[Op] = []
+        self.late: list[Op] = []
+        self.counts: Counter[str] = Counter()
+        self.failures: list[tuple[Process, BaseException]] = []
+        self.steps = 0
+        self._touched: dict[str, None] = {}
+
+    def run(self) -> "World":
+        """All of the seed. Raises Wrong, or what the core raised."""
+        with self._running():
+            self.group.rebalance()
+            while self.messages or self.steps < 10 * len(self.log.records):
+                self._step()
+            self.profile = self.profile.calm()
+            self.group.heal()
+            self._finish()
+        return self
+
+    def _step(self) -> None:
+        """One step, all that follows from it at once, and a look at every answer that it may have changed."""
+        self.steps += 1
+        self.stepper.next()
+        self.loop.drain()
+        while self.failures:
+            self._failed(*self.failures.pop())
+        if self._touched:
+            customers = sorted(self._touched)
+            self._touched.clear()
+            self.judge.look(customers)
+
+    def _finish(self) -> None:
+        """Without further faults everything is applied, acknowledged and published."""
+        ends = self.log.next_offsets
+        for _ in range(MOST_STEPS):
+            reached = self.judge.now()
+            if not self.late and all(p in reached and reached[p].next_offset >= end for p, end in ends.items() if end):
+                break
+            self._step()
+        else:
+            raise Wrong(f"does not finish: {self.judge.now()} of {ends}")
+        for _ in range(3):
+            self.judge.look(self.judge.oracle.mentioned)
+        check(self)
+
+    def _failed(self, process: Process, error: BaseException) -> None:
+        if not isinstance(error, Stuck) or not isinstance(process, WorkerProcess):
+            raise error
+        self.count("ended by the watchdog")
+        self.group.end(process)
+
+    # What its parts tell it, and ask.
+
+    @property
+    def now(self) -> int:
+        return self.loop.now
+
+    def say(self, what: str) -> None:
+        if self._say is not None:
+            self._say(f"{self.steps:5} {(self.loop.now - APPENDED_AT) / 1e6:9.3f} s  {what}")
+
+    def count(self, what: str) -> None:
+        self.counts[what] += 1
+
+    def add(self, op: Op, *, late: bool = False) -> None:
+        op.born = self.loop.now
+        (self.late if late else self.ops).append(op)
+
+    def crash_soon(self, owner: Process | None) -> None:
+        """A worker will be killed while what it just sent is under way, or lost."""
+        if isinstance(owner, WorkerProcess):
+            self.count("crash")
+            self.add(Op("while a write is unanswered", lambda: self.group.end(owner), owner))
+
+    def touched(self, mutation: Sequence[Change]) -> None:
+        """A replica took a mutation."""
+        for change in mutation:
+            self.touched_table(change.table, change.partition)
+            if change.table == "speed_progress" and isinstance(change, Put):
+                self.judge.reached(change)
+
+    def touched_table(self, table: str, key: Any) -> None:
+        """A replica's rows are others than before."""
+        if table in ANSWERING:
+            self._touched[key] = None
+        elif table == "speed_progress":
+            self.touch_all()
+
+    def touch_all(self) -> None:
+        self._touched.update(dict.fromkeys(self.judge.oracle.mentioned))
+
+    def expired_below(self, now: int) -> dict[int, int]:
+        """What Kafka and the clock say of expired deltas."""
+        return self.log.appended_before(now - (TTL_SECONDS - MARGIN_SECONDS) * 1_000_000)
+
+    def fixed(self, select: Select) -> list[Any] | None:
+        """The rows of tables that are not kept on replicas here."""
+        if select.table.name == "batch_pointer":
+            return [] if self.pointer is None else [(self.pointer,)]
+        return [(PARTITIONS,)] if select.table.name == "log_identity" else None
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        events._set_running_loop(self.loop)
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.drain()
+            logging.disable(logging.NOTSET)
+            events._set_running_loop(None)
+            self.loop.close()
