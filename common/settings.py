@@ -84,7 +84,6 @@ class SpeedSettings(Group):
 
     generation: Positive = Field(1, description="the set of speed tables that progress belongs to (R13)")
     batch_records: Positive = Field(1000, description="records taken at once, at most")
-    batch_within_seconds: Seconds = Field(0.02, description="seconds to wait for a full batch: the floor of freshness")
     in_flight: Positive = Field(128, description="statements awaiting Cassandra at once, at most (back-pressure)")
     cache_customers: Positive = Field(50_000, description="customers whose current facts a worker remembers, at most")
     progress_interval_seconds: Seconds = Field(1.0, description="seconds between two progress rows: heartbeat and lag")
@@ -106,7 +105,9 @@ class SpeedSettings(Group):
     large_refund_cents: Positive = Field(
         50_000, description="cents; a new refund at or above it raises the alert `large_refund`"
     )
-    metrics_port: Annotated[int, Field(ge=0, le=65_435)] = Field(
+    metrics_port: Annotated[
+        Literal[0] | Annotated[int, Field(ge=1024, le=65_435)], Field(union_mode="left_to_right")
+    ] = Field(
         9360,
         description="loopback port of a worker's metrics: the first worker's, one more for each, or the next free one; "
         "0 means none",

@@ -4,7 +4,7 @@ A rule is a pure function of the record and of its customer's facts below it, so
 rule is one entry of `RULES`, its type in `common/alerts.py`, and its test.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,7 +30,7 @@ class AlertSettings:
 class New:
     """A record that brings a new entity: its fact, and the current facts of its kind, by entity id, itself among them.
 
-    `facts` is complete for a rule that asked for it, and of no use to another.
+    `facts` is empty where no rule of the kind asks for it.
     """
 
     entity_id: str
@@ -54,7 +54,8 @@ def customer_at_risk(new: New, _: AlertSettings) -> CustomerAtRisk | None:
     if not isinstance(ticket, SupportTicket):
         raise TypeError(ticket)
     day = ticket.created_date // MICROS_PER_DAY
-    state = State.sum(contribution(fact.after.payload) for fact in new.facts.values())
+    recent = dict(_recent(new.facts, day))
+    state = State.sum(map(contribution, recent.values()))
     view = View(state, date_of(day))
     if not METRIC["at_risk"].of(view):
         return None
@@ -65,7 +66,7 @@ def customer_at_risk(new: New, _: AlertSettings) -> CustomerAtRisk | None:
         reason=str(METRIC["risk_reason"].of(view)),
         tickets_30d=view.window("tickets", RISK_DAYS),
         high_priority_tickets_30d=view.window("high_priority_tickets", RISK_DAYS),
-        tickets=_evidence(new.facts, day),
+        tickets=_evidence(recent),
     )
 
 
@@ -98,12 +99,18 @@ def has_rules(kind: str) -> bool:
     return kind in _BY_KIND
 
 
-def _evidence(facts: Mapping[str, Fact], day: int) -> tuple[TicketEvidence, ...]:
-    tickets = (
+def _recent(facts: Mapping[str, Fact], day: int) -> Iterator[tuple[str, SupportTicket]]:
+    """The tickets of the window that ends on `day`: a busy customer has thousands of others."""
+    for ticket_id, fact in facts.items():
+        ticket = fact.after.payload
+        if isinstance(ticket, SupportTicket) and 0 <= day - ticket.created_date // MICROS_PER_DAY <= RISK_DAYS:
+            yield ticket_id, ticket
+
+
+def _evidence(recent: Mapping[str, SupportTicket]) -> tuple[TicketEvidence, ...]:
+    tickets = [
         TicketEvidence(ticket_id, ticket.created_date // MICROS_PER_DAY, ticket.priority)
-        for ticket_id, fact in facts.items()
-        if isinstance(ticket := fact.after.payload, SupportTicket)
-    )
-    counted = [ticket for ticket in tickets if 0 <= day - ticket.day <= RISK_DAYS]
-    counted.sort(key=lambda ticket: (-ticket.day, ticket.ticket_id))
-    return tuple(counted[:EVIDENCE_TICKETS])
+        for ticket_id, ticket in recent.items()
+    ]
+    tickets.sort(key=lambda ticket: (-ticket.day, ticket.ticket_id))
+    return tuple(tickets[:EVIDENCE_TICKETS])

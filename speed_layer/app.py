@@ -90,6 +90,7 @@ def make_app(
         stream_wait_empty=False,
         consumer_auto_offset_reset="none",
         consumer_group_instance_id=member,
+        broker_max_poll_records=settings.speed.batch_records,
         broker_session_timeout=session,
         broker_heartbeat_interval=min(session / 4, HEARTBEAT_SECONDS),
         broker_rebalance_timeout=session,

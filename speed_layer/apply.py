@@ -66,29 +66,33 @@ async def apply(
 ) -> Applied:
     """Apply one customer's records, in offset order; nobody else in this process works on the customer meanwhile.
 
-    At the return each is acknowledged. A mutation is written only when the one before it was acknowledged.
+    At the return each is acknowledged. A mutation is written only when the one before it was acknowledged. Where some
+    worker has gone on meanwhile, what was read is not remembered: whether it is torn shows with the next records only.
     """
     cached, token = cache.take(customer_id)
     known, applied = cached or Known(), Applied()
-    await _read_what_is_missing(store, customer_id, records, known, is_new=cached is None)
+    is_ahead = await _read_what_is_missing(store, customer_id, records, known, is_new=cached is None)
     for mutation in mutations(records, known, settings, applied):
         await store.write(customer_id, mutation)
         applied.written.extend((mutation,) if isinstance(mutation, Reset) else mutation)
-    cache.put(customer_id, known, token)
+    if not is_ahead:
+        cache.put(customer_id, known, token)
     return applied
 
 
 async def _read_what_is_missing(
     store: Store, customer_id: str, records: Sequence[Placed], known: Known, *, is_new: bool
-) -> None:
+) -> bool:
+    """Whether some worker has applied more than `records`, as was seen by reading what is not known yet."""
     missing = known.missing(record.entity for record in records if not record.event.is_erasure)
     kinds = {record.event.kind for record in records} & KINDS_NEEDED - known.complete
     if not (missing or kinds or is_new):
-        return
+        return False
     for _ in range(MAX_READS):
         known.update(await store.read(customer_id, missing, kinds, whole=is_new))
         if not known.is_torn(records):
             break
+    return known.reaches_above(records[-1].offset)
 
 
 def mutations(records: Iterable[Placed], known: Known, settings: AlertSettings, applied: Applied) -> Iterator[Mutation]:
@@ -134,8 +138,9 @@ def _change(record: Placed, known: Known, settings: AlertSettings, applied: Appl
 def _with_alerts(record: Placed, fact: Fact, known: Known, settings: AlertSettings) -> Fact:
     """The new entity's fact with what it raises, from the customer's facts below it."""
     kind, entity_id = record.entity
-    below = {each: other for each, other in known.of_kind(kind).items() if other.offset < record.offset}
-    new = New(entity_id, fact, {**below, entity_id: fact})
+    facts = known.of_kind(kind) if kind in KINDS_NEEDED else {}
+    below = {each: other for each, other in facts.items() if other.offset < record.offset}
+    new = New(entity_id, fact, {**below, entity_id: fact} if kind in KINDS_NEEDED else {})
     return msgspec.structs.replace(fact, alerts=raised(kind, new, settings))
 
 

@@ -47,6 +47,10 @@ class Known:
         self.facts.update(found.facts)
         self.complete |= found.complete
 
+    def reaches_above(self, offset: int) -> bool:
+        """Whether a fact above `offset` is known: some worker has applied more than that."""
+        return any(fact is not None and fact.offset > offset for fact in self.facts.values())
+
     def is_torn(self, records: Iterable[Placed]) -> bool:
         """Whether a fact above one of `records` was read, but not that record's own.
 

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.metrics_core import Metric
 
+from common.errors import Lambda360Error
 from speed_layer.vitals import PartitionVitals, Vitals
 
 HOST: Final = "127.0.0.1"
@@ -127,4 +128,5 @@ def _server(app: Callable[..., Iterable[bytes]], first_port: int) -> Any:
             return make_server(HOST, port, app, ThreadingWSGIServer, handler_class=_Silent)
         except OSError:
             continue
-    raise OSError(f"none of {PORTS_TRIED} ports from {first_port} on is free on {HOST}")
+    text = f"none of {PORTS_TRIED} ports from {first_port} on is free on {HOST}"
+    raise Lambda360Error(f"{text}: set LAMBDA360_SPEED_METRICS_PORT, or to 0 for no metrics")

@@ -56,7 +56,7 @@ class CassandraStore:
             rows = await self._few.ask(customer_id)
             if len(rows) <= FEW:
                 return _known(rows, (), EVERY_KIND)
-        rows = await self._execute(self._read_some.bind((customer_id, [MARKER, *entities])))
+        rows = await self._fetch_all(self._read_some.bind((customer_id, [MARKER, *entities])))
         if kinds:
             rows = [*rows, *await self._fetch_all(self._read_kind.bind((customer_id, list(kinds))))]
         return _known(rows, entities, kinds)

@@ -34,6 +34,13 @@ def partitions_of(customers: Collection[str], partitions: int) -> list[int]:
 
 
 def starts(partitions: Collection[int], positions: Mapping[int, int], *, from_beginning: bool) -> Mapping[int, int]:
-    """Where each partition of a topic is begun: at the position named, else at the topic's beginning or its end."""
+    """Where each partition of a topic is begun: at the position named, else at the topic's beginning or its end.
+
+    Raises UsageError for a position elsewhere.
+    """
+    for partition, offset in positions.items():
+        if partition not in partitions:
+            held = ", ".join(map(str, partitions))
+            raise UsageError("--from", f"{partition}:{offset}", f"the customers named lie in partition {held}")
     default = OFFSET_BEGINNING if from_beginning else OFFSET_END
     return {partition: positions.get(partition, default) for partition in partitions}

@@ -11,7 +11,7 @@ CHANGED = {
     "LAMBDA360_STACK_PORT_BASE": "20000",
     "LAMBDA360_LOG_TOPIC": "events",
     "LAMBDA360_CASSANDRA_PORT": "9042",
-    "LAMBDA360_SPEED_BATCH_WITHIN_SECONDS": "0.5",
+    "LAMBDA360_SPEED_RETRY_MIN_SECONDS": "0.5",
     "LAMBDA360_BATCH_BUCKETS": "64",
     "LAMBDA360_SERVING_PORT": "9000",
 }
@@ -25,7 +25,7 @@ def test_every_group_is_set_from_the_environment(tmp_path: Path) -> None:
     settings = load_settings({**CHANGED, "LAMBDA360_HOME": str(tmp_path), "PATH": "/bin"})
     assert {name.removeprefix(PREFIX).split("_")[0].lower() for name in CHANGED} == set(GROUPS)
     assert (settings.stack.port_base, settings.log.topic, settings.cassandra_port) == (20_000, "events", 9042)
-    assert (settings.speed.batch_within_seconds, settings.batch.buckets, settings.serving.port) == (0.5, 64, 9000)
+    assert (settings.speed.retry_min_seconds, settings.batch.buckets, settings.serving.port) == (0.5, 64, 9000)
     assert settings.home == tmp_path
 
 

@@ -141,6 +141,28 @@ def test_a_torn_read_is_read_again_before_an_alert_is_decided() -> None:
     assert torn.live() == store.live()
 
 
+def test_what_was_read_beside_a_worker_that_is_ahead_is_not_remembered() -> None:
+    """R10: a read may miss the ticket at 1 and see the correction at 3; the records that show it come later."""
+    log, store = Log(partitions=1), MemoryStore()
+    log.append(*(ticket("ada", f"t{n}", priority="high", created_date="2024-06-03") for n in range(3)))
+    log.append(ticket("ada", "t0", "2023-01-01", "high", updated_at="2024-06-09"))
+    records = placed(log.records, 1)["ada"]
+    work(store, records)
+    before = store.live()
+
+    class Torn(MemoryStore):
+        async def read(self, *args: object, **kwargs: object) -> Known:
+            known = await super().read(*args, **kwargs)  # type: ignore[arg-type] # handed through
+            if self.reads == 1:
+                known.facts["support_ticket", "t1"] = known.facts["support_ticket", "t2"] = None
+            return known
+
+    torn, cache = Torn(cells=dict(store.cells)), FactCache(9)
+    for record in records:
+        asyncio.run(apply(torn, cache, "ada", [record], ALERTS))
+    assert torn.live() == before
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_any_log_raises_what_the_rules_in_plain_steps_raise_in_any_micro_batches(seed: int) -> None:
     random, log, store = Random(seed), Log(partitions=1), MemoryStore()

@@ -187,6 +187,24 @@ def test_operations_wait_while_the_breaker_is_open_and_all_are_done_in_the_end()
     assert retry.waiting == 0
 
 
+def test_a_probe_that_succeeds_wakes_those_who_wait_at_once() -> None:
+    """The recovery time is an hour: nobody else wakes them."""
+    server, clock = Server(), Clock()
+    retry = Retry(Breaker("server", 1, 3600.0, clock), 0, 0)
+
+    async def scene() -> list[str]:
+        waiting = [asyncio.create_task(retry.until_done(server.ask)) for _ in range(3)]
+        while retry.waiting < 3 or not retry.breaker.is_open:
+            await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        server.away, clock.now = False, 3600.0
+        assert await retry.breaker.call(server.ask) == "done"
+        return await asyncio.wait_for(asyncio.gather(*waiting), 30)
+
+    assert asyncio.run(scene()) == ["done"] * 3
+
+
 def test_any_other_failure_is_not_waited_for() -> None:
     async def ask() -> None:
         raise ValueError("a defect")
