@@ -1,4 +1,4 @@
-"""Where a watch begins: in which partitions, and from which offset of each topic."""
+"""Where a watch begins: in which partitions, and from which place of the log."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -34,13 +34,14 @@ def partitions_of(customers: Collection[str], partitions: int) -> list[int]:
 
 
 def starts(partitions: Collection[int], positions: Mapping[int, int], *, from_beginning: bool) -> Mapping[int, int]:
-    """Where each partition of a topic is begun: at the position named, else at the topic's beginning or its end.
+    """Where each partition of a topic is begun: its beginning where a place of the log is named there, else as asked.
 
-    Raises UsageError for a position elsewhere.
+    A place of the log says nothing of the offset that its copy has in a topic: copies are fewer, and some come
+    twice. Raises UsageError for a position in another partition.
     """
     for partition, offset in positions.items():
         if partition not in partitions:
             held = ", ".join(map(str, partitions))
             raise UsageError("--from", f"{partition}:{offset}", f"the customers named lie in partition {held}")
     default = OFFSET_BEGINNING if from_beginning else OFFSET_END
-    return {partition: positions.get(partition, default) for partition in partitions}
+    return {partition: OFFSET_BEGINNING if partition in positions else default for partition in partitions}

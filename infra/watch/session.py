@@ -23,31 +23,43 @@ class Wish:
     customers: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     positions: Sequence[str] = ()
-    """`P:O`: where to begin in the deltas' topic; other partitions begin at their end."""
+    """`P:O`: the place in the log to begin at; other partitions begin at their end."""
     from_beginning: bool = False
     alerts: bool = True
     limit: int | None = None
 
 
-def begin(settings: Settings, wish: Wish) -> Mapping[str, Mapping[int, int]]:
-    """Where each topic's partitions are begun. Raises UsageError, or LogError if a topic or Kafka is not there."""
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Where to read each topic's partitions from, and the places of the log below which nothing is shown."""
+
+    topics: Mapping[str, Mapping[int, int]]
+    places: Mapping[int, int]
+
+    def holds(self, event: Published) -> bool:
+        return event.data.offset >= self.places.get(event.data.partition, 0)
+
+
+def begin(settings: Settings, wish: Wish) -> Begin:
+    """Where the watch begins. Raises UsageError, or LogError if a topic or Kafka is not there."""
     log = settings.log
     topic = kafka.topic_identity(settings, log.deltas_topic, timeout_seconds=KAFKA_SECONDS)
-    positions = parse_positions(wish.positions, topic.partitions)
+    places = parse_positions(wish.positions, topic.partitions)
     chosen = partitions_of(wish.customers, topic.partitions)
-    found = {log.deltas_topic: starts(chosen, positions, from_beginning=wish.from_beginning)}
+    found = {log.deltas_topic: starts(chosen, places, from_beginning=wish.from_beginning)}
     if wish.alerts:
         kafka.topic_identity(settings, log.alerts_topic, timeout_seconds=KAFKA_SECONDS)
-        found[log.alerts_topic] = starts(chosen, {}, from_beginning=wish.from_beginning)
-    return found
+        found[log.alerts_topic] = starts(chosen, places, from_beginning=wish.from_beginning)
+    return Begin(found, places)
 
 
 def watch(settings: Settings, wish: Wish, views: Views, show: Callable[[Published, Effect | None], None]) -> None:
     """Show each event that is wished for, once, until `limit` were shown. Raises what `show` and Kafka raise."""
-    left = wish.limit
-    with closing(Follower(settings, begin(settings, wish))) as follower:
+    left, start = wish.limit, begin(settings, wish)
+    with closing(Follower(settings, start.topics)) as follower:
         while left is None or left > 0:
-            events = [event for event in follower.poll(POLL_SECONDS) if wanted(event, wish.customers, wish.kinds)]
+            polled = filter(start.holds, follower.poll(POLL_SECONDS))
+            events = [event for event in polled if wanted(event, wish.customers, wish.kinds)]
             for event, effect in _with_effects(events[:left], views):
                 show(event, effect)
                 left = None if left is None else left - 1

@@ -26,6 +26,7 @@ from infra.watch.explain import changes
 from infra.watch.follow import Seen, wanted
 from infra.watch.positions import parse_positions, partitions_of, starts
 from infra.watch.render import as_json, lines
+from infra.watch.session import Begin
 from infra.watch.views import Effect, Views
 from serving_layer.store import Store
 from tests.unit.serving_fakes import NOW, PARTITIONS, MemoryStore, delta, order, pointing_at, progress, published
@@ -142,10 +143,23 @@ def test_named_customers_are_followed_in_their_own_partitions() -> None:
     assert partitions_of([], 3) == [0, 1, 2]
 
 
-def test_a_partition_begins_at_its_position_or_at_an_end() -> None:
+def test_a_partition_with_a_position_is_read_from_its_beginning_and_another_one_as_asked() -> None:
+    """A place of the log is not the offset of its copy."""
     positions = parse_positions(["1:20"], 4)
-    assert starts([0, 1], positions, from_beginning=False) == {0: OFFSET_END, 1: 20}
+    assert starts([0, 1], positions, from_beginning=False) == {0: OFFSET_END, 1: OFFSET_BEGINNING}
     assert starts([0, 1], {}, from_beginning=True) == {0: OFFSET_BEGINNING, 1: OFFSET_BEGINNING}
+
+
+def test_a_position_in_a_partition_that_holds_none_of_the_customers_is_refused() -> None:
+    with pytest.raises(UsageError, match="the customers named lie in partition 3"):
+        starts([3], parse_positions(["0:5"], 4), from_beginning=False)
+
+
+def test_from_a_position_on_nothing_below_it_is_shown() -> None:
+    start, partition = Begin({}, {partition_of("ada", PARTITIONS): 17}), partition_of("ada", PARTITIONS)
+    assert [start.holds(event(delta(order()), offset)) for offset in (16, 17, 18)] == [False, True, True]
+    elsewhere = next(name for name in "abcdefgh" if partition_of(name, PARTITIONS) != partition)
+    assert start.holds(event(delta(order()), 3, elsewhere))
 
 
 @pytest.mark.parametrize("texts", [["7"], ["a:1"], ["4:0"], ["-1:0"], ["0:1", "0:2"], ["0:1:2"]])
