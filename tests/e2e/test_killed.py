@@ -17,7 +17,7 @@ RATE = 400.0
 @pytest.mark.timeout(600)
 def test_every_answer_stays_exact_when_workers_are_killed_twice_and_the_batch_once(stack: Settings) -> None:
     """R10, R12, R19, R22: two SIGKILLs of the speed worker and one of the batch; nothing wrong, then all exact."""
-    speed = SpeedSettings(session_timeout_seconds=6.0)
+    speed = SpeedSettings(session_timeout_seconds=6.0, breaker_recovery_seconds=5.0)
     with stage(stack, speed=speed) as scene:
         load = Load(scene.settings, random_messages(7, 1_000_000, customers=400), RATE)
         load.start()

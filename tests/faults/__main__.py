@@ -44,7 +44,7 @@ def main() -> int:
     with own_stack() as stack, stage(stack, speed=speed) as scene:
         story = Story(scene, stack, console, random.Random(chosen.seed), LOAD)
         for _ in range(WORKERS):
-            story.start_worker()
+            story.join()
         for name in chosen.only or FAULTS:
             for _ in range(chosen.kills if name == "kill" else 1):
                 FAULTS[name](story)

@@ -62,7 +62,7 @@ def rebalances(story: Story) -> None:
         if rounds % 2:
             _leave(story, story.workers[-1])
         else:
-            _join(story)
+            story.join()
         rounds += 1
     if rounds % 2:
         _leave(story, story.workers[-1])
@@ -80,11 +80,6 @@ def _server_away(story: Story, name: str, seconds: float) -> None:
     right_after = story.right_after(time.monotonic())
     assert [worker.process.pid for worker in story.workers if worker.process.poll() is None] == before
     story.judge(f"{name} away {seconds:.0f} s", load, lag, right_after)
-
-
-def _join(story: Story) -> None:
-    worker = story.start_worker()
-    wait_until(lambda: "event=partitions_assigned" in worker.tail(20_000), 60, "the worker has its partitions")
 
 
 def _leave(story: Story, worker: Child) -> None:

@@ -59,6 +59,12 @@ class Story:
         self.workers.append(worker)
         return worker
 
+    def join(self) -> Child:
+        """One more worker, that has its partitions."""
+        worker = self.start_worker()
+        wait_until(lambda: "event=partitions_assigned" in worker.tail(20_000), 60, "the worker has its partitions")
+        return worker
+
     def load(self, rate: float | None = None) -> Load:
         """A load of customers of its own, at once, until it is ended."""
         self._seed += 1
