@@ -86,6 +86,9 @@ class SpeedSettings(Group):
     batch_records: Positive = Field(1000, description="records taken at once, at most")
     in_flight: Positive = Field(128, description="statements awaiting Cassandra at once, at most (back-pressure)")
     cache_customers: Positive = Field(50_000, description="customers whose current facts a worker remembers, at most")
+    cache_facts: Positive = Field(
+        500_000, description="facts of all these customers together, at most: some 400 bytes each"
+    )
     progress_interval_seconds: Seconds = Field(1.0, description="seconds between two progress rows: heartbeat and lag")
     delta_ttl_days: Positive = Field(30, description="days a delta lives; it must outlive the time between two batches")
     session_timeout_seconds: Seconds = Field(

@@ -52,7 +52,7 @@ class Process:
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stop_seconds = speed.session_timeout_seconds / 2
         self.lanes, self.backlog_bytes = Lanes(), BACKLOG_BYTES
-        self.cache = FactCache(speed.cache_customers)
+        self.cache = FactCache(speed.cache_customers, speed.cache_facts)
         self.store_retry, self.kafka_retry = _retry(speed, "cassandra"), _retry(speed, "kafka")
         self.store = AsyncStore(session, speed.in_flight)
         self.publisher = Publisher(settings, self.kafka_retry)

@@ -162,3 +162,18 @@ def test_the_cache_spares_reads_and_stays_within_its_bound() -> None:
     assert store.reads == 3
     asyncio.run(apply(store, cache, "a", customers["a"][1:], ALERTS))
     assert store.reads == 4
+
+
+def test_the_cache_stays_within_its_facts_and_forgets_whom_it_met_first() -> None:
+    cache = FactCache(customers=9, facts=5)
+
+    def known(count: int) -> Known:
+        return Known(facts={("order", f"o{number}"): None for number in range(count)})
+
+    for name, count in (("a", 2), ("b", 3), ("c", 1)):
+        cache.put(name, known(count), 0)
+    assert (cache.take("a")[0], len(cache)) == (None, 2)
+    cache.put("b", known(4), cache.take("b")[1])
+    assert len(cache) == 2
+    cache.put("d", known(1), 0)
+    assert (cache.take("c")[0], len(cache)) == (None, 2)
