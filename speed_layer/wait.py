@@ -90,5 +90,5 @@ def _explain(behind: Mapping[int, Place], timeout: float, now: int) -> str:
 
 
 def silent_seconds(place: Place, now: int) -> float:
-    """Seconds since the last heartbeat; infinite if there was none."""
-    return float("inf") if place.beat_at is None else (now - place.beat_at) / 1e6
+    """Seconds since the last heartbeat, which may be younger than `now`; infinite if there was none."""
+    return float("inf") if place.beat_at is None else max(now - place.beat_at, 0) / 1e6

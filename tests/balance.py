@@ -103,14 +103,15 @@ def _balance(scene: Stage, report: Report, records: int, seed: int) -> None:
         report.check(f"  {name}", counts[name], count.outcomes[name])
     report.console.print(f"      worker's memory after them: {peak_mebibytes(worker):.0f} MiB at its peak")
     _letters(scene, report, log.records)
-    misplaced = len(_misplaced(log.records, scene.partitions))
+    misplaced, erased = _misplaced(log.records, scene.partitions)
+    report.console.print(f"      misplaced records: {len(misplaced)}, and {erased} whose customer was erased since")
     replay = scene.start("dead-letters", "replay", "--all", "--timeout", "600", name="replay")
     code = _timed(report, "replay of all dead letters", lambda: replay.process.wait(PATIENCE_SECONDS))
     report.console.print(replay.tail(600))
     report.check("replay's exit code (3: some are still rejected)", code, 3)
     _wait_applied(scene)
     new = log.refresh()
-    report.check("records replayed", len(new), misplaced)
+    report.check("records replayed", len(new), len(misplaced))
     for record in new:
         count.take(record)
     after = _counts(scene)
@@ -153,14 +154,34 @@ def _rejected(log: list[Record], partitions: int) -> Iterator[Record]:
             yield record
 
 
-def _misplaced(log: list[Record], partitions: int) -> list[Record]:
-    """The rejected records that would be valid in their key's own partition."""
-    found = []
+def _misplaced(log: list[Record], partitions: int) -> tuple[list[Record], int]:
+    """The rejected records that a replay brings in: they would be valid in their key's own partition.
+
+    And how many of them it does not, because they would bring an erased customer back (R24).
+    """
+    erased, found, refused = _erasures(log, partitions), list[Record](), 0
     for record in _rejected(log, partitions):
-        own = partition_of((record.key or b"").decode(errors="replace"), partitions)
-        if record.key and own != record.partition and not list(_rejected([record._replace(partition=own)], partitions)):
-            found.append(record)
-    return found
+        customer = (record.key or b"").decode(errors="replace")
+        own = partition_of(customer, partitions)
+        if record.key and own != record.partition and (entry := _entry(record._replace(partition=own), partitions)):
+            if entry.kind == "customer" or record.appended_at <= erased.get(customer, -1):
+                refused += 1
+            else:
+                found.append(record)
+    return found, refused
+
+
+def _erasures(log: list[Record], partitions: int) -> dict[str, int]:
+    """The append time of each customer's last erasure."""
+    entries = ((record, _entry(record, partitions)) for record in log if b"customer.erased" in (record.value or b""))
+    return {entry.customer_id: record.appended_at for record, entry in entries if entry and entry.kind == "customer"}
+
+
+def _entry(record: Record, partitions: int) -> Entry | None:
+    try:
+        return read(record, partitions, "USD")
+    except Invalid:
+        return None
 
 
 def _messages(records: int, seed: int, partitions: int) -> Iterator[Message]:
