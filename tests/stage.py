@@ -15,10 +15,10 @@ from cassandra.cluster import Session
 
 from common.cassandra import connected
 from common.kafka import end_offsets, producer
-from common.settings import Settings, StackSettings
+from common.settings import Settings
 from infra.stack import guard, ports, servers
 from tests.builders import Message
-from tests.conftest import free_ports, new_system
+from tests.conftest import new_system, patient_stack
 from tests.harness import Child, LogReader, Verdict, ask_all, judge, wait_until
 from tests.oracle import Oracle
 
@@ -31,7 +31,7 @@ def own_stack() -> Iterator[Settings]:
     """A real Kafka and Cassandra in a folder of their own; gone at the end, even if this process is killed."""
     folder = Path(tempfile.mkdtemp(prefix="lambda360-stage-"))
     watcher = guard.set_on(folder)
-    settings = Settings(home=folder / "stack", stack=StackSettings(port_base=free_ports()))
+    settings = Settings(home=folder / "stack", stack=patient_stack())
     try:
         servers.up(settings)
         yield settings

@@ -62,7 +62,7 @@ class Story:
     def join(self) -> Child:
         """One more worker, that has its partitions."""
         worker = self.start_worker()
-        wait_until(lambda: "event=partitions_assigned" in worker.tail(20_000), 60, "the worker has its partitions")
+        wait_until(lambda: "event=partitions_assigned" in worker.tail(20_000), 180, "the worker has its partitions")
         return worker
 
     def load(self, rate: float | None = None) -> Load:
