@@ -21,6 +21,7 @@ from tests.stage import own_stack
 def speed(stack: Settings) -> dict[str, float]:
     """Throughput, and freshness under half of what one worker does."""
     found = measure_speed(stack)
+    Console().print(_line({what: [figure] for what, figure in found.items()}))
     return found | measure_loaded_freshness(stack, found["records/s of one worker"] / 2)
 
 

@@ -14,7 +14,9 @@ from tests.harness import wait_until
 from tests.stage import Load, stage
 
 EVENTS = 500
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 60.0
+PAUSE_SECONDS = 0.005
+"""Between two questions beside a load: the tester shares its two cores with everything else."""
 
 
 def measure_freshness(stack: Settings) -> dict[str, float]:
@@ -46,6 +48,7 @@ def _measure(stack: Settings, rate: float) -> dict[str, float]:
             produced.append(time.perf_counter() - started)
             while _orders(client, customer) != number // 50 + 1:
                 assert time.perf_counter() - started < TIMEOUT_SECONDS, f"event {number} was not answered in time"
+                time.sleep(PAUSE_SECONDS if rate else 0)
             answered.append(time.perf_counter() - started)
             once_more = time.perf_counter()
             _orders(client, customer)
