@@ -138,10 +138,11 @@ def _change(record: Placed, known: Known, settings: AlertSettings, applied: Appl
 def _with_alerts(record: Placed, fact: Fact, known: Known, settings: AlertSettings) -> Fact:
     """The new entity's fact with what it raises, from the customer's facts below it."""
     kind, entity_id = record.entity
-    facts = known.of_kind(kind) if kind in KINDS_NEEDED else {}
-    below = {each: other for each, other in facts.items() if other.offset < record.offset}
-    new = New(entity_id, fact, {**below, entity_id: fact} if kind in KINDS_NEEDED else {})
-    return msgspec.structs.replace(fact, alerts=raised(kind, new, settings))
+    facts: dict[str, Fact] = {}
+    if kind in KINDS_NEEDED:
+        facts = {each: other for each, other in known.of_kind(kind).items() if other.offset < record.offset}
+        facts[entity_id] = fact
+    return msgspec.structs.replace(fact, alerts=raised(kind, New(entity_id, fact, facts), settings))
 
 
 def _reset(record: Placed, known: Known, applied: Applied) -> Reset:

@@ -110,7 +110,7 @@ class Process:
         while True:
             batch = await self._taken.get()
             while not self._taken.empty() and len(batch) < self.keeper.settings.batch_records:
-                batch = batch + self._taken.get_nowait()
+                batch += self._taken.get_nowait()
             await self._steps.put(await _known_to_end(self.worker.apply(batch)))
 
     async def keep_publishing(self) -> None:
