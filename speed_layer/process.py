@@ -65,7 +65,7 @@ class Process:
             letters.publish,
         )
         terms = Terms(settings.log.topic, recorded.partitions, rules, AlertSettings(speed.large_refund_cents))
-        self.worker = Worker(terms, ports, in_flight=speed.in_flight)
+        self.worker = Worker(terms, ports)
         table = ProgressTable(AsyncStore(session, recorded.partitions), speed.generation)
         version, watch = validation_version(rules), LogWatch(settings, recorded)
         self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue(TAKEN_BATCHES)

@@ -83,9 +83,8 @@ def place_of(copy: Copy) -> tuple[int, int]:
 class Worker:
     """Applies what it is given, micro-batch by micro-batch."""
 
-    def __init__(self, terms: Terms, ports: Ports, *, in_flight: int) -> None:
+    def __init__(self, terms: Terms, ports: Ports) -> None:
         self._terms, self._ports = terms, ports
-        self._slots = asyncio.Semaphore(in_flight)
         self.future_dated = 0
         """Valid records with a date beyond their append time + 1 day, so far."""
         self.counts: Counter[str] = Counter()
@@ -101,7 +100,7 @@ class Worker:
         await self.publish(await self.apply(delivered))
 
     async def apply(self, delivered: Sequence[Delivered]) -> Step:
-        """Apply the records; no lane has moved yet. One micro-batch at a time."""
+        """Apply the records, all customers at once: the store bounds its statements. No lane has moved yet."""
         customers: dict[str, list[Placed]] = {}
         step = Step()
         for record in delivered:
@@ -110,7 +109,6 @@ class Worker:
                 self._sort(record, customers, step)
         async with asyncio.TaskGroup() as tasks:
             for customer_id, records in customers.items():
-                await self._slots.acquire()
                 tasks.create_task(self._apply(customer_id, records, step))
         return step
 
@@ -150,11 +148,8 @@ class Worker:
 
     async def _apply(self, customer_id: str, records: Sequence[Placed], step: Step) -> None:
         ports = self._ports
-        try:
-            applied = await apply(ports.store, ports.cache, customer_id, records, self._terms.alerts)
-            again = await ports.store.rows(customer_id, applied.again) if applied.again else ()
-        finally:
-            self._slots.release()
+        applied = await apply(ports.store, ports.cache, customer_id, records, self._terms.alerts)
+        again = await ports.store.rows(customer_id, applied.again) if applied.again else ()
         self._count(applied)
         partition = partition_of(customer_id, self._terms.partitions)
         rows: Iterable[Stored | Change | Reset] = (*again, *applied.written)

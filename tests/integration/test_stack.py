@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -97,6 +98,15 @@ def test_a_paused_server_is_silent_until_it_goes_on(other: Settings) -> None:
 def test_servers_listen_on_loopback_only(stack: Settings) -> None:
     for pid in pids(stack).values():
         assert {address for address in listening(pid) if not address.startswith("127.")} == set()
+
+
+def test_a_statement_does_not_wait_for_the_acknowledgement_of_the_one_before_it(stack: Settings) -> None:
+    """With Nagle's algorithm on, as the driver leaves it, one that follows another waits 40 ms."""
+    with connected(stack, keyspace=False) as session:
+        holders = session.cluster.get_connection_holders()
+        sockets = [connection._socket for holder in holders for connection in holder.get_connections()]
+        assert sockets
+        assert all(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in sockets)
 
 
 def test_data_survives_a_stop_and_a_kill_and_a_reset_deletes_it(other: Settings) -> None:

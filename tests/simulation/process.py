@@ -157,7 +157,7 @@ class WorkerProcess(Process):
             Copies(SETTINGS, topics, logic_version()).publish,
             DeadLetters(SETTINGS, LetterTable(store), store_retry, topics).publish,
         )
-        self.worker = Worker(TERMS, ports, in_flight=4)
+        self.worker = Worker(TERMS, ports)
         table = ProgressTable(AsyncStore(session, 4), speed.generation)
         self.keeper = Keeper(
             speed,
