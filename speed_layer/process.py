@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 SECONDS_PER_DAY: Final = 86_400
 COUNT_SECONDS: Final = 10.0
-TAKEN_BATCHES: Final = 10
-"""Bundles taken and not yet applied, at most."""
 
 
 class Process:
@@ -68,7 +66,7 @@ class Process:
         self.worker = Worker(terms, ports)
         table = ProgressTable(AsyncStore(session, recorded.partitions), speed.generation)
         version, watch = validation_version(rules), LogWatch(settings, recorded)
-        self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue(TAKEN_BATCHES)
+        self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue()
         self._steps: asyncio.Queue[Step] = asyncio.Queue(1)
         self.keeper = Keeper(speed, table, watch, self.lanes, self.store_retry, self.kafka_retry, version, clock)
         self.leaves = True
@@ -89,8 +87,10 @@ class Process:
             raise
 
     def forget(self) -> None:
-        """See `Reader`."""
+        """See `Reader`. What waits is of lanes that are closed: it comes again in others."""
         self.cache.clear()
+        while not self._taken.empty():
+            self._taken.get_nowait()
 
     def fail(self, error: BaseException) -> None:
         """See `Reader`: the lanes close at once, so that no progress is written any more."""
@@ -98,12 +98,12 @@ class Process:
         self.failure.get_loop().call_soon_threadsafe(_fail, self.failure, error)
 
     async def step(self, bundle: Bundle) -> None:
-        """Hand a bundle on, and wait while too much is under way. It never raises.
+        """Hand a bundle on. It never raises, nor waits: the seam fetches no more once `backlog_bytes` are waiting.
 
         Faust acknowledges the bundle after this, before it is applied. That is no promise: a worker resumes at our own
-        progress. In return the next one is taken while this one waits for Cassandra.
+        progress. In return all that comes while one batch waits for Cassandra is the next.
         """
-        await self._taken.put([_delivered(linked) for linked in bundle])
+        self._taken.put_nowait([_delivered(linked) for linked in bundle])
 
     async def keep_applying(self) -> None:
         """Apply, for ever, what was taken: all of it that came meanwhile in one go, up to the size of a batch."""

@@ -8,14 +8,14 @@ import httpx
 
 from common.kafka import producer
 from common.settings import Settings
-from tests.bench.throughput import messages
+from tests.bench.throughput import CUSTOMERS, messages
 from tests.builders import order
 from tests.harness import wait_until
 from tests.stage import Load, stage
 
 EVENTS = 500
 TIMEOUT_SECONDS = 60.0
-PAUSE_SECONDS = 0.005
+PAUSE_SECONDS = 0.02
 """Between two questions beside a load: the tester shares its two cores with everything else."""
 
 
@@ -39,6 +39,8 @@ def _measure(stack: Settings, rate: float) -> dict[str, float]:
         wait_until(lambda: len(scene.progress()) == scene.partitions, 60, "the worker has its partitions")
         load = Load(scene.settings, messages(Random(2), 10_000_000) if rate else (), rate or 1.0)
         load.start()
+        if rate:
+            wait_until(lambda: sum(scene.progress().values()) > CUSTOMERS, 120, "each customer of the load was met")
         for number in range(EVENTS + 1):
             customer = f"probe-{number % 50}"
             message = order(customer, f"o{number}", "2024-05-01", "1.00")
