@@ -85,6 +85,7 @@ def make_app(
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,
+        table_standby_replicas=0,  # there are no tables; with standbys Faust gives 3 workers of 4 partitions 2, 2 and 0
         processing_guarantee="at_least_once",
         stream_buffer_maxsize=2**20,  # our own backlog bounds the memory; a full buffer here would stall
         stream_wait_empty=False,

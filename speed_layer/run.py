@@ -27,11 +27,6 @@ from speed_layer.vitals import Gauge, Watched
 
 log = logging.getLogger(__name__)
 SETTLE_SECONDS: Final = 0.1
-SWITCH_SECONDS: Final = 0.0005
-"""How long a thread that has an answer of Cassandra or Kafka waits for the interpreter, at most: Python's own is 5 ms.
-
-Under half load it takes a fifth of the time from a record to its answer, and costs no throughput.
-"""
 
 Clock = Callable[[], int]
 
@@ -47,7 +42,6 @@ def run(settings: Settings, clock: Clock, lines: Logfmt, *, succeed: int | None 
         slot = Slot.take(settings.home) if succeed is None else Slot.succeed(settings.home, succeed)
         lines.slot = slot.number
         _collect_seldom()
-        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
             asyncio.run(_main(settings, session, recorded, clock, slot, lines))

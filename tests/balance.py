@@ -141,8 +141,7 @@ def _letters(scene: Stage, report: Report, log: list[Record]) -> None:
     report.check(
         "  with one rejection, which says why", sum(len(row.rejections) == 1 for row in found.values()), len(found)
     )
-    errors = scene.settings.log.model_copy(update={"topic": scene.settings.log.errors_topic})
-    messages = LogReader(scene.settings.model_copy(update={"log": errors}), scene.partitions).refresh()
+    messages = LogReader(scene.settings, scene.partitions, scene.settings.log.errors_topic).refresh()
     report.check("messages in the errors' topic", len(messages), len(expected))
 
 

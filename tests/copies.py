@@ -1,6 +1,6 @@
 """What reached the topics of deltas and alerts, against the rows they are copies of (R14)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -48,7 +48,7 @@ def tally_deltas(settings: Settings, session: Session, partitions: int) -> Tally
     def content(event: DeltaEvent) -> object:
         return event.data.entity_id, event.data.before, event.data.after
 
-    records = _records(settings, settings.log.deltas_topic, partitions)
+    records = LogReader(settings, partitions, settings.log.deltas_topic).refresh()
     return _tally(session, stored, [(record, decode_delta_event(record.value or b"")) for record in records], content)
 
 
@@ -63,13 +63,8 @@ def tally_alerts(settings: Settings, session: Session, partitions: int) -> Tally
     def content(event: AlertEvent) -> object:
         return event.data.alert
 
-    records = _records(settings, settings.log.alerts_topic, partitions)
+    records = LogReader(settings, partitions, settings.log.alerts_topic).refresh()
     return _tally(session, stored, [(record, decode_alert_event(record.value or b"")) for record in records], content)
-
-
-def _records(settings: Settings, topic: str, partitions: int) -> Iterable[Record]:
-    of_topic = settings.model_copy(update={"log": settings.log.model_copy(update={"topic": topic})})
-    return LogReader(of_topic, partitions).refresh()
 
 
 def _tally(

@@ -83,10 +83,14 @@ def running(settings: Settings, *arguments: str, name: str = "") -> Iterator[Chi
 
 
 class LogReader:
-    """The raw log so far: `records` grows with each `refresh`, which reads up to the log's end at its call."""
+    """The raw log so far, or another topic: `records` grows with each `refresh`, which reads up to the end at its call.
 
-    def __init__(self, settings: Settings, partitions: int) -> None:
-        self._settings, self._partitions = settings, partitions
+    The other topic, if there is one, has as many partitions.
+    """
+
+    def __init__(self, settings: Settings, partitions: int, topic: str | None = None) -> None:
+        log = settings.log.model_copy(update={"topic": topic or settings.log.topic})
+        self._settings, self._partitions = settings.model_copy(update={"log": log}), partitions
         self._next = dict.fromkeys(range(partitions), 0)
         self.records: list[Record] = []
 

@@ -131,8 +131,8 @@ def places(log: list[Record]) -> set[tuple[int, int]]:
 
 
 def dead_letters(settings: Settings) -> list[dict[str, Any]]:
-    errors = settings.model_copy(update={"log": settings.log.model_copy(update={"topic": settings.log.errors_topic})})
-    return [json.loads(record.value or b"") for record in log_of(errors)]
+    records = LogReader(settings, PARTITIONS, settings.log.errors_topic).refresh()
+    return [json.loads(record.value or b"") for record in records]
 
 
 def assert_true_letters(letters: list[dict[str, Any]], log: list[Record]) -> None:

@@ -62,7 +62,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Run whatever is ready, and what that makes ready, until every task waits for something."""
         while self.due:
             handle = self.due.popleft()
-            if not handle.cancelled():
+            if not handle._cancelled:  # asyncio's own loop looks there, too
                 handle._run()
 
     def next_timer(self, runs: Callable[[object], bool]) -> Timer | None:

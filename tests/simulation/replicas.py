@@ -84,7 +84,9 @@ class Replica:
 
 
 def merged(one: Part, other: Part) -> Part:
-    """What a coordinator makes of two replicas' parts."""
+    """What a coordinator makes of two replicas' parts; to be looked at only."""
+    if one == other:
+        return one
     deleted, cells = max(one.deleted, other.deleted), dict(one.cells)
     for at, cell in other.cells.items():
         if at not in cells or cell > cells[at]:
@@ -95,12 +97,12 @@ def merged(one: Part, other: Part) -> Part:
 def rows(select: Select, partition: Any, part: Part, now: int) -> list[tuple[Any, ...]]:
     """The live rows, in clustering order, with the columns asked for."""
     found: dict[Key, dict[str, Any]] = {}
-    for (key, column), cell in sorted(part.cells.items(), key=lambda item: item[0]):
+    for (key, column), cell in sorted(part.cells.items()):  # no two have one place, so no cells are compared
         if cell.expires_at == NEVER or cell.expires_at > now:
             found.setdefault(key, {})[column] = cell.value
-    names = dict(zip(select.table.partition, (partition,), strict=False))
+    table = select.table
     limited = list(found.items())[: select.limit]
-    return [
-        tuple((names | dict(zip(select.table.clustering, key, strict=True)) | row).get(c) for c in select.columns)
-        for key, row in limited
-    ]
+    for key, row in limited:
+        row.update(zip(table.partition, (partition,), strict=False))
+        row.update(zip(table.clustering, key, strict=True))
+    return [tuple(map(row.get, select.columns)) for _, row in limited]

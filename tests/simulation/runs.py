@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import repeat
+from multiprocessing import Pool
 from typing import Final
 
 from tests.simulation.mutants import FOCUS, mutated
@@ -14,6 +16,9 @@ from tests.simulation.world import World
 
 RANGE: Final = 25
 """Seeds that one task runs."""
+RANGES: Final = 8
+"""Ranges that one process runs."""
+RANGE_SECONDS: Final = 600.0
 
 
 @dataclass
@@ -61,18 +66,21 @@ def describe(error: BaseException) -> str:
 
 def run_range(seeds: range, focus: str = "") -> Result:
     total = Result()
-    gc.disable()  # loops, tasks and futures are rings: collected together they cost a tenth of the time
     for seed in seeds:
         total.add(run_seed(seed, focus=focus))
-    gc.enable()
-    gc.collect()
     return total
 
 
 def in_parallel(seeds: range, focus: str = "") -> Iterator[Result]:
-    """The results of short ranges of the seeds, in order, from one process a core."""
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(run_range, ranges(seeds), repeat(focus))
+    """The results of short ranges of the seeds, in order, from one process a core.
+
+    Loops, tasks and futures are rings, 1 MiB a seed: to collect them costs a tenth of the time, so a process ends
+    after a few ranges instead. Raises TimeoutError if a range takes longer than any should.
+    """
+    with Pool(os.cpu_count(), initializer=gc.disable, maxtasksperchild=RANGES) as pool:
+        results = pool.imap(partial(run_range, focus=focus), ranges(seeds))
+        for _ in ranges(seeds):
+            yield results.next(RANGE_SECONDS)
 
 
 def first_catch(mutant: str, seeds: Iterable[range]) -> tuple[int, str] | None:

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -24,6 +24,24 @@ def test_the_slots_member_id_reaches_aiokafka(tmp_path: Path) -> None:
     assert made.conf.consumer_group_instance_id == "host-home-3"
     source = inspect.getsource(AIOKafkaConsumerThread._create_worker_consumer)
     assert "group_instance_id=conf.consumer_group_instance_id" in source
+
+
+def test_no_worker_is_idle_while_another_has_two_partitions(tmp_path: Path) -> None:
+    """Workers join one after another, and each keeps what it may keep."""
+
+    async def step(_: object) -> None: ...
+
+    cluster = cast(Any, SimpleNamespace(partitions_for_topic=lambda _: set(range(4))))
+    workers: dict[str, Any] = {}
+    for number in range(6):
+        workers[f"worker-{number}"] = make_app(Settings(home=tmp_path), Reader(), step).assignor
+        members = {name: worker.metadata({"customer_events"}) for name, worker in workers.items()}
+        assigned = next(iter(workers.values())).assign(cluster, members)
+        for name, assignment in assigned.items():
+            workers[name].on_assignment(assignment)
+        counts = [len(worker.assigned_actives()) for worker in workers.values()]
+        assert sum(counts) == 4
+        assert max(counts) - min(counts) <= 1
 
 
 def test_aiokafka_lets_a_static_member_leave_only_if_it_looks_like_another() -> None:
