@@ -19,6 +19,7 @@ from speed_layer.seam import DAY_SECONDS, Bundle, Reader, Thread
 log = logging.getLogger("speed_layer.reading")
 HEARTBEAT_SECONDS: Final = 3.0
 """A member learns of a rebalance at its next heartbeat, however long the session is."""
+LOOK_SECONDS: Final = 1.0
 LOST_SECONDS: Final = 3.0
 """A partition that is assigned and has no lane for longer is sought again."""
 
@@ -35,6 +36,15 @@ class Consumer(FaustConsumer):
         message = super()._to_message(tp, record[-1].record)
         message.bundle = record  # type: ignore[attr-defined] # Faust carries it through unchanged
         return message
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Faust sees of a bundle its last offset only: what lies below is no gap, and would be kept for ever."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """The offset after the last bundle handed on; `Thread` commits our own progress in its place."""
+        handed_on = self._acked.pop(tp, ())
+        self._acked_index.pop(tp, None)
+        return max(handed_on) + 1 if handed_on else None
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget what was cached: another worker may go on from here."""
@@ -59,8 +69,14 @@ class SpeedApp(faust.App):
 
     @property
     def steady(self) -> bool:
-        """Whether partitions are assigned, and no rebalance is under way."""
-        return not self.rebalancing and cast(Consumer, self.consumer).can_resume_flow.is_set()
+        """Whether partitions are assigned, and no rebalance is under way. May be asked in any thread."""
+        made = cast("Consumer | None", self._consumer)  # the property would make one, here and now
+        return not self.rebalancing and made is not None and made.can_resume_flow.is_set()
+
+    @property
+    def lost(self) -> BaseException | None:
+        """What ended this process's part in the group, if something did."""
+        return cast(Thread, cast(Consumer, self.consumer)._thread).lost()  # noqa: SLF001 # the seam
 
     async def wait_for_crash(self) -> None:
         """Return when Faust has given up; `crash_reason` says why."""
@@ -111,14 +127,19 @@ def make_app(
     return app
 
 
+async def keep_place(app: SpeedApp) -> None:
+    """Return when the process has lost its place in the group, or could not join it, and the worker is told so."""
+    while (error := app.lost) is None:
+        await asyncio.sleep(LOOK_SECONDS)
+    app.reader.fail(LogError(f"the worker has lost its place in the group: {error!r}"))
+
+
 async def keep_reading(app: SpeedApp, lanes: Lanes) -> None:
     """Seek again, for ever, should Faust have lost an assigned partition: a wait too long, a record dropped."""
     since: float | None = None
     while True:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(LOOK_SECONDS)
         now, consumer = asyncio.get_running_loop().time(), cast(Consumer, app.consumer)
-        if (error := cast(Thread, consumer._thread).lost()) is not None:  # noqa: SLF001 # the seam
-            app.reader.fail(LogError(f"the worker has lost its place in the group: {error!r}"))
         steady = app.steady
         lost = [tp.partition for tp in consumer.assignment() if lanes.get(tp.partition) is None]
         since = (since or now) if steady and lost else None

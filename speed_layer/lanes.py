@@ -113,8 +113,9 @@ class Lanes:
         return self._lanes.get(partition)
 
     def drop(self, lane: Lane) -> None:
-        if self.is_open(lane):
-            del self._lanes[lane.partition]
+        lanes = self._lanes  # which the other thread may replace at any moment
+        if lanes.get(lane.partition) is lane:
+            lanes.pop(lane.partition, None)
 
     def is_open(self, lane: Lane) -> bool:
         return self._lanes.get(lane.partition) is lane

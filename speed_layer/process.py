@@ -14,7 +14,7 @@ from common.log_identity import LogIdentity
 from common.measures import logic_version
 from common.settings import Settings, SpeedSettings
 from speed_layer.alerts import AlertSettings
-from speed_layer.app import keep_reading, make_app
+from speed_layer.app import keep_place, keep_reading, make_app
 from speed_layer.breaker import Breaker
 from speed_layer.cache import FactCache
 from speed_layer.dead_letters import DeadLetters
@@ -87,10 +87,12 @@ class Process:
             raise
 
     def forget(self) -> None:
-        """See `Reader`. What waits is of lanes that are closed: it comes again in others."""
+        """See `Reader`. Of what waits, what is of closed lanes goes: it comes again in others."""
         self.cache.clear()
-        while not self._taken.empty():
-            self._taken.get_nowait()
+        waiting = [self._taken.get_nowait() for _ in range(self._taken.qsize())]
+        for batch in waiting:
+            if self.lanes.is_open(batch[0].link.lane):
+                self._taken.put_nowait(batch)
 
     def fail(self, error: BaseException) -> None:
         """See `Reader`: the lanes close at once, so that no progress is written any more."""
@@ -133,6 +135,7 @@ class Process:
         working = asyncio.ensure_future(self._work())
         stopping = asyncio.ensure_future(stop.wait())
         crashed = asyncio.ensure_future(self.app.wait_for_crash())
+        watching = asyncio.ensure_future(keep_place(self.app))
         ends: set[asyncio.Future[Any]] = {working, stopping, crashed, self.failure}
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -143,15 +146,21 @@ class Process:
             await self._within(self.stop_seconds / 4, self.keeper.write())
         finally:
             self.lanes.close()
-            for task in (working, stopping, crashed):
+            for task in (working, stopping, crashed, watching):
                 task.cancel()
             await self._within(self.stop_seconds, self.app.stop())
 
     async def _work(self) -> None:
         await self.app.start()  # returns after the first assignment
         keeper = self.keeper
+        reading = keep_reading(self.app, self.lanes)
         chores = (keeper.keep_beating(), keeper.keep_checking(), self.keep_counting())
-        await asyncio.gather(self.keep_applying(), self.keep_publishing(), keep_reading(self.app, self.lanes), *chores)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for chore in (self.keep_applying(), self.keep_publishing(), reading, *chores):
+                    tasks.create_task(chore)
+        except ExceptionGroup as errors:  # the others have ended, too
+            raise _innermost(errors) from errors
 
     async def _within(self, seconds: float, step: Coroutine[Any, Any, None]) -> None:
         try:

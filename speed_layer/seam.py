@@ -83,6 +83,7 @@ class Thread(AIOKafkaConsumerThread):
     def __init__(self, consumer: FaustConsumer, reader: Reader, **kwargs: Any) -> None:
         self.reader = reader
         self._states: dict[int, Any] = {}
+        self._seeking = asyncio.Lock()
         super().__init__(consumer, **kwargs)
 
     def _create_worker_consumer(self, transport: FaustTransport) -> aiokafka.AIOKafkaConsumer:
@@ -121,11 +122,15 @@ class Thread(AIOKafkaConsumerThread):
         self._states = {}
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek every assigned partition to our own progress (R12), each in a new lane."""
-        assigned = self.assignment()
-        starts = await self.reader.starts([tp.partition for tp in assigned])
-        self.reader.forget()
-        await self.call_thread(self._seek, {tp: starts[tp.partition] for tp in assigned})
+        """Seek every assigned partition to our own progress (R12), each in a new lane.
+
+        One at a time: a seek that waited long would otherwise reach into an assignment that came meanwhile.
+        """
+        async with self._seeking:
+            assigned = self.assignment()
+            starts = await self.reader.starts([tp.partition for tp in assigned])
+            self.reader.forget()
+            await self.call_thread(self._seek, {tp: starts[tp.partition] for tp in assigned})
         places = ",".join(f"{partition}@{start}" for partition, start in sorted(starts.items()))
         log.info("event=partitions_assigned partitions=%s", places)
         return {tp: starts[tp.partition] for tp in assigned}
@@ -169,7 +174,7 @@ class Thread(AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> dict[TP, list[Bundle]]:
-        ready = {tp for tp in active_partitions if self.reader.lanes.get(tp.partition)}
+        ready = {tp for tp in tuple(active_partitions) if self.reader.lanes.get(tp.partition)}
         if not ready or self.reader.paused or self.reader.lanes.backlog > self.reader.backlog_bytes:
             await asyncio.sleep(PAUSE_SECONDS)
             return {}

@@ -56,7 +56,8 @@ class Kafka:
     def _format(self, settings: Settings) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
         properties = str(self._folder(settings) / "server.properties")
-        tool = [*self._java(settings, 128), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties]
+        identity = f"--cluster-id={cluster}"  # of 64 ids one begins with a dash
+        tool = [*self._java(settings, 128), "kafka.tools.StorageTool", "format", identity, "-c", properties]
         done = subprocess.run(
             tool, capture_output=True, text=True, check=False, timeout=settings.stack.start_timeout_seconds
         )

@@ -60,7 +60,7 @@ class Story:
         return worker
 
     def join(self) -> Child:
-        """One more worker, that has joined the group; Faust's assignor may give the last one no partition."""
+        """One more worker, that has joined the group and settled in it."""
         worker = self.start_worker()
         wait_until(lambda: "event=settled" in worker.output.read_text(errors="replace"), 180, "the worker has joined")
         return worker

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -98,6 +99,15 @@ def test_a_paused_server_is_silent_until_it_goes_on(other: Settings) -> None:
 def test_servers_listen_on_loopback_only(stack: Settings) -> None:
     for pid in pids(stack).values():
         assert {address for address in listening(pid) if not address.startswith("127.")} == set()
+
+
+def test_a_cluster_whose_id_begins_with_a_dash_is_made(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 64 does, and Kafka's tool takes it for an option."""
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" + 15 * b"\x01"))
+    settings = Settings(home=scratch / "dash", stack=StackSettings(port_base=free_ports()))
+    servers.SERVERS["kafka"].prepare(settings)
+    made = next((settings.home / "kafka").rglob("meta.properties")).read_text()
+    assert "cluster.id=-" in made
 
 
 def test_a_statement_does_not_wait_for_the_acknowledgement_of_the_one_before_it(stack: Settings) -> None:

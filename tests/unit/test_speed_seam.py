@@ -1,9 +1,16 @@
 """The names inside Faust and aiokafka that speed_layer/seam.py stands on: an upgrade that moves one fails here."""
 
+import asyncio
 import inspect
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import patch
 
 import faust
+import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -14,11 +21,15 @@ from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
+from faust.types import TP
 
 from common.settings import Settings
 from speed_layer import seam
-from speed_layer.app import Consumer, SpeedApp, Transport, make_app
+from speed_layer.app import Consumer, SpeedApp, Transport, keep_place, make_app
+from speed_layer.cache import FactCache
 from speed_layer.lanes import Lanes
+from speed_layer.process import Process
+from speed_layer.worker import Delivered
 
 
 class Reader:
@@ -101,6 +112,95 @@ def test_messages_are_made_and_watched_where_the_seam_replaces_it() -> None:
     assert parameters(FaustConsumer.verify_event_path) == ["self", "now", "tp"]
 
 
+def test_faust_keeps_nothing_of_what_was_handed_on() -> None:
+    """R14: a message that stands for many offsets would leave one number for each of them in Faust, for ever."""
+    tp, consumer = TP("log", 0), object.__new__(Consumer)
+    consumer._gap, consumer._acked, consumer._acked_index = {}, defaultdict(list), defaultdict(set)
+    consumer._committed_offset = {tp: 100}
+
+    async def hand_on(last: int) -> None:
+        await consumer._add_gap(tp, last - 199, last)
+        consumer._acked[tp].append(last)
+        consumer._acked_index[tp].add(last)
+
+    for round_ in range(3):
+        for bundle in range(10):
+            asyncio.run(hand_on(300 + 2000 * round_ + 200 * bundle))
+        assert consumer._new_offset(tp) == 300 + 2000 * round_ + 1800 + 1
+        assert not any((consumer._gap, consumer._acked, consumer._acked_index))
+    assert consumer._new_offset(tp) is None
+
+
+def test_faust_asks_for_gaps_and_offsets_where_the_seam_answers() -> None:
+    assert "self._add_gap(tp, r_offset + 1, offset)" in inspect.getsource(BaseConsumer._drain_messages)
+    assert "self._new_offset(tp)" in inspect.getsource(BaseConsumer._filter_committable_offsets)
+    assert "list(self._filter_tps_with_pending_acks(topics))" in inspect.getsource(BaseConsumer.force_commit)
+    source = inspect.getsource(BaseConsumer.ack)
+    assert "self._acked_index[tp]" in source
+    assert "self._acked[tp]" in source
+
+
+def test_a_seek_that_waits_long_does_not_reach_into_the_next_assignment() -> None:
+    """R12: what the next one reads would be forgotten, with its lane left open."""
+    sought: list[tuple[str, set[int]]] = []
+
+    async def scene() -> None:
+        thread, reader, first = object.__new__(seam.Thread), Reader(), asyncio.Event()
+        thread.reader, thread._seeking, assigned = reader, asyncio.Lock(), {TP("log", 0), TP("log", 1)}
+
+        async def starts(partitions: Iterable[int]) -> dict[int, int]:
+            sought.append(("ask", set(partitions)))
+            if len(sought) == 1:
+                await first.wait()
+            return dict.fromkeys(partitions, 7)
+
+        async def call_thread(_: object, starts: Mapping[TP, int]) -> None:
+            sought.append(("seek", {tp.partition for tp in starts}))
+
+        with (
+            patch.multiple(thread, assignment=lambda: assigned, call_thread=call_thread),
+            patch.object(reader, "starts", starts),
+        ):
+            late = asyncio.create_task(thread.seek_to_committed())
+            await asyncio.sleep(0)
+            assigned = {TP("log", 0), TP("log", 2)}
+            next_ = asyncio.create_task(thread.seek_to_committed())
+            await asyncio.sleep(0)
+            first.set()
+            await asyncio.gather(late, next_)
+
+    asyncio.run(scene())
+    assert sought == [("ask", {0, 1}), ("seek", {0, 1}), ("ask", {0, 2}), ("seek", {0, 2})]
+
+
+def test_a_place_in_the_group_that_is_lost_or_never_got_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiokafka tells it only to whoever fetches, and nobody does before the first assignment."""
+    told: list[BaseException] = []
+    answers = iter((None, None, RuntimeError("the group has another protocol")))
+    reader = SimpleNamespace(fail=told.append)
+    monkeypatch.setattr("speed_layer.app.LOOK_SECONDS", 0)
+
+    class App:
+        def __init__(self) -> None:
+            self.reader = reader
+
+        @property
+        def lost(self) -> BaseException | None:
+            return next(answers)
+
+    asyncio.run(keep_place(cast(SpeedApp, App())))
+    assert [str(error) for error in told] == [
+        "the worker has lost its place in the group: RuntimeError('the group has another protocol')"
+    ]
+
+
+def test_an_app_that_has_not_begun_is_not_steady_and_makes_no_consumer_to_say_so(tmp_path: Path) -> None:
+    """The metrics' thread may ask at any moment."""
+    made = app(tmp_path)
+    assert not made.steady
+    assert made._consumer is None
+
+
 def test_a_fetch_is_unpacked_where_batches_replaces_it() -> None:
     source = inspect.getsource(Fetcher._proc_fetch_request)
     assert "records = MemoryRecords(part_data[-1])" in source
@@ -128,3 +228,16 @@ def test_a_partitions_state_is_a_new_object_in_each_assignment() -> None:
     assert isinstance(inspect.getattr_static(TopicPartitionState, "position"), property)
     assert "Assignment(topic_partitions)" in inspect.getsource(Subscription._assign)
     assert "self._records = collections.OrderedDict()" in inspect.getsource(Fetcher.__init__)
+
+
+def test_what_waits_of_a_lane_that_is_open_is_not_forgotten() -> None:
+    """R12: only what comes again in another lane may go."""
+    lanes, cache, taken = Lanes(), FactCache(10), asyncio.Queue[list[Delivered]]()
+    closed, opened = lanes.open(0, 0), lanes.open(1, 0)
+    for lane in (closed, opened):
+        (link,) = lane.send([(0, 1)])
+        taken.put_nowait([Delivered(0, b"ada", b"", 0, link)])
+    lanes.open(0, 0)
+    Process.forget(cast(Process, SimpleNamespace(cache=cache, lanes=lanes, _taken=taken)))
+    assert [each.link.lane for each in taken.get_nowait()] == [opened]
+    assert taken.empty()
