@@ -4,11 +4,17 @@ import asyncio
 import socket
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any, Final
 
-from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestExecutionException
+from cassandra import (
+    ConsistencyLevel,
+    DriverException,
+    InvalidRequest,
+    OperationTimedOut,
+    RequestExecutionException,
+)
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.io.libevreactor import LibevConnection
 from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
@@ -39,17 +45,25 @@ def _row_type(names: tuple[str, ...]) -> type[Any]:
 def connected(
     settings: Settings, *, keyspace: bool = True, row_factory: Callable[..., list[Any]] = named_rows
 ) -> Iterator[Session]:
-    """A session of its own for this process, closed at the end. Raises StoreUnavailable if no node answers."""
-    cluster = _cluster(settings, row_factory)
-    try:
+    """A session of its own for this process, closed at the end.
+
+    Raises StoreUnavailable if no node answers, now or to a statement within, or if the keyspace is not there.
+    """
+    nodes = ", ".join(f"{host}:{settings.cassandra_port}" for host in settings.cassandra_hosts)
+    with ExitStack() as at_end:
         try:
+            cluster = _cluster(settings, row_factory)
+            at_end.callback(cluster.shutdown)
             session = cluster.connect(settings.cassandra.keyspace if keyspace else None)
+        except InvalidRequest as error:
+            text = f"Cassandra at {nodes} has no such keyspace, `lambda360 stack up` makes it: {error}"
+            raise StoreUnavailable(text) from error
         except (*UNAVAILABLE, DriverException) as error:
-            nodes = ", ".join(f"{host}:{settings.cassandra_port}" for host in settings.cassandra_hosts)
             raise StoreUnavailable(f"Cassandra at {nodes} does not answer: {_why(error)}") from error
-        yield session
-    finally:
-        cluster.shutdown()
+        try:
+            yield session
+        except UNAVAILABLE as error:
+            raise StoreUnavailable(f"Cassandra did not answer: {_why(error)}") from error
 
 
 def _why(error: Exception) -> str:

@@ -89,10 +89,12 @@ class SpeedSettings(Group):
     cache_facts: Positive = Field(
         500_000, description="facts of all these customers together, at most: some 400 bytes each"
     )
-    progress_interval_seconds: Seconds = Field(1.0, description="seconds between two progress rows: heartbeat and lag")
+    progress_interval_seconds: Seconds = Field(
+        1.0, description="seconds between two progress rows: heartbeat and lag; after 10 s a worker counts as silent"
+    )
     delta_ttl_days: Positive = Field(30, description="days a delta lives; it must outlive the time between two batches")
-    session_timeout_seconds: Seconds = Field(
-        20.0, description="seconds until a silent worker's partitions are given away"
+    session_timeout_seconds: Annotated[Seconds, Field(ge=6)] = Field(
+        20.0, description="seconds until a silent worker's partitions are given away; Kafka takes no fewer than 6"
     )
     retry_min_seconds: Seconds = Field(0.1, description="first pause before a failed store is asked again")
     retry_max_seconds: Seconds = Field(5.0, description="longest pause before a failed store is asked again")
@@ -235,7 +237,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
     environ = {f"{PREFIX}HOME": str(settings.home)}
     for group in GROUPS:
         for field, value in getattr(settings, group).model_dump(mode="json").items():
-            if value not in (None, ""):
+            if value is not None:  # an empty one outdoes the home's file, too
                 environ[f"{PREFIX}{group.upper()}_{field.upper()}"] = str(value)
     return environ
 
@@ -243,7 +245,11 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def _read_home_file(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), str(error), "a text file in UTF-8, of lines NAME=VALUE") from error
+    lines = [line.strip() for line in text.splitlines()]
     pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
     return {name.strip(): value.strip() for name, _, value in pairs}
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from common.errors import Lambda360Error, UsageError
+from common.errors import Lambda360Error, UsageError, shorten
 from common.settings import Settings, load_settings
 
 INTERRUPTED: Final = 130
@@ -73,15 +73,16 @@ def run(arguments: list[str]) -> int:
     """The exit code of `arguments`; a known error is one line on stderr, never a traceback."""
     try:
         result = lambda360.main(arguments, prog_name="lambda360", standalone_mode=False)
-    except click.Abort:
-        return INTERRUPTED
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except UnicodeEncodeError as error:
+        click.secho(f"error: {shorten(error.object)}: text in UTF-8", fg="red", err=True)
+        return 2
     except Lambda360Error as error:
         click.secho(f"error: {error}", fg="red", err=True)
         return 2 if isinstance(error, UsageError) else 1

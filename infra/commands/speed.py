@@ -12,6 +12,7 @@ import msgspec
 
 from common.errors import LogUnavailable, StoreUnavailable
 from infra.cli import settings_of
+from infra.options import Seconds
 
 SAY_SECONDS: Final = 2.0
 
@@ -69,7 +70,7 @@ def _supervise(context: click.Context, workers: int) -> None:
 
 
 @speed.command("wait")
-@click.option("--timeout", type=click.FloatRange(min=0), default=120.0, show_default=True, help="Seconds.")
+@click.option("--timeout", type=Seconds(), default=120.0, show_default=True, help="Seconds.")
 @click.pass_context
 def wait_(context: click.Context, *, timeout: float) -> None:
     """Return when the log's end, as of now, is applied in every partition; exit 1 if it is not in time."""

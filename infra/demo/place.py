@@ -62,7 +62,7 @@ def _on_free_ports(settings: Settings) -> StackSettings:
     for base in range(settings.stack.port_base, 65_530, 10)[:_TRIES]:
         if all(ports.is_free(base + number) for number in range(_PORTS_OF_A_STACK)):
             return settings.stack.model_copy(update={"port_base": base})
-    raise StackError(f"no six free ports from {settings.stack.port_base} on; set LAMBDA360_STACK_PORT_BASE")
+    raise StackError(f"no five free ports from {settings.stack.port_base} on; set LAMBDA360_STACK_PORT_BASE")
 
 
 def _serving(settings: Settings) -> ServingSettings:

@@ -14,6 +14,7 @@ from infra.stack.kafka import Kafka
 from infra.stack.process import read_record
 from infra.stack.server import Report, Server, quiet
 from infra.stack.start import STOP_SECONDS, log_of, record_of, running, start, stop
+from speed_layer import slots
 
 SERVERS: Final[Mapping[str, Server]] = {server.name: server for server in (Cassandra(), Kafka())}
 """In starting order: Cassandra takes longest."""
@@ -49,8 +50,13 @@ def down(settings: Settings, report: Report = quiet) -> None:
 
 
 def reset(settings: Settings, report: Report = quiet) -> None:
-    """No server of this home runs, and the home is gone: data, warehouse, logs and remembered settings."""
+    """No server of this home runs, and the home is gone: data, warehouse, logs and remembered settings.
+
+    Raises StackError while a worker runs: others would take its slot with the lock's file gone.
+    """
     home = Home.of(settings)
+    if pids := [record.pid for record in slots.records(home.path) if slots.is_alive(home.path, record)]:
+        raise StackError(f"workers of {home.path} run (pid {', '.join(map(str, pids))}): stop them first")
     if home.path.exists() and not home.is_claimed:
         home.delete()
     down(settings, report)

@@ -98,7 +98,7 @@ def _check_ports(settings: Settings, servers: Sequence[Server]) -> None:
     taken = [f"{port} ({name}, {use}) by {ports.owner(port)}" for name, use, port in wanted if not ports.is_free(port)]
     if taken:
         raise StackError(
-            f"port taken: {'; '.join(taken)}. Stop its owner, or set {PORT_BASE} to the first of six free ports"
+            f"port taken: {'; '.join(taken)}. Stop its owner, or set {PORT_BASE} to the first of five free ports"
         )
 
 

@@ -25,16 +25,22 @@ class Children:
 
     def start(self, succeed: int | None = None) -> "subprocess.Popen[bytes]":
         command = [str(Path(sys.executable).parent / "lambda360"), "speed", "run", "--parent", str(os.getpid())]
-        return subprocess.Popen(command + ([] if succeed is None else ["--succeed", str(succeed)]), env=self._environ)
+        command += [] if succeed is None else ["--succeed", str(succeed)]
+        return subprocess.Popen(command, env=self._environ, process_group=0)  # a terminal's signals are the parent's
 
     def slot_of(self, pid: int) -> int | None:
-        return next((record.slot for record in slots.records(self._settings.home) if record.pid == pid), None)
+        return next((record.slot for record in self._records(pid)), None)
 
     def is_settled(self, pid: int) -> bool:
-        return any(record.pid == pid and record.settled for record in slots.records(self._settings.home))
+        return any(record.settled for record in self._records(pid))
 
     def is_waiting(self, pid: int) -> bool:
         return slots.is_waiting(self._settings.home, pid)
+
+    def _records(self, pid: int) -> list[slots.Record]:
+        """What the process says of itself; what an earlier owner of its pid left does not count."""
+        home = self._settings.home
+        return [record for record in slots.records(home) if record.pid == pid and slots.is_alive(home, record)]
 
 
 def end_with(parent: int) -> None:

@@ -46,7 +46,10 @@ class Place:
     """The child was asked to make room for its successor."""
     vacant: bool = False
     """Not filled again: its worker was told to stop by somebody else, or failed too often."""
+    attempts: int = 0
+    """Ends by failure since a worker last settled here: the pause before the next one grows with them."""
     failures: int = 0
+    """Those of them that were not temporary."""
     start_at: float = 0.0
     kill_at: float = field(default=float("inf"))
     code: int = 0
@@ -66,6 +69,18 @@ class Place:
         self.child, self.settled, self.stopping, self.code = child, False, False, 0
         self.kill_at = float("inf")
 
-    def drop_successor(self) -> None:
+    def stop(self, kill_at: float) -> None:
+        """Whoever is here, or waits, stops for good."""
+        if self.child is None and not self.vacant:
+            self.code = 0  # it would have been filled again
+        self.ask(signal.SIGTERM, kill_at)
+        self.kill_at = kill_at
+        if self.successor is not None:
+            self.successor.send_signal(signal.SIGTERM)
+
+    def drop_successor(self, *, kill: bool) -> None:
+        """Forget the successor once it has ended."""
         if self.successor is not None and self.successor.poll() is not None:
             self.successor = None
+        elif self.successor is not None and kill:
+            self.successor.send_signal(signal.SIGKILL)

@@ -11,7 +11,9 @@ from infra.workers.place import Child, Nursery, Place
 TEMPORARY: Final = 75
 """EX_TEMPFAIL: the exit code of a worker that could not begin because a server is away; it is tried for ever."""
 MOST_FAILURES: Final = 5
-"""Failures in a row, without having settled between, after which a worker is not started again."""
+"""Failures without having settled between, temporary ones aside, after which a worker is not started again."""
+STOPPED: Final = {0, TEMPORARY, -signal.SIGTERM}
+"""How a worker ends that is told to stop, before it has begun too."""
 LONGEST_PAUSE_SECONDS: Final = 30.0
 TICK_SECONDS: Final = 0.1
 
@@ -37,10 +39,14 @@ class Supervisor:
         """Set by signals, at any moment; heeded at the next tick."""
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT, or no place is left to fill; SIGHUP restarts. Raises if a worker failed."""
+        """Until SIGTERM or SIGINT, or no place is left to fill; SIGHUP restarts. Raises if a worker failed.
+
+        Where SIGHUP was ignored (nohup), it stays so.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: setattr(self, "stop_asked", True))
-        signal.signal(signal.SIGHUP, lambda _number, _frame: setattr(self, "restart_asked", True))
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, lambda _number, _frame: setattr(self, "restart_asked", True))
         while not self.ended:
             self.tick()
             time.sleep(TICK_SECONDS)
@@ -71,15 +77,17 @@ class Supervisor:
         self._stopping = True
         self._queue, self._rolling = [], None
         for place in self.places:
-            place.ask(signal.SIGTERM, self._clock() + self._patience)
-            if place.successor is not None:
-                place.successor.send_signal(signal.SIGTERM)
+            place.stop(self._clock() + self._patience)
 
     def _fill(self, place: Place) -> None:
         if self._stopping:
-            place.drop_successor()
+            place.drop_successor(kill=self._clock() >= place.kill_at)
         elif not place.vacant and self._clock() >= place.start_at:
-            place.fill(self._nursery.start())
+            try:
+                place.fill(self._nursery.start())
+            except OSError as error:
+                self._say(f"event=worker_not_started error={error}")
+                self._ended(place, TEMPORARY)
 
     def _look_at(self, place: Place, child: Child) -> None:
         code = child.poll()
@@ -88,29 +96,30 @@ class Supervisor:
         elif self._clock() >= place.kill_at:
             child.send_signal(signal.SIGKILL)
         elif not place.settled and not place.stopping and self._nursery.is_settled(child.pid):
-            place.settled, place.failures = True, 0
+            place.settled, place.attempts, place.failures = True, 0, 0
 
     def _ended(self, place: Place, code: int) -> None:
         place.child, place.code = None, code
         if self._stopping:
-            return
-        if place.successor is not None:
+            place.code = 0 if code in STOPPED else code
+        elif place.successor is not None:
             place.fill(place.successor)
             place.successor = None
-        elif code == 0:
+        elif code:
+            self._failed(place, code)
+        elif not place.stopping:  # otherwise it made room for a successor that is gone: the next look fills it
             place.vacant = True
             self._say("event=worker_stopped action=leave_vacant")
-        else:
-            self._failed(place, code)
 
     def _failed(self, place: Place, code: int) -> None:
-        place.failures += 1
-        said = f"event=worker_failed code={code} failures={place.failures}"
+        place.attempts += 1
+        place.failures += code != TEMPORARY
+        said = f"event=worker_failed code={code} failures={place.attempts}"
         if place.failures >= MOST_FAILURES and code != TEMPORARY:
             place.vacant = True
             self._say(f"{said} action=give_up")
             return
-        pause = 0.0 if place.failures == 1 else min(2.0 ** min(place.failures - 2, 10), LONGEST_PAUSE_SECONDS)
+        pause = 0.0 if place.attempts == 1 else min(2.0 ** min(place.attempts - 2, 10), LONGEST_PAUSE_SECONDS)
         place.start_at = self._clock() + pause
         self._say(f"{said} action=restart pause_seconds={pause:g}")
 
@@ -122,7 +131,14 @@ class Supervisor:
             place = self._queue.pop(0)
             slot = None if place.child is None else self._nursery.slot_of(place.child.pid)
             if slot is not None:  # whoever has none yet has only just begun
-                place.successor, self._rolling = self._nursery.start(slot), place
+                self._succeed(place, slot)
+
+    def _succeed(self, place: Place, slot: int) -> None:
+        try:
+            place.successor, self._rolling = self._nursery.start(slot), place
+        except OSError as error:
+            self._say(f"event=worker_not_started error={error}")
+            self._give_up("successor_not_started")
 
     def _go_on(self, place: Place) -> None:
         if place.vacant:

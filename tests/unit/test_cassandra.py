@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Timer
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from cassandra import OperationTimedOut
+from cassandra import InvalidRequest, OperationTimedOut
 from cassandra.cluster import Session
 
-from common.cassandra import AsyncStore
+from common.cassandra import AsyncStore, connected
 from common.errors import StoreUnavailable
+from common.settings import CassandraSettings, Settings
 
 
 class Response:
@@ -89,3 +92,31 @@ def test_what_cassandra_does_not_answer_is_a_store_away_and_frees_its_place() ->
 
     asyncio.run(scene())
     assert driver.most == 1
+
+
+@pytest.mark.parametrize("hosts", ["no-such-host.invalid", ","])
+def test_a_host_that_nobody_knows_is_a_store_away(tmp_path: Path, hosts: str) -> None:
+    settings = Settings(home=tmp_path, cassandra=CassandraSettings(hosts=hosts))
+    with pytest.raises(StoreUnavailable, match="does not answer"), connected(settings):
+        pass
+
+
+def test_what_fails_within_a_session_is_a_store_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+    cluster = SimpleNamespace(connect=lambda _: None, shutdown=lambda: ended.append(True))
+    monkeypatch.setattr("common.cassandra._cluster", lambda *_: cluster)
+    with pytest.raises(StoreUnavailable, match="did not answer"), connected(Settings(home=tmp_path)):
+        raise OperationTimedOut
+    assert ended == [True]
+
+
+def test_a_keyspace_that_is_not_there_is_named_with_what_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(_: object) -> None:
+        raise InvalidRequest("Keyspace 'lambda360' does not exist")
+
+    cluster = SimpleNamespace(connect=connect, shutdown=lambda: None)
+    monkeypatch.setattr("common.cassandra._cluster", lambda *_: cluster)
+    with pytest.raises(StoreUnavailable, match="lambda360 stack up"), connected(Settings(home=tmp_path)):
+        pass

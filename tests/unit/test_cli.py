@@ -86,3 +86,9 @@ def test_status_of_a_stopped_stack_says_so_and_exits_1(tmp_path: Path) -> None:
     done = lambda360("stack", "status", LAMBDA360_HOME=str(tmp_path / "none"))
     assert done.returncode == 1
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [["cassandra", "stopped"], ["kafka", "stopped"]]
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "soon"])
+def test_seconds_that_no_clock_reaches_are_wrong_usage(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["speed", "wait", "--timeout", seconds]) == 2
+    assert "--timeout" in capsys.readouterr().err

@@ -110,3 +110,20 @@ def test_every_setting_says_what_it_is_for() -> None:
         kind = type(getattr(Settings(), group))
         assert kind.__doc__
         assert all(field.description for field in kind.model_fields.values())
+
+
+def test_an_empty_variable_outdoes_the_homes_file_for_a_child_too(tmp_path: Path) -> None:
+    """Otherwise a parent would read the local log, and its workers another one."""
+    (tmp_path / HOME_FILE).write_text(f"{PREFIX}LOG_BOOTSTRAP_SERVERS=elsewhere:9092\n", encoding="utf-8")
+    parent = load_settings({f"{PREFIX}HOME": str(tmp_path), f"{PREFIX}LOG_BOOTSTRAP_SERVERS": ""})
+    assert parent.bootstrap_servers.startswith("127.0.0.1:")
+    assert load_settings(environment_of(parent)) == parent
+
+
+@pytest.mark.parametrize("content", [b"LAMBDA360_SPEED_GENERATION=\xff", None])
+def test_a_home_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / HOME_FILE
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(SettingsError, match="UTF-8") as raised:
+        load_settings({f"{PREFIX}HOME": str(tmp_path)})
+    assert raised.value.field == str(path)

@@ -4,6 +4,8 @@ import os
 import signal
 from dataclasses import dataclass, field
 
+import pytest
+
 from infra.workers.supervisor import MOST_FAILURES, TEMPORARY, Supervisor
 
 
@@ -28,12 +30,16 @@ class Scene:
     def __init__(self, workers: int = 2) -> None:
         self.now, self.children, self.said = 0.0, list[FakeChild](), list[str]()
         self.settled, self.waiting, self.succeeds = set[int](), set[int](), dict[int, int | None]()
+        self.missing = False
+        """Whether the command is not there: a release is being installed, or memory is short."""
         self.supervisor = Supervisor(
             self, self.said.append, workers=workers, patience_seconds=10, clock=lambda: self.now
         )
         self.supervisor.tick()
 
     def start(self, succeed: int | None = None) -> FakeChild:
+        if self.missing:
+            raise FileNotFoundError(2, "No such file or directory", "lambda360")
         child = FakeChild(len(self.children))
         self.children.append(child)
         self.succeeds[child.pid] = succeed
@@ -207,3 +213,74 @@ def test_a_stop_in_a_rolling_restart_reaches_the_successor_too() -> None:
     successor.code = -15
     scene.tick()
     assert scene.supervisor.ended
+
+
+def test_a_command_that_is_not_there_ends_no_worker_and_no_parent() -> None:
+    """A release is being installed."""
+    scene = Scene()
+    scene.missing = True
+    scene.children[0].code = 1
+    for _ in range(3):
+        scene.tick(30.0)
+    assert scene.children[1].got == []
+    scene.missing = False
+    scene.tick(30.0)
+    assert len(scene.children) == 3
+
+
+def test_a_successor_that_cannot_be_started_ends_the_rolling_restart() -> None:
+    scene = Scene()
+    scene.settle(*scene.children)
+    scene.missing = scene.supervisor.restart_asked = True
+    scene.tick()
+    assert scene.said[-1] == "event=rolling_restart_given_up reason=successor_not_started"
+    assert [child.got for child in scene.children] == [[], []]
+
+
+def test_servers_that_were_away_are_no_failure_of_the_worker() -> None:
+    scene = Scene(1)
+    for code in [TEMPORARY] * (MOST_FAILURES + 1) + [-signal.SIGKILL]:
+        scene.children[-1].code = code
+        scene.tick()
+        scene.tick(60.0)
+    assert not scene.supervisor.ended
+    assert len(scene.children) == MOST_FAILURES + 3
+
+
+def test_a_place_is_not_lost_with_a_successor_that_died_while_its_worker_made_room() -> None:
+    scene, one, two, successor = rolling()
+    scene.waiting.add(successor.pid)
+    scene.tick()
+    assert one.got == [signal.SIGHUP]
+    successor.code = -signal.SIGKILL
+    scene.tick()
+    one.code = 0
+    scene.tick()
+    scene.tick()
+    assert len(scene.children) == 4
+    assert scene.succeeds[scene.children[3].pid] is None
+    assert two.got == []
+
+
+@pytest.mark.parametrize("code", [0, TEMPORARY, -signal.SIGTERM])
+def test_to_be_stopped_before_anything_began_is_no_failure(code: int) -> None:
+    scene = Scene()
+    scene.children[0].code = TEMPORARY
+    scene.tick()
+    scene.supervisor.stop_asked = True
+    scene.tick()
+    scene.children[1].code = code
+    scene.tick()
+    assert scene.supervisor.ended
+    assert [place.code for place in scene.supervisor.places] == [0, 0]
+
+
+def test_a_successor_that_does_not_listen_is_killed_too() -> None:
+    scene, one, two, successor = rolling()
+    scene.supervisor.stop_asked = True
+    scene.tick()
+    one.code = two.code = 0
+    scene.tick(9.0)
+    assert successor.got == [signal.SIGTERM]
+    scene.tick(1.0)
+    assert successor.got[-1] == signal.SIGKILL

@@ -1,5 +1,6 @@
 """The home folder: who may use it, who may delete it, and what it remembers."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from common.errors import StackError
 from common.settings import Settings, StackSettings, load_settings
 from infra.stack import servers
 from infra.stack.home import Home
+from speed_layer.slots import Slot
 
 
 def test_a_claimed_home_is_made_with_its_parents_and_remembers_its_ports(tmp_path: Path) -> None:
@@ -62,6 +64,20 @@ def test_reset_deletes_a_home_with_all_it_holds(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.claim()
     (home.path / "warehouse").mkdir()
+    servers.reset(Settings(home=home.path))
+    assert not home.path.exists()
+
+
+def test_a_home_whose_workers_run_is_not_deleted_under_them(tmp_path: Path) -> None:
+    """Two processes would hold one slot: the lock goes with its file."""
+    home = Home(tmp_path / "home")
+    home.claim()
+    slot = Slot.take(home.path)
+    slot.record(started_at=0, metrics_port=0)
+    with pytest.raises(StackError, match=rf"pid {os.getpid()}"):
+        servers.reset(Settings(home=home.path))
+    assert home.path.exists()
+    slot.release()
     servers.reset(Settings(home=home.path))
     assert not home.path.exists()
 
