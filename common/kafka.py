@@ -1,6 +1,6 @@
 """Kafka for every layer: the settings of its clients, and the facts about the log that R1 and R8 rest on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from confluent_kafka import (
@@ -42,7 +42,9 @@ def producer(settings: Settings, **overrides: str | int | float | bool) -> Produ
     )
 
 
-def consumer(settings: Settings, group: str, **overrides: str | int | float | bool) -> Consumer:
+def consumer(
+    settings: Settings, group: str, **overrides: str | int | float | bool | Callable[[KafkaError], None]
+) -> Consumer:
     """A consumer of committed records that commits nothing itself."""
     return Consumer(
         {

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from contextlib import closing
+from functools import partial
 
 import click
 
@@ -40,27 +41,39 @@ def watch(
     It follows the published deltas from now on, or from a position, until Ctrl-C. A delta that is published again is
     shown once. Where a batch has absorbed a delta, or Cassandra is away, the measures' values are shown instead.
     """
-    from rich.console import Console
-
     from infra.watch import session
-    from infra.watch.render import Screen
+    from infra.watch.positions import parse_positions
+    from infra.watch.render import Pipe, Screen
     from infra.watch.views import Views, cassandra
 
     if positions and from_beginning:
         raise UsageError("--from", positions[0], "either --from or --from-beginning")
     settings = settings_of(context)
     wish = session.Wish(
-        frozenset(customers), frozenset(map(_kind, kinds)), positions, from_beginning, alerts=alerts, limit=limit
+        frozenset(map(_customer, customers)),
+        frozenset(map(_kind, kinds)),
+        parse_positions(positions),
+        from_beginning,
+        alerts=alerts,
+        limit=limit,
     )
-    screen = Screen(Console(), json_lines=as_json)
+    screen = Screen(Pipe(), json_lines=as_json)
     try:
         with closing(Views(cassandra(settings), clock=lambda: time.time_ns() // 1000)) as views:
-            session.watch(settings, wish, views, screen.show)
+            session.watch(settings, wish, views, screen.show, partial(click.echo, err=True))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered has nowhere to go
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _customer(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("CUSTOMER", text, "an id in UTF-8") from error
+    return text
 
 
 def _kind(text: str) -> str:

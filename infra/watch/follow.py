@@ -1,23 +1,23 @@
 """Reading the published topics on, without a group: committed messages, each id once."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from common import kafka
-from common.errors import LogError, LogUnavailable
+from common.errors import LogError
 from common.published import AlertEvent, DeltaEvent, decode_alert_event, decode_delta_event
 from common.settings import Settings
+from infra.watch.contact import Contact
 
 Published = DeltaEvent | AlertEvent
 GROUP: Final = "lambda360-watch"
 """Required by the client; nothing joins it and nothing is committed to it."""
 REMEMBERED: Final = 100_000
 MESSAGES: Final = 500
-_LOST: Final = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)  # noqa: SLF001 # the client's names of errors
 
 
 class Seen:
@@ -39,27 +39,43 @@ class Seen:
 
 
 class Follower:
-    """The two topics from given offsets on. Close it at the end."""
+    """The two topics from given offsets on; `tell` hears when Kafka is away, and back. Close it at the end."""
 
-    def __init__(self, settings: Settings, begin: Mapping[str, Mapping[int, int]]) -> None:
-        self._alerts_topic, self._servers = settings.log.alerts_topic, settings.bootstrap_servers
-        self._client: Consumer = kafka.consumer(settings, GROUP, **{"auto.offset.reset": "earliest"})
+    def __init__(self, settings: Settings, begin: Mapping[str, Mapping[int, int]], tell: Callable[[str], None]) -> None:
+        self._alerts_topic = settings.log.alerts_topic
+        self._contact = Contact(settings.bootstrap_servers, tell)
+        self._client: Consumer = kafka.consumer(
+            settings, GROUP, error_cb=self._contact.failed, **{"auto.offset.reset": "earliest"}
+        )
         places = [TopicPartition(topic, p, offset) for topic, at in begin.items() for p, offset in at.items()]
         self._client.assign(places)
         self._seen = Seen()
 
     def poll(self, seconds: float) -> list[Published]:
-        """What came within `seconds`, at most a few hundred messages. Raises LogUnavailable if Kafka is away."""
-        return list(self._new(self._client.consume(MESSAGES, timeout=seconds)))
+        """What came within `seconds`, at most a few hundred messages; nothing new while Kafka is away.
+
+        The place in each partition is kept meanwhile. Raises LogError for a message, or a topic, that cannot be read.
+        """
+        messages = self._client.consume(MESSAGES, timeout=seconds)
+        self._contact.check(lambda: self._answers(seconds))
+        return list(self._new(messages))
 
     def close(self) -> None:
         self._client.close()
+
+    def _answers(self, seconds: float) -> bool:
+        try:
+            self._client.list_topics(self._alerts_topic, timeout=seconds)
+        except KafkaException:
+            return False
+        return True
 
     def _new(self, messages: Sequence[Message]) -> Iterator[Published]:
         for message in messages:
             error = message.error()
             if error is not None:
-                self._raise_if_lost(error)
+                if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name of the error
+                    raise LogError(f"the topics cannot be followed: {error.str()}")
                 continue
             event = self._decoded(message)
             if event is not None and self._seen.is_new(event.id):
@@ -72,13 +88,6 @@ class Follower:
         except msgspec.DecodeError as error:
             place = f"{message.topic()} {message.partition()}:{message.offset()}"
             raise LogError(f"{place} holds what this release cannot read: {error}") from error
-
-    def _raise_if_lost(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name of the error
-            return
-        if error.code() in _LOST:
-            raise LogUnavailable(f"Kafka at {self._servers} does not answer as it should: {error.str()}")
-        raise LogError(f"the topics cannot be followed: {error.str()}")
 
 
 def wanted(event: Published, customers: Collection[str], kinds: Collection[str]) -> bool:

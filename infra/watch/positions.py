@@ -12,7 +12,7 @@ from common.partition import partition_of
 _POSITION: Final = re.compile(r"([0-9]{1,4}):([0-9]{1,18})", re.ASCII)
 
 
-def parse_positions(texts: Sequence[str], partitions: int) -> Mapping[int, int]:
+def parse_positions(texts: Sequence[str]) -> Mapping[int, int]:
     """The offsets by partition that `P:O …` name. Raises UsageError for anything else, and for a partition twice."""
     found: dict[int, int] = {}
     for text in texts:
@@ -20,12 +20,17 @@ def parse_positions(texts: Sequence[str], partitions: int) -> Mapping[int, int]:
         if match is None:
             raise UsageError("--from", text, "PARTITION:OFFSET, two whole numbers, such as 0:1200")
         partition, offset = int(match[1]), int(match[2])
-        if partition >= partitions:
-            raise UsageError("--from", text, f"the topic's partitions are 0 to {partitions - 1}")
         if partition in found:
             raise UsageError("--from", text, f"partition {partition} is named once")
         found[partition] = offset
     return found
+
+
+def check_partitions(positions: Mapping[int, int], partitions: int) -> None:
+    """Raise UsageError for a position in a partition that a topic of so many does not have."""
+    for partition, offset in positions.items():
+        if partition >= partitions:
+            raise UsageError("--from", f"{partition}:{offset}", f"the topic's partitions are 0 to {partitions - 1}")
 
 
 def partitions_of(customers: Collection[str], partitions: int) -> list[int]:

@@ -86,10 +86,17 @@ def _text(value: object) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-class Screen:
-    """Where events are shown; each is written out at once."""
+class Pipe(Console):
+    """A console that says that its reader is gone, where rich would end the process with an error."""
 
-    def __init__(self, console: Console, *, json_lines: bool) -> None:
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+class Screen:
+    """Where events are shown; each is written out at once. Raises BrokenPipeError once nobody reads."""
+
+    def __init__(self, console: Pipe, *, json_lines: bool) -> None:
         self._console, self._json_lines = console, json_lines
 
     def show(self, event: DeltaEvent | AlertEvent, effect: Effect | None) -> None:

@@ -1,19 +1,21 @@
 """One watch, from its options to its end."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from common import kafka
 from common.published import DeltaEvent
 from common.settings import Settings
 from infra.watch.follow import Follower, Published, wanted
-from infra.watch.positions import parse_positions, partitions_of, starts
+from infra.watch.positions import check_partitions, partitions_of, starts
 from infra.watch.views import Effect, Views
 
 POLL_SECONDS: Final = 0.5
 KAFKA_SECONDS: Final = 5.0
+
+Show = Callable[[Published, Effect | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,8 @@ class Wish:
 
     customers: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
-    positions: Sequence[str] = ()
-    """`P:O`: the place in the log to begin at; other partitions begin at their end."""
+    positions: Mapping[int, int] = field(default_factory=dict)
+    """The place in the log to begin at, by partition; other partitions begin at their end."""
     from_beginning: bool = False
     alerts: bool = True
     limit: int | None = None
@@ -44,19 +46,22 @@ def begin(settings: Settings, wish: Wish) -> Begin:
     """Where the watch begins. Raises UsageError, or LogError if a topic or Kafka is not there."""
     log = settings.log
     topic = kafka.topic_identity(settings, log.deltas_topic, timeout_seconds=KAFKA_SECONDS)
-    places = parse_positions(wish.positions, topic.partitions)
+    check_partitions(wish.positions, topic.partitions)
     chosen = partitions_of(wish.customers, topic.partitions)
-    found = {log.deltas_topic: starts(chosen, places, from_beginning=wish.from_beginning)}
+    found = {log.deltas_topic: starts(chosen, wish.positions, from_beginning=wish.from_beginning)}
     if wish.alerts:
         kafka.topic_identity(settings, log.alerts_topic, timeout_seconds=KAFKA_SECONDS)
-        found[log.alerts_topic] = starts(chosen, places, from_beginning=wish.from_beginning)
-    return Begin(found, places)
+        found[log.alerts_topic] = starts(chosen, wish.positions, from_beginning=wish.from_beginning)
+    return Begin(found, wish.positions)
 
 
-def watch(settings: Settings, wish: Wish, views: Views, show: Callable[[Published, Effect | None], None]) -> None:
-    """Show each event that is wished for, once, until `limit` were shown. Raises what `show` and Kafka raise."""
+def watch(settings: Settings, wish: Wish, views: Views, show: Show, tell: Callable[[str], None]) -> None:
+    """Show each event that is wished for, once, until `limit` were shown; `tell` hears when Kafka is away, and back.
+
+    Raises what `show` raises, UsageError or LogError where it cannot begin, and LogError for what it cannot read.
+    """
     left, start = wish.limit, begin(settings, wish)
-    with closing(Follower(settings, start.topics)) as follower:
+    with closing(Follower(settings, start.topics, tell)) as follower:
         while left is None or left > 0:
             polled = filter(start.holds, follower.poll(POLL_SECONDS))
             events = [event for event in polled if wanted(event, wish.customers, wish.kinds)]

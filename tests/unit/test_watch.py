@@ -1,8 +1,11 @@
 """What `lambda360 watch` shows: which events, each once, what they changed, and which metrics moved (R9, R14, R21)."""
 
 import json
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from typing import TextIO
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
@@ -21,12 +24,13 @@ from common.published import (
     decode_delta_event,
     delta_event,
 )
+from common.settings import Settings
 from infra.cli import run
 from infra.watch.explain import changes
 from infra.watch.follow import Seen, wanted
-from infra.watch.positions import parse_positions, partitions_of, starts
-from infra.watch.render import as_json, lines
-from infra.watch.session import Begin
+from infra.watch.positions import check_partitions, parse_positions, partitions_of, starts
+from infra.watch.render import Pipe, Screen, as_json, lines
+from infra.watch.session import Begin, Show, Wish
 from infra.watch.views import Effect, Views
 from serving_layer.store import Store
 from tests.unit.serving_fakes import NOW, PARTITIONS, MemoryStore, delta, order, pointing_at, progress, published
@@ -145,14 +149,14 @@ def test_named_customers_are_followed_in_their_own_partitions() -> None:
 
 def test_a_partition_with_a_position_is_read_from_its_beginning_and_another_one_as_asked() -> None:
     """A place of the log is not the offset of its copy."""
-    positions = parse_positions(["1:20"], 4)
+    positions = parse_positions(["1:20"])
     assert starts([0, 1], positions, from_beginning=False) == {0: OFFSET_END, 1: OFFSET_BEGINNING}
     assert starts([0, 1], {}, from_beginning=True) == {0: OFFSET_BEGINNING, 1: OFFSET_BEGINNING}
 
 
 def test_a_position_in_a_partition_that_holds_none_of_the_customers_is_refused() -> None:
     with pytest.raises(UsageError, match="the customers named lie in partition 3"):
-        starts([3], parse_positions(["0:5"], 4), from_beginning=False)
+        starts([3], parse_positions(["0:5"]), from_beginning=False)
 
 
 def test_from_a_position_on_nothing_below_it_is_shown() -> None:
@@ -162,10 +166,16 @@ def test_from_a_position_on_nothing_below_it_is_shown() -> None:
     assert start.holds(event(delta(order()), 3, elsewhere))
 
 
-@pytest.mark.parametrize("texts", [["7"], ["a:1"], ["4:0"], ["-1:0"], ["0:1", "0:2"], ["0:1:2"]])
+@pytest.mark.parametrize("texts", [["7"], ["a:1"], ["-1:0"], ["0:1", "0:2"], ["0:1:2"]])
 def test_a_position_that_is_none_is_refused(texts: list[str]) -> None:
     with pytest.raises(UsageError, match="--from"):
-        parse_positions(texts, 4)
+        parse_positions(texts)
+
+
+def test_a_position_in_a_partition_that_the_topic_does_not_have_is_refused() -> None:
+    check_partitions({3: 0}, 4)
+    with pytest.raises(UsageError, match="--from: '4:0': the topic's partitions are 0 to 3"):
+        check_partitions({3: 0, 4: 0}, 4)
 
 
 def test_a_change_names_its_fields_before_and_after() -> None:
@@ -225,10 +235,49 @@ def test_an_alert_carries_its_evidence() -> None:
     [
         (["--kind", "orders"], "--kind: 'orders': one of order, refund"),
         (["--from", "0:1", "--from-beginning"], "either --from or --from-beginning"),
+        (["--from", "x"], "--from: 'x': PARTITION:OFFSET"),
+        (["ada", "\udcff"], r"CUSTOMER: '\udcff': an id in UTF-8"),
     ],
 )
-def test_a_wrong_option_is_one_clear_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_option_is_one_clear_line_and_nothing_is_connected_to(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.watch.session.watch", lambda *_: pytest.fail("it began to watch"))
     assert run(["watch", *arguments]) == 2
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
+
+
+@pytest.fixture
+def unread() -> Iterator[TextIO]:
+    """A pipe that nobody reads any more."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as file:
+        yield file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
+
+
+@pytest.mark.parametrize("json_lines", [False, True], ids=["text", "json"])
+def test_a_screen_without_a_reader_says_so(unread: TextIO, json_lines: bool) -> None:
+    screen = Screen(Pipe(file=unread), json_lines=json_lines)
+    with pytest.raises(BrokenPipeError):
+        screen.show(event(delta(order())), None)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_a_reader_that_is_gone_is_a_normal_end(
+    unread: TextIO, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`lambda360 watch | head -1`, with --json and without."""
+
+    def watch(settings: Settings, wish: Wish, views: Views, show: Show, tell: Callable[[str], None]) -> None:
+        show(event(delta(order())), None)
+        pytest.fail("nobody was missed")
+
+    monkeypatch.setattr("infra.watch.session.watch", watch)
+    monkeypatch.setattr(sys, "stdout", unread)
+    assert run(["watch", *options]) == 0
+    unread.flush()
+    assert capfd.readouterr().err == ""
