@@ -14,6 +14,7 @@ from common.errors import Lambda360Error, UsageError
 from infra.cli import settings_of
 from infra.dead_letters.options import filters, selection
 from infra.dead_letters.selection import STATES, Filter, Selection, parse_id
+from infra.options import Seconds
 
 if TYPE_CHECKING:
     from infra.dead_letters.judge import Refused
@@ -31,7 +32,9 @@ def dead_letters() -> None:
 @dead_letters.command("list")
 @filters
 @click.option("--state", type=click.Choice(list(STATES)), default="open", show_default=True)
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Letters shown; 0: all.")
+@click.option(
+    "--limit", type=click.IntRange(0, 2**31 - 1), default=50, show_default=True, help="Letters shown; 0: all."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the value's bytes.")
 @click.pass_context
 def list_(context: click.Context, *, wanted: Filter, state: str, limit: int, as_json: bool) -> None:
@@ -77,27 +80,38 @@ def show(context: click.Context, *, letter_id: str, raw: bool, as_json: bool) ->
 
 @dead_letters.command("replay")
 @selection
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait for erasures."
-)
+@click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait for erasures.")
 @click.pass_context
 def replay_(context: click.Context, *, chosen: Selection, timeout: float) -> int:
     """Append letters to the log again: same key, same bytes, in the customer's own partition.
 
-    Only what the present rules accept is appended; the rest is listed with its reason. Doing it twice changes no
-    answer. It waits until the speed layer has applied the log's end, as of now: a customer may have been erased.
+    Only what the present rules accept is appended; the rest is listed with its reason. A letter marked as replayed is
+    refused. It waits until the speed layer has applied the log's end, as of now: a customer may have been erased.
+
+    After a crash or a lost server, run it again. What was appended, and could not be marked, is appended once more,
+    so that nothing is lost. Of equal versions the later one wins (R4): if one came in between, the letter's is back.
+
+    An erasure is replayed only by --id, for it forgets all before its new place: first look with `dead-letters show`,
+    and at the customer's answers, whether it is in the log already. One that the speed layer knows of is refused.
 
     Exit code: 0 all were appended; 3 some were refused; 1 it could not be finished; 2 wrong usage, nothing was sent.
     """
     from infra.dead_letters import report
-    from infra.dead_letters.run import run
+    from infra.dead_letters.replay import Summary
+    from infra.dead_letters.run import Reports, run
 
-    with _table(context) as table, report.progress() as progress:
-        summary, interrupted = run(settings_of(context), table, chosen, timeout, _say, progress)
-    for text in report.after_replay(summary, interrupted=interrupted):
-        click.echo(text)
-    if interrupted:
+    summary = Summary()
+    try:
+        with _table(context) as table, report.progress() as progress:
+            run(settings_of(context), table, chosen, timeout, Reports(summary, _say, progress))
+    except KeyboardInterrupt:
+        click.echo("\n".join(report.after_replay(summary, interrupted=True)))
         return INTERRUPTED
+    except BaseException:
+        if not summary.is_empty:
+            click.echo("\n".join(report.after_replay(summary, failed=True)))
+        raise
+    click.echo("\n".join(report.after_replay(summary)))
     return SOME_REFUSED if summary.refused else 0
 
 

@@ -1,9 +1,10 @@
-"""Whether a dead letter may be appended to the log again: the present rules, and the customer's erasure. Pure."""
+"""Whether a dead letter may be appended to the log again: its state, the present rules, the erasures. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from common.dead_letters import PREFIX_BYTES, Address, Letter
+from common.dead_letters import PREFIX_BYTES, Address, Letter, State
 from common.errors import RejectedRecord, shorten
 from common.events import Event, Rules, parse
 from common.partition import partition_of
@@ -17,6 +18,14 @@ class Erasure:
     appended_at: int
 
 
+class Cause(Enum):
+    """The kinds of refusals: what an operator does next depends on it."""
+
+    RULES = auto()
+    ERASED = auto()
+    OTHER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A letter that is not appended, and why."""
@@ -25,6 +34,7 @@ class Refused:
     field: str
     value: str
     rule: str
+    cause: Cause = Cause.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +47,13 @@ class Ready:
 
 
 def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Ready | Refused:
-    """Whether the present rules accept the record in its key's own partition.
+    """Whether the letter is not in the log again, and the present rules accept it in its key's own partition.
 
-    Unless `by_id`, an erasure is refused: at its new place it would forget what its customer did since.
+    A record that is there twice takes an entity back from a later record of equal version (R4). Unless `by_id`, an
+    erasure is refused: at its new place it would forget what its customer did since.
     """
+    if letter.state is State.REPLAYED:
+        return _in_the_log(letter)
     if not letter.is_whole:
         size = f"{letter.key_bytes or 0} + {letter.value_bytes or 0} bytes"
         rule = (
@@ -52,7 +65,7 @@ def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Read
     try:
         event = parse(letter.key, letter.value, partition, partitions, letter.appended_at, rules)
     except RejectedRecord as error:
-        return Refused(letter.address, error.field, shorten(error.value), error.rule)
+        return Refused(letter.address, error.field, shorten(error.value), error.rule, Cause.RULES)
     if event.is_erasure and not by_id:
         rule = "an erasure forgets everything before its new place in the log: replay it by --id, if that is meant"
         return Refused(letter.address, "type", "'customer.erased'", rule)
@@ -74,5 +87,14 @@ def unless_erased(ready: Ready, erasures: Mapping[str, Erasure]) -> Ready | Refu
     erasure, letter = erasures.get(ready.event.customer_id), ready.letter
     if erasure is None or not is_erased(letter.address, letter.appended_at, ready.partition, erasure):
         return ready
-    rule = f"the customer was erased afterwards, at {ready.partition}:{erasure.offset} (R24): it would bring data back"
-    return Refused(letter.address, "data.customer_id", shorten(ready.event.customer_id), rule)
+    harm = "forget what came since" if ready.event.is_erasure else "bring data back"
+    rule = f"the customer was erased afterwards, at {ready.partition}:{erasure.offset} (R24): it would {harm}"
+    return Refused(letter.address, "data.customer_id", shorten(ready.event.customer_id), rule, Cause.ERASED)
+
+
+def _in_the_log(letter: Letter) -> Refused:
+    """The places are those that no worker rejected, in the order of their append times."""
+    replays = sorted(letter.replays.items(), key=lambda replay: (replay[1], replay[0]))
+    places = ", ".join(place for place, _ in replays if place not in letter.rejections)
+    rule = "a record goes into the log again once: a second time it would win over what came since (R4, R24)"
+    return Refused(letter.address, "state", f"replayed, in the log again at {places}", rule)

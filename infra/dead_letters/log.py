@@ -50,8 +50,8 @@ class Servers:
         if not failures:
             return Sent(appended, refused)
         text = (
-            f"Kafka did not take a record: {failures[0]}. What it took is marked as replayed; run the same command "
-            "again: what is there already changes no answer"
+            f"Kafka did not acknowledge a record: {failures[0]}. What it acknowledged is marked as replayed, and is "
+            "not appended twice: run the same command again for the rest"
         )
         return Sent(appended, refused, text)
 

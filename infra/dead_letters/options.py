@@ -45,8 +45,8 @@ def _selected(ids: tuple[str, ...], everything: bool, wanted: Filter) -> Selecti
         raise UsageError("--id", ids[0], "either --id, or --all with its filters")
     if not ids and not everything:
         raise click.UsageError("Say which: --id P:O, or --all" + (" with these filters." if filtered else "."))
-    named = [parse_id(text) for text in dict.fromkeys(ids)]
-    return Selection(named, replace(wanted, states=STATES["open"]))
+    named = dict.fromkeys(map(parse_id, ids))  # 2:7 and 2:07 are one letter, which goes into the log once
+    return Selection(list(named), replace(wanted, states=STATES["open"]))
 
 
 def _day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from common.dead_letters import Address, Letter
 from common.errors import LogError
 from common.events import Rules
-from infra.dead_letters.judge import Erasure, Ready, Refused, judge, unless_erased
+from infra.dead_letters.judge import Cause, Erasure, Ready, Refused, judge, unless_erased
 
 CHUNK: Final = 64
 CHUNK_BYTES: Final = 4 * 2**20
@@ -31,7 +32,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of some records; `failure` says why others among them are not in the log, perhaps for a while."""
+    """What became of some records; `failure` says why others were not acknowledged: they may be in the log or not."""
 
     appended: Sequence[Appended]
     refused: Sequence[Refused] = ()
@@ -56,13 +57,23 @@ class Summary:
     refused: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     """Refused letters by the field and the rule that refused them."""
+    causes: Counter[Cause] = field(default_factory=Counter)
+    unmarked: list[Address] = field(default_factory=list)
+    """Letters whose record is in the log again, and that may not say so."""
+    unacknowledged: list[Address] = field(default_factory=list)
+    """Letters whose record was sent, and may be in the log again or not."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.appended or self.refused or self.unmarked or self.unacknowledged)
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
     """Appends letters that the present rules accept; `say` is told each one that is refused.
 
-    `by_id` tells that the letters were named one by one: see `judge`.
+    `by_id` tells that the letters were named one by one: see `judge`. Within `uninterrupted` records are sent and
+    their letters marked.
     """
 
     ports: Ports
@@ -71,12 +82,15 @@ class Replay:
     by_id: bool
     say: Callable[[Refused], None]
     progress: Callable[[int], None] = lambda done: None
+    uninterrupted: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def run(self, letters: Iterable[Letter], summary: Summary) -> None:
         """Every letter is appended and marked, or refused; `summary` grows as it goes.
 
-        Raises LogError when the log does not take a record. Whatever ends it, it may be run again: a record that is
-        in the log twice is a repeat of the same version, and changes nothing (R4).
+        Raises LogError when the log does not take a record. Whatever ends it, it may be run again: what was marked
+        is refused. What was appended and not marked, named by the summary unless the process was killed, is appended
+        again, for otherwise it could be lost: that changes nothing but where another record of equal version lies
+        between, which the later one of the two wins (R4).
         """
         for chunk in chunks(letters):
             self._run(chunk, summary)
@@ -93,16 +107,28 @@ class Replay:
                 ready.append(verdict)
             else:
                 self._refuse(verdict, summary)
-        sent = self.ports.append(ready) if ready else Sent([])
-        self.ports.mark_replayed(sent.appended)
+        if ready:
+            with self.uninterrupted():
+                self._send(ready, summary)
+
+    def _send(self, ready: Sequence[Ready], summary: Summary) -> None:
+        """The summary names what is under way until it is acknowledged and marked, whatever ends this."""
+        summary.unacknowledged = [each.letter.address for each in ready]
+        sent = self.ports.append(ready)
+        summary.unmarked = [each.letter for each in sent.appended]
+        known = {*summary.unmarked, *(refused.letter for refused in sent.refused)}
+        summary.unacknowledged = [letter for letter in summary.unacknowledged if letter not in known]
         summary.appended += len(sent.appended)
         for refused in sent.refused:
             self._refuse(refused, summary)
+        self.ports.mark_replayed(sent.appended)
+        summary.unmarked = []
         if sent.failure is not None:
             raise LogError(sent.failure)
 
     def _refuse(self, refused: Refused, summary: Summary) -> None:
         summary.refused += 1
+        summary.causes[refused.cause] += 1
         summary.reasons[f"{refused.field}: {refused.rule}"] += 1
         self.say(refused)
 

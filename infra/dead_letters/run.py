@@ -1,15 +1,15 @@
 """A replay on real servers: the log is the one on record, every erasure in it is known, then letter by letter."""
 
-import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from common import kafka, log_identity
 from common.dead_letters import Address, Letter
 from common.errors import Lambda360Error
 from common.events import Rules
 from common.settings import Settings
+from infra.dead_letters.interrupts import held
 from infra.dead_letters.judge import Refused
 from infra.dead_letters.log import Servers
 from infra.dead_letters.replay import Replay, Summary
@@ -20,15 +20,22 @@ from speed_layer.wait import NotApplied, wait
 CONNECT_SECONDS: Final = 5.0
 
 
+class Reports(NamedTuple):
+    """Where a replay tells what it does: the summary grows as it goes."""
+
+    summary: Summary
+    refused: Callable[[Refused], None]
+    done: Callable[[int], None]
+
+
 def run(
     settings: Settings,
     table: OperatorTable,
     chosen: Selection,
     timeout: float,
-    say: Callable[[Refused], None],
-    progress: Callable[[int], None],
-) -> tuple[Summary, bool]:
-    """What was done with the chosen letters, and whether it was interrupted.
+    report: Reports,
+) -> None:
+    """The chosen letters are appended or refused; the summary says how far it came, whatever ends it.
 
     Raises UsageError for an unknown id, LogError or StoreUnavailable if a server is away, and Lambda360Error if the
     speed layer does not apply the log's end in time. Nothing was appended then, but for a server lost in between.
@@ -36,23 +43,26 @@ def run(
     identity = log_identity.check(
         table.session, kafka.topic_identity(settings, settings.log.topic, timeout_seconds=CONNECT_SECONDS)
     )
-    ids = chosen.ids
-    letters = _named(table, table.addresses(ids)) if ids else table.letters(chosen.wanted, with_values=True)
-    summary, first = Summary(), next(letters, None)
-    if first is None:
-        return summary, False
+    addresses = table.addresses(chosen.ids)
+    if next(_letters(table, chosen, addresses), None) is None:
+        return
     _wait_for_erasures(settings, table, identity.partitions, timeout)
-    servers = Servers(settings, table.session, table)
-    rules = Rules(settings.log.currency)
-    replay = Replay(servers, rules, identity.partitions, bool(ids), say, progress)
-    try:
-        replay.run(itertools.chain([first], letters), summary)
-    except KeyboardInterrupt:
-        return summary, True
-    return summary, False
+    replay = Replay(
+        Servers(settings, table.session, table),
+        Rules(settings.log.currency),
+        identity.partitions,
+        by_id=bool(chosen.ids),
+        say=report.refused,
+        progress=report.done,
+        uninterrupted=held,
+    )
+    replay.run(_letters(table, chosen, addresses), report.summary)
 
 
-def _named(table: OperatorTable, addresses: Sequence[Address]) -> Iterator[Letter]:
+def _letters(table: OperatorTable, chosen: Selection, addresses: Sequence[Address]) -> Iterator[Letter]:
+    """The chosen letters, each read when it is its turn."""
+    if not chosen.ids:
+        yield from table.letters(chosen.wanted, with_values=True)
     for address in addresses:
         letter = table.letter(address)
         if letter is not None:

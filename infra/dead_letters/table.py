@@ -74,10 +74,18 @@ class OperatorTable:
         return self._find(wanted)
 
     def mark_replayed(self, appended: Sequence[Appended]) -> None:
-        """Each record's new place stands in its letter, at the new offset's timestamp: again, it changes nothing."""
+        """Each record's new place stands in its letter, at the new offset's timestamp: again, it changes nothing.
+
+        All are tried before the first error is raised: a letter that is not marked may be appended twice.
+        """
         arguments = [(each.offset, each.id, each.appended_at, *_place(each.letter)) for each in appended]
         with errors_told():
-            execute_concurrent_with_args(self.session, self._replayed, arguments, concurrency=WRITES_AT_ONCE)
+            results = execute_concurrent_with_args(
+                self.session, self._replayed, arguments, concurrency=WRITES_AT_ONCE, raise_on_first_error=False
+            )
+            for written, error in results:
+                if not written:
+                    raise error
 
     def discard(self, address: Address, word: Discarded) -> None:
         """The operator's word stands in the letter, at the operator's clock."""

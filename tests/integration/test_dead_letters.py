@@ -121,7 +121,7 @@ def test_every_poison_is_kept_once_with_its_reason_and_bytes_and_met_again_chang
     }
 
 
-def test_a_misplaced_record_is_answered_after_its_replay_and_a_second_replay_changes_nothing(
+def test_a_misplaced_record_is_answered_after_its_replay_and_a_second_replay_is_refused(
     system: Settings, session: Session
 ) -> None:
     """R4, R14: same key, same bytes, in the customer's own partition; what the rules still reject stays."""
@@ -141,12 +141,14 @@ def test_a_misplaced_record_is_answered_after_its_replay_and_a_second_replay_cha
         assert {key[:2] for key in answered} == {("facts", "ada"), ("deltas", "ada")}
         (replayed,) = [letter for letter in letters(session).values() if letter.state is State.REPLAYED]
         assert replayed.key == b"ada"
-        assert Said(system, "replay", "--id", replayed.address.id).code == 0
+        (place,) = replayed.replays
+        twice = Said(system, "replay", "--id", replayed.address.id)
+        assert (twice.code, f"in the log again at {place}" in twice.text) == (3, True)
         wait_applied(system, worker)
         assert cells(session) == answered
     after = letters(session)
     assert after.keys() == before.keys()
-    assert len(after[replayed.address.id].replays) == 2
+    assert after[replayed.address.id] == replayed
     log = LogReader(system, PARTITIONS).refresh()
     places = {f"{record.partition}:{record.offset}": record.appended_at for record in log if record.key == b"ada"}
     assert after[replayed.address.id].replays == {k: v for k, v in places.items() if k != replayed.address.id}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,7 +15,7 @@ from common.events import Rules
 from common.partition import partition_of
 from infra.cli import lambda360
 from infra.dead_letters import report, view
-from infra.dead_letters.judge import Erasure, Ready, Refused, is_erased, judge
+from infra.dead_letters.judge import Cause, Erasure, Ready, Refused, is_erased, judge, unless_erased
 from infra.dead_letters.replay import CHUNK, CHUNK_BYTES, Appended, Replay, Sent, Summary, chunks
 from infra.dead_letters.selection import STATES, Filter, parse_id
 from tests.builders import Message, erasure, order
@@ -52,6 +53,28 @@ def test_what_the_rules_still_reject_is_refused_with_field_and_rule(poison: Any)
     assert isinstance(verdict, Refused)
     assert verdict.field
     assert verdict.rule
+    assert verdict.cause is Cause.RULES
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+@pytest.mark.parametrize("message", [order("ada"), erasure("ada"), order("ada", total_amount="-1")])
+def test_a_letter_whose_record_is_in_the_log_again_is_refused_with_its_place(message: Message, *, by_id: bool) -> None:
+    """R4, R24: a second time it would win over a later record of equal version, or forget what came since."""
+    first = letter(message)
+    rejections = {**first.rejections, "2:1": Rejection(AT + 1, "key", "None", "a key")}
+    row = replace(first, rejections=rejections, replays={"1:12": AT + 3, "2:1": AT + 1, "1:9": AT + 2})
+    verdict = judge(row, RULES, PARTITIONS, by_id=by_id)
+    assert isinstance(verdict, Refused)
+    assert (verdict.letter, verdict.field) == (row.address, "state")
+    assert verdict.value == "replayed, in the log again at 1:9, 1:12"
+    assert verdict.cause is Cause.OTHER
+
+
+def test_a_replay_that_was_rejected_again_or_given_up_may_go_into_the_log_once_more() -> None:
+    row = letter(order("ada"))
+    rejections = {**row.rejections, "2:1": Rejection(AT + 1, "key", "None", "a key")}
+    for again in (replace(row, rejections=rejections, replays={"2:1": AT}), replace(row, discarded=Discarded(AT, "x"))):
+        assert isinstance(judge(again, RULES, PARTITIONS, by_id=True), Ready)
 
 
 def test_a_record_of_which_the_table_has_a_prefix_is_refused() -> None:
@@ -64,6 +87,16 @@ def test_an_erasure_is_replayed_only_by_its_id() -> None:
     """R24: at its new place it forgets what came since."""
     assert isinstance(judged(erasure("ada")), Refused)
     assert isinstance(judge(letter(erasure("ada")), RULES, PARTITIONS, by_id=True), Ready)
+
+
+def test_an_erasure_that_took_effect_is_refused_though_its_letter_was_not_marked() -> None:
+    """R24: killed between acknowledge and mark, then run again: it would forget what the customer did since."""
+    ready = judge(letter(erasure("ada")), RULES, PARTITIONS, by_id=True)
+    assert isinstance(ready, Ready)
+    verdict = unless_erased(ready, {"ada": Erasure(40, AT + 1)})
+    assert isinstance(verdict, Refused)
+    assert verdict.cause is Cause.ERASED
+    assert "forget what came since" in verdict.rule
 
 
 @pytest.mark.parametrize(
@@ -123,6 +156,8 @@ def test_a_replay_goes_in_bounded_portions_and_marks_what_was_acknowledged() -> 
         (999, "data.total_amount"),
     ]
     assert "erased afterwards" in refused[0].rule
+    assert "bring data back" in refused[0].rule
+    assert summary.causes == {Cause.ERASED: 1, Cause.RULES: 1}
 
 
 def test_a_log_that_stops_taking_records_ends_the_replay_with_what_it_took_marked() -> None:
@@ -163,6 +198,10 @@ def test_an_id_that_is_none_is_named_with_the_rule(text: str) -> None:
         (["discard", "--all", "--reason", " "], "1 to 500 characters"),
         (["list", "--day", "yesterday"], "YYYY-MM-DD"),
         (["show", "7"], "PARTITION:OFFSET"),
+        (["list", "--limit", "1" + "0" * 20], "is not in the range"),
+        (["replay", "--all", "--timeout", "nan"], "no finite number"),
+        (["replay", "--all", "--timeout", "inf"], "no finite number"),
+        (["list", "--limit", "-1"], "is not in the range"),
     ],
 )
 def test_wrong_usage_is_told_before_any_server_is_asked(arguments: list[str], said: str) -> None:
@@ -195,4 +234,3 @@ def test_a_replay_says_what_was_done_and_what_to_do_next() -> None:
     assert said[:3] == ["2 appended and acknowledged, 3 refused", "  2 x key: a key", "  1 x data: missing"]
     assert "speed wait" in said[-1]
     assert "No open letter" in "".join(report.after_replay(Summary(), interrupted=False))
-    assert "Run the same command again" in "".join(report.after_replay(Summary(), interrupted=True))
