@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final
 
 from cassandra.cluster import Session
 
@@ -22,15 +22,15 @@ from speed_layer.keeper import Keeper
 from speed_layer.lanes import Lanes
 from speed_layer.letter_table import LetterTable
 from speed_layer.log_watch import LogWatch
+from speed_layer.pipeline import Pipeline, innermost
 from speed_layer.progress import ProgressTable
 from speed_layer.publisher import Copies, Publisher
 from speed_layer.retry import Retry
-from speed_layer.seam import BACKLOG_BYTES, DAY_SECONDS, Bundle, Linked
+from speed_layer.seam import BACKLOG_BYTES, DAY_SECONDS
 from speed_layer.store import CassandraStore
-from speed_layer.worker import Delivered, Ports, Step, Terms, Worker
+from speed_layer.worker import Ports, Terms, Worker
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 SECONDS_PER_DAY: Final = 86_400
 COUNT_SECONDS: Final = 10.0
 
@@ -66,11 +66,10 @@ class Process:
         self.worker = Worker(terms, ports)
         table = ProgressTable(AsyncStore(session, recorded.partitions), speed.generation)
         version, watch = validation_version(rules), LogWatch(settings, recorded)
-        self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue()
-        self._steps: asyncio.Queue[Step] = asyncio.Queue(1)
+        self.pipeline = Pipeline(self.worker, self.lanes, speed.batch_records)
         self.keeper = Keeper(speed, table, watch, self.lanes, self.store_retry, self.kafka_retry, version, clock)
         self.leaves = True
-        self.app = make_app(settings, self, self.step, member)
+        self.app = make_app(settings, self, self.pipeline.take, member)
 
     @property
     def paused(self) -> bool:
@@ -87,38 +86,14 @@ class Process:
             raise
 
     def forget(self) -> None:
-        """See `Reader`. Of what waits, what is of closed lanes goes: it comes again in others."""
+        """See `Reader`."""
         self.cache.clear()
-        waiting = [self._taken.get_nowait() for _ in range(self._taken.qsize())]
-        for batch in waiting:
-            if self.lanes.is_open(batch[0].link.lane):
-                self._taken.put_nowait(batch)
+        self.pipeline.forget()
 
     def fail(self, error: BaseException) -> None:
         """See `Reader`: the lanes close at once, so that no progress is written any more."""
         self.lanes.close()
         self.failure.get_loop().call_soon_threadsafe(_fail, self.failure, error)
-
-    async def step(self, bundle: Bundle) -> None:
-        """Hand a bundle on. It never raises, nor waits: the seam fetches no more once `backlog_bytes` are waiting.
-
-        Faust acknowledges the bundle after this, before it is applied. That is no promise: a worker resumes at our own
-        progress. In return all that comes while one batch waits for Cassandra is the next.
-        """
-        self._taken.put_nowait([_delivered(linked) for linked in bundle])
-
-    async def keep_applying(self) -> None:
-        """Apply, for ever, what was taken: all of it that came meanwhile in one go, up to the size of a batch."""
-        while True:
-            batch = await self._taken.get()
-            while not self._taken.empty() and len(batch) < self.keeper.settings.batch_records:
-                batch += self._taken.get_nowait()
-            await self._steps.put(await _known_to_end(self.worker.apply(batch)))
-
-    async def keep_publishing(self) -> None:
-        """Publish, for ever, what was applied, while the next batch is applied; then the lanes move on."""
-        while True:
-            await _known_to_end(self.worker.publish(await self._steps.get()))
 
     async def keep_counting(self) -> None:
         """Say now and then how many records were applied, and how many of them have dates beyond their append time."""
@@ -152,15 +127,15 @@ class Process:
 
     async def _work(self) -> None:
         await self.app.start()  # returns after the first assignment
-        keeper = self.keeper
-        reading = keep_reading(self.app, self.lanes)
+        pipeline, keeper = self.pipeline, self.keeper
+        work = (keep_reading(self.app, self.lanes), pipeline.keep_applying(), pipeline.keep_publishing())
         chores = (keeper.keep_beating(), keeper.keep_checking(), self.keep_counting())
         try:
             async with asyncio.TaskGroup() as tasks:
-                for chore in (self.keep_applying(), self.keep_publishing(), reading, *chores):
-                    tasks.create_task(chore)
+                for each in (*work, *chores):
+                    tasks.create_task(each)
         except ExceptionGroup as errors:  # the others have ended, too
-            raise _innermost(errors) from errors
+            raise innermost(errors) from errors
 
     async def _within(self, seconds: float, step: Coroutine[Any, Any, None]) -> None:
         try:
@@ -172,27 +147,6 @@ class Process:
 def _retry(speed: SpeedSettings, target: str) -> Retry:
     breaker = Breaker(target, speed.breaker_threshold, speed.breaker_recovery_seconds)
     return Retry(breaker, speed.retry_min_seconds, speed.retry_max_seconds)
-
-
-def _delivered(linked: Linked) -> Delivered:
-    record = linked.record
-    return Delivered(
-        record.offset, record.key, record.value, record.timestamp * 1000, linked.link, tuple(record.headers or ())
-    )
-
-
-async def _known_to_end(work: Awaitable[T]) -> T:
-    """What `work` comes to. Raises Lambda360Error whatever it fails with: the worker stops, nothing is passed by."""
-    try:
-        return await work
-    except Exception as error:
-        log.exception("event=defect")
-        text = f"the worker met what it does not know, and stops: {_innermost(error)!r}"
-        raise Lambda360Error(text) from error
-
-
-def _innermost(error: BaseException) -> BaseException:
-    return _innermost(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _fail(failure: asyncio.Future[None], error: BaseException) -> None:

@@ -26,10 +26,7 @@ from faust.types import TP
 from common.settings import Settings
 from speed_layer import seam
 from speed_layer.app import Consumer, SpeedApp, Transport, keep_place, make_app
-from speed_layer.cache import FactCache
 from speed_layer.lanes import Lanes
-from speed_layer.process import Process
-from speed_layer.worker import Delivered
 
 
 class Reader:
@@ -228,16 +225,3 @@ def test_a_partitions_state_is_a_new_object_in_each_assignment() -> None:
     assert isinstance(inspect.getattr_static(TopicPartitionState, "position"), property)
     assert "Assignment(topic_partitions)" in inspect.getsource(Subscription._assign)
     assert "self._records = collections.OrderedDict()" in inspect.getsource(Fetcher.__init__)
-
-
-def test_what_waits_of_a_lane_that_is_open_is_not_forgotten() -> None:
-    """R12: only what comes again in another lane may go."""
-    lanes, cache, taken = Lanes(), FactCache(10), asyncio.Queue[list[Delivered]]()
-    closed, opened = lanes.open(0, 0), lanes.open(1, 0)
-    for lane in (closed, opened):
-        (link,) = lane.send([(0, 1)])
-        taken.put_nowait([Delivered(0, b"ada", b"", 0, link)])
-    lanes.open(0, 0)
-    Process.forget(cast(Process, SimpleNamespace(cache=cache, lanes=lanes, _taken=taken)))
-    assert [each.link.lane for each in taken.get_nowait()] == [opened]
-    assert taken.empty()
