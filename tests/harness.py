@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from common.kafka import consumer, end_offsets
 from common.settings import Settings, environment_of
 from tests.oracle import Oracle, Record
 
+REFUSED_SECONDS = 120.0
+"""How long the API may say that it cannot answer for now, at most."""
 CHUNK = 500
 """Customers asked for in one batch-get."""
 
@@ -165,9 +168,14 @@ def judge(entries: Iterable[dict[str, Any]], oracle: Oracle, as_of: date) -> Ver
 
 
 def ask(client: httpx.Client, customers: Sequence[str], as_of: date) -> list[dict[str, Any]]:
-    """The entries of one batch-get, in the order asked."""
+    """The entries of one batch-get, in the order asked. A 503 is no answer, right or wrong: it is asked again."""
     body = {"customer_ids": list(customers), "as_of": as_of.isoformat()}
-    response = client.post("/v1/customers/metrics:batch-get", json=body)
+    deadline = time.monotonic() + REFUSED_SECONDS
+    while True:
+        response = client.post("/v1/customers/metrics:batch-get", json=body)
+        if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+            break
+        time.sleep(float(response.headers["Retry-After"]))
     response.raise_for_status()
     results: list[dict[str, Any]] = response.json()["results"]
     return results
