@@ -7,8 +7,8 @@ from batch_layer.load import load
 from batch_layer.publish import Manifest
 from batch_layer.recompute import recomputed
 from batch_layer.verify import verify
-from common.measures import logic_version
 from common.pointer import Claim, Plan, Published
+from common.versions import logic_version
 
 
 def run(job: Job, *, force: bool = False) -> Published | None:

@@ -9,7 +9,6 @@ from typing import Final
 from common.dates import MICROS_PER_DAY
 from common.facts import Delta, Image, Payload
 from common.state import State, Vector
-from common.versions import source_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +121,3 @@ def _value_sql(measure: Measure) -> str:
         return added
     values = ", ".join(f"'{value}'" for value in measure.where.values)
     return f"IF({measure.where.field} {'NOT ' if measure.where.negated else ''}IN ({values}), {added}, 0L)"
-
-
-def logic_version() -> str:
-    """The hash of the measures, their interpreters and the state they fill (R7); comments do not change it."""
-    return source_version("common.measures", "common.state", "common.facts")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from common.cut import Cut
 from common.dates import datetime_of
 from common.events import Rules, validation_version
-from common.measures import logic_version
 from common.pointer import Published
 from common.settings import ServingSettings, Settings
+from common.versions import logic_version
 from serving_layer.schemas import BatchInfo
 from serving_layer.store import Progress
 

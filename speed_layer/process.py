@@ -11,8 +11,8 @@ from common.cassandra import AsyncStore
 from common.errors import Lambda360Error
 from common.events import Rules, validation_version
 from common.log_identity import LogIdentity
-from common.measures import logic_version
 from common.settings import Settings, SpeedSettings
+from common.versions import logic_version
 from speed_layer.alerts import AlertSettings
 from speed_layer.app import keep_place, keep_reading, make_app
 from speed_layer.breaker import Breaker

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from common.measures import logic_version
+from common.versions import logic_version
 from speed_layer.lanes import Lanes
 from speed_layer.progress import Progress
 from speed_layer.retry import Retry

@@ -12,9 +12,10 @@ from common.cut import Cut
 from common.errors import BatchError, ClaimLost, StoreUnavailable
 from common.events import validation_version
 from common.facts import Fact, decide
-from common.measures import contribution, logic_version
+from common.measures import contribution
 from common.pointer import Claim, Plan, Published
 from common.state import State
+from common.versions import logic_version
 from serving_layer.answers import Answers
 from serving_layer.cassandra_store import CassandraStore
 from tests.builders import AS_OF

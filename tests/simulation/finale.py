@@ -7,8 +7,8 @@ from common.alerts import Alert, CustomerAtRisk, LargeRefund, TicketEvidence
 from common.dates import day_of
 from common.dead_letters import Address
 from common.facts import Delta, Image
-from common.measures import logic_version
 from common.published import Copy, alert_event, delta_event
+from common.versions import logic_version
 from tests.oracle import Entry, Oracle, metrics
 from tests.simulation.cql import compiled
 from tests.simulation.judge import PAIRS, Wrong

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from common.cassandra import AsyncStore
 from common.errors import LogError, StoreUnavailable
 from common.events import Rules, validation_version
-from common.measures import logic_version
 from common.settings import LogSettings, ServingSettings, Settings, SpeedSettings
+from common.versions import logic_version
 from speed_layer.alerts import AlertSettings
 from speed_layer.breaker import Breaker
 from speed_layer.cache import FactCache

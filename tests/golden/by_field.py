@@ -1,0 +1,79 @@
+"""Sections of one kind: each rule broken on every field that it holds for."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from tests.golden.records import APPENDED_AT, ENVELOPE, Raw, broken, fields, keyed, plain, raw
+from tests.golden.values import AMOUNTS, CURRENCIES, DATES, FURTHER, TEXTS, WORDS, WRONG_TYPES
+
+
+def missing(type_: str, _: Random) -> Iterator[Raw]:
+    """Each field left out."""
+    for field in ENVELOPE:
+        record = plain(type_)
+        record.pop(field, None)
+        yield raw(record)
+    for field in fields(type_):
+        record = plain(type_)
+        record["data"].pop(field, None)
+        yield raw(record)
+
+
+def wrong_types(type_: str, _: Random) -> Iterator[Raw]:
+    """Each field with a value of another JSON type."""
+    for field in (*(field for field in ENVELOPE if field != "data"), *fields(type_)):
+        for value in WRONG_TYPES:
+            yield raw(broken(type_, field, value))
+    for value in (*WRONG_TYPES, "text"):
+        yield keyed(b"ada", json.dumps({**plain(type_), "data": value}).encode())
+
+
+def dates(type_: str, _: Random) -> Iterator[Raw]:
+    """Dates around every limit, in every spelling."""
+    for field in ("time", *fields(type_, "_at", "_date")):
+        for value in DATES:
+            yield raw(broken(type_, field, value))
+
+
+def texts(type_: str, _: Random) -> Iterator[Raw]:
+    """Texts around every length, with characters of every sort."""
+    for field in ("id", "source", *(field for field in fields(type_, "_id", "category") if field != "customer_id")):
+        for value in TEXTS:
+            yield raw(broken(type_, field, value))
+    for value in TEXTS:
+        yield raw(plain(type_, value))
+
+
+def words(type_: str, _: Random) -> Iterator[Raw]:
+    """Words of other fields, and nearly right ones."""
+    for field in ("specversion", "datacontenttype", *fields(type_, "status", "priority", "event_type")):
+        for value in WORDS:
+            yield raw(broken(type_, field, value))
+
+
+def further(type_: str, _: Random) -> Iterator[Raw]:
+    """Fields that the type does not have, and some that later types may."""
+    for more in FURTHER:
+        record = plain(type_)
+        yield raw({**record, **{name: value for name, value in more.items() if name not in record}})
+        yield raw({**record, "data": {**record["data"], **more}})
+
+
+def money(type_: str, _: Random) -> Iterator[Raw]:
+    """Amounts around every limit, and currencies."""
+    for field, values in (("amount", AMOUNTS), ("currency", CURRENCIES)):
+        for name in fields(type_, field):
+            for value in values:
+                yield raw(broken(type_, name, value))
+
+
+def future(type_: str, _: Random) -> Iterator[Raw]:
+    """Dates around the append time + 1 day, to the microsecond."""
+    edge = datetime.fromtimestamp(APPENDED_AT / 1_000_000, UTC) + timedelta(days=1)
+    for field in ("time", *fields(type_, "_at", "_date")):
+        for micros in (-1, 0, 1, 1_000_000, 86_400_000_000):
+            yield raw(broken(type_, field, (edge + timedelta(microseconds=micros)).isoformat()))
+    for appended_at in (0, APPENDED_AT - 86_400_000_000, 4_133_980_799_999_999):
+        yield raw(plain(type_), appended_at=appended_at)

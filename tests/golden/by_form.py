@@ -1,0 +1,59 @@
+"""Sections of one kind: records in a wrong place, under a wrong name, or that are hardly JSON."""
+
+import json
+from collections.abc import Iterator
+from random import Random
+
+from tests.golden.records import PARTITIONS, Raw, broken, keyed, own_partition, plain, raw
+from tests.golden.values import BAD_BYTES, TOKENS, TYPES
+
+
+def names(type_: str, _: Random) -> Iterator[Raw]:
+    """Key, subject, data and partition that disagree."""
+    value = json.dumps(plain(type_)).encode()
+    for key in (None, b"", b"ada", b"Ada", b"ada ", b"bob", b"\xff", "\u00e1da".encode(), b"ada\x00"):
+        yield keyed(key, value)
+        yield Raw(key, value, own_partition(b"ada"))
+    for field in ("subject", "customer_id"):
+        for name in ("bob", "Ada", "", "a/b", "x" * 129, "ada\n"):
+            yield keyed(b"ada", json.dumps(broken(type_, field, name)).encode())
+    for partitions in (1, 2, PARTITIONS, 12, 97):
+        for partition in sorted({-1, 0, 1, 2, 3, partitions, own_partition(b"ada", partitions)}):
+            yield Raw(b"ada", value, partition, partitions)
+
+
+def types(type_: str, _: Random) -> Iterator[Raw]:
+    """The data of one type under the name of another."""
+    for name in TYPES:
+        yield raw(broken(type_, "type", name))
+
+
+def bytes_(type_: str, random: Random) -> Iterator[Raw]:
+    """What is no JSON object in UTF-8, or barely one."""
+    value = json.dumps(plain(type_)).encode()
+    for token in TOKENS:
+        yield keyed(b"ada", value[:-1] + b', "extension": ' + token.encode() + b"}")
+        yield keyed(b"ada", value[:-2] + b', "extension": ' + token.encode() + b"}}")
+    for bad in BAD_BYTES:
+        yield keyed(b"ada", value.replace(b"golden", bad))
+        yield keyed(b"ada", value[:-1] + b', "extension": "' + bad + b'"}')
+        yield keyed(b"ada", value + bad)
+    for _ in range(20):
+        yield keyed(b"ada", value[: random.randrange(len(value))])
+    for around in (b" %s", b"%s \n", b"[%s]", b"%s{}", b"\xef\xbb\xbf%s", b"%s\x00", b"\x1e%s", b"%s,"):
+        yield keyed(b"ada", around % value)
+    yield keyed(b"ada", value.decode().encode("utf-16"))
+    yield keyed(b"ada", value.replace(b'"type": "', b'"type": "x", "type": "'))
+    yield keyed(b"ada", value.replace(b'"subject": "ada"', b'"subject": "bob", "subject": "ada"'))
+    yield keyed(b"ada", value.replace(b'"subject": "ada"', b'"subject": "ada", "subject": "bob"'))
+    yield keyed(b"ada", value.replace(b'"type"', b'"t\\u0079pe"').replace(b'"ada"', b'"\\u0061da"'))
+
+
+def nesting(type_: str, _: Random) -> Iterator[Raw]:
+    value = json.dumps(plain(type_)).encode()
+    for depth in (97, 98, 99, 100, 101, 5000):
+        for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+            nested = opening * depth + b"0" + closing * depth
+            yield keyed(b"ada", value[:-1] + b', "extension": ' + nested + b"}")
+            yield keyed(b"ada", value[:-2] + b', "extension": ' + nested + b"}}")
+            yield keyed(b"ada", opening * depth + value + closing * depth)
