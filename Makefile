@@ -36,7 +36,7 @@ bench-speed: $(SETUP) ## throughput of one and two workers beside the bare drive
 	$(PYTHON_IN_VENV) -m tests.bench --only speed
 
 balance: $(SETUP) ## a million records with 1 % poison: counts, dead letters, their replay, and every answer
-	$(PYTHON_IN_VENV) -m tests.balance --records $(RECORDS)
+	$(PYTHON_IN_VENV) -m tests.bench.balance --records $(RECORDS)
 
 simulate: $(SETUP) ## the core in a simulated world of faults: make simulate SEEDS=100000
 	$(PYTHON_IN_VENV) -m tests.simulation --seeds $(SEEDS)
@@ -54,11 +54,11 @@ clean: ## stop this home's servers and remove what set-up and runs left, but for
 	if [ -x .venv/bin/lambda360 ]; then .venv/bin/lambda360 stack down; fi
 	rm -rf .venv .jars var build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.venv/.done: requirements.lock pyproject.toml infra/setup/venv.sh infra/setup/prerequisites.sh
-	@infra/setup/venv.sh
+.venv/.done: requirements.lock pyproject.toml infra/local/setup/venv.sh infra/local/setup/prerequisites.sh
+	@infra/local/setup/venv.sh
 
-.jars/.done: $(wildcard infra/setup/pom.xml infra/setup/*/pom.xml) infra/setup/jars.sh
-	@infra/setup/jars.sh
+.jars/.done: $(wildcard infra/local/setup/pom.xml infra/local/setup/*/pom.xml) infra/local/setup/jars.sh
+	@infra/local/setup/jars.sh
 
-.data/CDNOW_master.txt: infra/setup/data.lock | .venv/.done
-	@infra/setup/data.sh
+.data/CDNOW_master.txt: infra/local/setup/data.lock | .venv/.done
+	@infra/local/setup/data.sh

@@ -1,14 +1,15 @@
 """The nightly job: the story, step by step."""
 
-from batch_layer import master, publish
-from batch_layer.archive import archive
 from batch_layer.job import Job
-from batch_layer.load import load
-from batch_layer.publish import Manifest
-from batch_layer.recompute import recomputed
-from batch_layer.verify import verify
-from common.pointer import Claim, Plan, Published
-from common.versions import logic_version
+from batch_layer.master import table as master
+from batch_layer.master.archive import archive
+from batch_layer.view import publish
+from batch_layer.view.load import load
+from batch_layer.view.publish import Manifest
+from batch_layer.view.recompute import recomputed
+from batch_layer.view.verify import verify
+from common.algebra.pointer import Claim, Plan, Published
+from common.algebra.versions import logic_version
 
 
 def run(job: Job, *, force: bool = False) -> Published | None:

@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic.fields import FieldInfo
 
-from common.measures import MEASURES, Measure
-from common.metrics import METRICS
+from common.algebra.measures import MEASURES, Measure
+from common.algebra.metrics import METRICS
 from common.settings import GROUPS, HOME_FILE, PREFIX, Settings
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -24,7 +24,7 @@ def metrics_page() -> str:
     measures = ((f"`{measure.name}`", measure.kind, measure.day, _counted(measure)) for measure in MEASURES)
     return _page(
         "Metrics",
-        "`make docs` writes this page from `METRICS` and `MEASURES` (`common/metrics.py`, `common/measures.py`).",
+        "`make docs` writes this page from `METRICS` and `MEASURES` (`common/algebra/metrics.py`, `common/algebra/measures.py`).",
         "An answer is of a day, `as_of`: days after it are dropped. A window holds both its ends: a day is in the "
         "30-day window when `0 <= as_of - day <= 30`. Rounding is half-even, once, at the end: money to cents, hours "
         "to 2 decimals, rates to 4. Money, hours and rates are decimal strings in JSON, dates ISO text; what has no "

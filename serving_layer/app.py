@@ -9,13 +9,13 @@ from fastapi import FastAPI
 
 from common.errors import StoreUnavailable
 from common.settings import Settings
-from serving_layer.answers import Answers
-from serving_layer.link import Connect, cassandra_link
+from serving_layer.answer.answers import Answers
 from serving_layer.problems import MEDIA_TYPE, install
+from serving_layer.read.link import Connect, cassandra_link
+from serving_layer.read.store import Store, StoreSource
 from serving_layer.routes.customers import customers
 from serving_layer.routes.health import health
 from serving_layer.routes.home import home
-from serving_layer.store import Store, StoreSource
 
 
 def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = cassandra_link) -> FastAPI:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from common.errors import FieldError, StoreUnavailable
-from serving_layer.schemas import Provenance
+from serving_layer.schemas.answers import Provenance
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1

@@ -7,28 +7,28 @@ from typing import Any, Final
 
 from cassandra.cluster import Session
 
-from common.cassandra import AsyncStore
+from common.algebra.versions import logic_version
 from common.errors import Lambda360Error
-from common.events import Rules, validation_version
-from common.log_identity import LogIdentity
+from common.log.events import Rules, validation_version
+from common.servers.breaker import Breaker
+from common.servers.cassandra import AsyncStore
+from common.servers.log_identity import LogIdentity
+from common.servers.retry import Retry
 from common.settings import Settings, SpeedSettings
-from common.versions import logic_version
-from speed_layer.alerts import AlertSettings
-from speed_layer.app import keep_place, keep_reading, make_app
-from speed_layer.breaker import Breaker
-from speed_layer.cache import FactCache
-from speed_layer.dead_letters import DeadLetters
-from speed_layer.keeper import Keeper
-from speed_layer.lanes import Lanes
-from speed_layer.letter_table import LetterTable
-from speed_layer.log_watch import LogWatch
-from speed_layer.pipeline import Pipeline, innermost
-from speed_layer.progress import ProgressTable
-from speed_layer.publisher import Copies, Publisher
-from speed_layer.retry import Retry
-from speed_layer.seam import BACKLOG_BYTES, DAY_SECONDS
-from speed_layer.store import CassandraStore
-from speed_layer.worker import Ports, Terms, Worker
+from speed_layer.apply.alerts import AlertSettings
+from speed_layer.apply.cache import FactCache
+from speed_layer.apply.lanes import Lanes
+from speed_layer.apply.pipeline import Pipeline, innermost
+from speed_layer.apply.worker import Ports, Terms, Worker
+from speed_layer.progress.keeper import Keeper
+from speed_layer.progress.log_watch import LogWatch
+from speed_layer.progress.table import ProgressTable
+from speed_layer.publish.dead_letters import DeadLetters
+from speed_layer.publish.publisher import Copies, Publisher
+from speed_layer.read.app import keep_place, keep_reading, make_app
+from speed_layer.read.seam import BACKLOG_BYTES, DAY_SECONDS
+from speed_layer.store.cassandra_store import CassandraStore
+from speed_layer.store.letters import LetterTable
 
 log = logging.getLogger(__name__)
 SECONDS_PER_DAY: Final = 86_400

@@ -14,16 +14,16 @@ from typing import Final
 import uvloop
 from cassandra.cluster import Session
 
-from common import kafka, log_identity
-from common.cassandra import connected
 from common.errors import Lambda360Error
-from common.log_identity import LogIdentity
+from common.logs import Logfmt
+from common.servers import kafka, log_identity
+from common.servers.cassandra import connected
+from common.servers.log_identity import LogIdentity
 from common.settings import Settings
-from speed_layer.logs import Logfmt
-from speed_layer.metrics import endpoint
+from speed_layer.operate.prometheus import endpoint
+from speed_layer.operate.seats import Slot
+from speed_layer.operate.vitals import Gauge, Watched
 from speed_layer.process import Process
-from speed_layer.slots import Slot
-from speed_layer.vitals import Gauge, Watched
 
 log = logging.getLogger(__name__)
 SETTLE_SECONDS: Final = 0.1

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from common.settings import PREFIX, CassandraSettings, LogSettings, Settings, StackSettings
-from infra.stack import guard, ports, schema, servers
+from infra.local.stack import guard, ports, servers
+from infra.schema import apply as schema
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,8 +8,8 @@ import click
 from infra.cli import settings_of
 
 if TYPE_CHECKING:
-    from batch_layer.publish import Manifest
-    from common.pointer import Pointer
+    from batch_layer.view.publish import Manifest
+    from common.algebra.pointer import Pointer
 
 
 @click.group()
@@ -28,7 +28,7 @@ def run(context: click.Context, *, force: bool) -> None:
     from batch_layer.job import Job
     from batch_layer.run import run as run_batch
     from batch_layer.session import spark_session
-    from common.cassandra import connected
+    from common.servers.cassandra import connected
     from infra.paths import JARS
 
     settings, started = settings_of(context), time.monotonic()
@@ -48,8 +48,8 @@ def run(context: click.Context, *, force: bool) -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """Show every batch, the newest first: its slot, status, customers, cut, snapshot and versions."""
-    from batch_layer import publish
-    from common.cassandra import connected
+    from batch_layer.view import publish
+    from common.servers.cassandra import connected
 
     with connected(settings_of(context)) as session:
         pointer, manifests = publish.read(session), publish.manifests(session)
@@ -67,7 +67,7 @@ HEADINGS = ("batch", "slot", "status", "published", "customers", "snapshot", "lo
 
 def row_of(manifest: "Manifest", pointer: "Pointer") -> tuple[str, ...]:
     """One line of the list."""
-    from common.dates import datetime_of
+    from common.algebra.dates import datetime_of
 
     plan, published = manifest.plan, "-"
     if manifest.finished_at is not None:

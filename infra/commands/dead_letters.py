@@ -12,13 +12,13 @@ import click
 
 from common.errors import Lambda360Error, UsageError
 from infra.cli import settings_of
-from infra.dead_letters.options import filters, selection
-from infra.dead_letters.selection import STATES, Filter, Selection, parse_id
+from infra.operate.dead_letters.options import filters, selection
+from infra.operate.dead_letters.selection import STATES, Filter, Selection, parse_id
 from infra.options import Seconds
 
 if TYPE_CHECKING:
-    from infra.dead_letters.judge import Refused
-    from infra.dead_letters.table import OperatorTable
+    from infra.operate.dead_letters.judge import Refused
+    from infra.operate.dead_letters.table import OperatorTable
 
 SOME_REFUSED: Final = 3
 INTERRUPTED: Final = 130
@@ -39,7 +39,7 @@ def dead_letters() -> None:
 @click.pass_context
 def list_(context: click.Context, *, wanted: Filter, state: str, limit: int, as_json: bool) -> None:
     """List letters in the order of day, partition and offset."""
-    from infra.dead_letters import report, view
+    from infra.operate.dead_letters import report, view
 
     with _table(context) as table:
         found = table.letters(replace(wanted, states=STATES[state]), with_values=False)
@@ -61,7 +61,7 @@ def list_(context: click.Context, *, wanted: Filter, state: str, limit: int, as_
 @click.pass_context
 def show(context: click.Context, *, letter_id: str, raw: bool, as_json: bool) -> None:
     """Show everything about one letter."""
-    from infra.dead_letters import view
+    from infra.operate.dead_letters import view
 
     wanted = parse_id(letter_id, "P:O")
     with _table(context) as table:
@@ -96,9 +96,9 @@ def replay_(context: click.Context, *, chosen: Selection, timeout: float) -> int
 
     Exit code: 0 all were appended; 3 some were refused; 1 it could not be finished; 2 wrong usage, nothing was sent.
     """
-    from infra.dead_letters import report
-    from infra.dead_letters.replay import Summary
-    from infra.dead_letters.run import Reports, run
+    from infra.operate.dead_letters import report
+    from infra.operate.dead_letters.replay import Summary
+    from infra.operate.dead_letters.run import Reports, run
 
     summary = Summary()
     try:
@@ -124,8 +124,8 @@ def discard(context: click.Context, *, chosen: Selection, reason: str) -> int:
 
     Exit code: 0 done; 3 some were replayed before, and are left as they are.
     """
-    from common.dead_letters import Discarded
-    from infra.dead_letters.giving_up import give_up
+    from common.log.dead_letters import Discarded
+    from infra.operate.dead_letters.giving_up import give_up
 
     if not 1 <= len(reason.strip()) <= 500:
         raise UsageError("--reason", reason, "1 to 500 characters")
@@ -139,8 +139,8 @@ def discard(context: click.Context, *, chosen: Selection, reason: str) -> int:
 
 @contextmanager
 def _table(context: click.Context) -> "Iterator[OperatorTable]":
-    from common.cassandra import connected
-    from infra.dead_letters.table import OperatorTable, errors_told
+    from common.servers.cassandra import connected
+    from infra.operate.dead_letters.table import OperatorTable, errors_told
 
     with connected(settings_of(context)) as session, errors_told():
         yield OperatorTable(session)

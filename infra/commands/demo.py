@@ -13,8 +13,8 @@ from infra.cli import settings_of
 
 if TYPE_CHECKING:
     from common.settings import Settings
-    from infra.demo.crew import Crew
-    from infra.demo.narrator import Narrator
+    from infra.local.demo.crew import Crew
+    from infra.local.demo.narrator import Narrator
 
 
 @click.command()
@@ -26,11 +26,11 @@ def demo(context: click.Context, *, customers: int | None) -> int:
     It uses servers and a home of its own (`demo` in LAMBDA360_HOME), emptied at each start. At a terminal it stays up
     until Ctrl-C. Exit code: 0 if every answer was right.
     """
-    from infra.demo.crew import Crew
-    from infra.demo.narrator import Narrator
-    from infra.demo.place import demo_settings, fresh_home
-    from infra.demo.purchases import read_purchases
-    from infra.demo.story import Story
+    from infra.local.demo.crew import Crew
+    from infra.local.demo.narrator import Narrator
+    from infra.local.demo.place import demo_settings, fresh_home
+    from infra.local.demo.purchases import read_purchases
+    from infra.local.demo.story import Story
 
     narrator, purchases = Narrator(), read_purchases(customers=customers)
     with (
@@ -56,7 +56,7 @@ def _stay(crew: "Crew", narrator: "Narrator") -> None:
 @contextmanager
 def _servers_stopped(settings: "Settings", narrator: "Narrator") -> Iterator[None]:
     """At the end no server of the demo runs, whatever happened; its logs stay until the next demo."""
-    from infra.stack import servers
+    from infra.local.stack import servers
 
     try:
         yield

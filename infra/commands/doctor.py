@@ -9,7 +9,7 @@ from infra.cli import settings_of
 @click.pass_context
 def doctor(context: click.Context) -> None:
     """Say what is installed, running and reachable, and what to do about what is not; exit 1 if something is needed."""
-    from infra.doctor import examine
+    from infra.local.doctor import examine
 
     broken = 0
     for finding in examine(settings_of(context)):

@@ -14,7 +14,7 @@ import uvicorn
 from common.errors import SettingsError
 from common.settings import ServingSettings
 from infra.cli import settings_of
-from infra.stack.ports import owner
+from infra.local.stack.ports import owner
 from serving_layer.app import create_app
 
 DRAIN_SECONDS: Final = 5

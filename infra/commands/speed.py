@@ -39,8 +39,8 @@ def run_(context: click.Context, *, workers: int, parent: int | None, succeed: i
     if workers > 1:
         _supervise(context, workers)
         return 0
-    from infra.workers import children
-    from speed_layer import logs
+    from common import logs
+    from infra.operate.workers import children
     from speed_layer.run import run
 
     lines = logs.set_up(sys.stderr)
@@ -57,8 +57,8 @@ def run_(context: click.Context, *, workers: int, parent: int | None, succeed: i
 
 
 def _supervise(context: click.Context, workers: int) -> None:
-    from infra.workers import children
-    from infra.workers.supervisor import Supervisor
+    from infra.operate.workers import children
+    from infra.operate.workers.supervisor import Supervisor
 
     settings = settings_of(context)
     Supervisor(
@@ -74,9 +74,9 @@ def _supervise(context: click.Context, workers: int) -> None:
 @click.pass_context
 def wait_(context: click.Context, *, timeout: float) -> None:
     """Return when the log's end, as of now, is applied in every partition; exit 1 if it is not in time."""
-    from common import kafka, log_identity
-    from common.cassandra import connected
-    from speed_layer.wait import wait
+    from common.progress import wait
+    from common.servers import kafka, log_identity
+    from common.servers.cassandra import connected
 
     settings = settings_of(context)
     with connected(settings) as session:
@@ -91,8 +91,8 @@ def wait_(context: click.Context, *, timeout: float) -> None:
 @click.pass_context
 def status_(context: click.Context, *, as_json: bool) -> int:
     """Show each partition and each local worker, whatever is away; exit 0 if all is well, 1 if not."""
-    from infra.workers.report import lines_of
-    from infra.workers.status import status
+    from infra.operate.workers.report import lines_of
+    from infra.operate.workers.status import status
 
     found = status(settings_of(context), _clock())
     if as_json:

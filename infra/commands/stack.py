@@ -14,7 +14,8 @@ def stack() -> None:
 @click.pass_context
 def up(context: click.Context) -> None:
     """Start both servers and wait until they answer; make tables and topics."""
-    from infra.stack import schema, servers
+    from infra.local.stack import servers
+    from infra.schema import apply as schema
 
     settings = settings_of(context)
     servers.up(settings, click.echo)
@@ -25,7 +26,7 @@ def up(context: click.Context) -> None:
 @click.pass_context
 def down(context: click.Context) -> None:
     """Stop both servers; their data stays."""
-    from infra.stack import servers
+    from infra.local.stack import servers
 
     servers.down(settings_of(context), click.echo)
 
@@ -34,7 +35,7 @@ def down(context: click.Context) -> None:
 @click.pass_context
 def status(context: click.Context) -> None:
     """Show both servers; exit 1 unless both run and answer."""
-    from infra.stack import servers
+    from infra.local.stack import servers
 
     found = servers.status(settings_of(context))
     for server in found:
@@ -49,7 +50,7 @@ def status(context: click.Context) -> None:
 @click.pass_context
 def reset(context: click.Context, *, yes: bool) -> None:
     """Stop both servers and delete this home: data, warehouse, logs and remembered settings."""
-    from infra.stack import servers
+    from infra.local.stack import servers
 
     settings = settings_of(context)
     if yes or click.confirm(f"Delete everything in {settings.home.absolute()}?"):

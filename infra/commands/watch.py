@@ -8,9 +8,9 @@ from functools import partial
 
 import click
 
+from common.algebra.facts import PAYLOADS
 from common.errors import UsageError
-from common.facts import PAYLOADS
-from common.wire import ALIASES
+from common.log.wire import ALIASES
 from infra.cli import settings_of
 
 
@@ -41,10 +41,10 @@ def watch(
     It follows the published deltas from now on, or from a position, until Ctrl-C. A delta that is published again is
     shown once. Where a batch has absorbed a delta, or Cassandra is away, the measures' values are shown instead.
     """
-    from infra.watch import session
-    from infra.watch.positions import parse_positions
-    from infra.watch.render import Pipe, Screen
-    from infra.watch.views import Views, cassandra
+    from infra.operate.watch import session
+    from infra.operate.watch.render import Pipe, Screen
+    from serving_layer.live.effects import Views, cassandra
+    from serving_layer.live.positions import parse_positions
 
     if positions and from_beginning:
         raise UsageError("--from", positions[0], "either --from or --from-beginning")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from common import kafka, log_identity
-from common.cassandra import connected
 from common.errors import RejectedRecord, UsageError
-from common.events import Rules
+from common.log.events import Rules
+from common.servers import kafka, log_identity
+from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.ingest.files import Source
 from infra.ingest.mapping import FieldMapping

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from common.dates import parse_moment
+from common.algebra.dates import parse_moment
 from common.errors import RejectedRecord, UsageError
-from common.wire import ALIASES, BY_KIND, DateText, RecordType
+from common.log.wire import ALIASES, BY_KIND, DateText, RecordType
 from infra.ingest.values import date_converter, zone_of
 
 KINDS: Final = ("order", "refund", "support_ticket", "marketing_event")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from common.dates import datetime_of
+from common.algebra.dates import datetime_of
 from infra.ingest.files import Row, Source
 
 _ROWS_AT_ONCE: Final = 10_000

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from common.errors import RejectedRecord
-from common.events import Rules, parse
-from common.partition import partition_of
-from common.wire import Data, DateText, encode_record
+from common.log.events import Rules, parse
+from common.log.partition import partition_of
+from common.log.wire import Data, DateText, encode_record
 from infra.ingest.files import Row
 from infra.ingest.mapping import VERSION_FIELD, FieldMapping, fields_of, required_fields
 from infra.ingest.values import Convert, date_converter, text_of

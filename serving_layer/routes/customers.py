@@ -7,10 +7,18 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.convertors import Convertor, register_url_convertor
 
-from serving_layer.answers import Answer, Answers
+from serving_layer.answer.answers import Answer, Answers
 from serving_layer.inputs import checked_as_of, checked_customer_id, checked_path
 from serving_layer.problems import InvalidRequest, UnknownCustomer, echo, encodable
-from serving_layer.schemas import BatchGet, BatchGetResults, CustomerMetrics, Entry, EntryError, FailedEntry, Problem
+from serving_layer.schemas.answers import (
+    BatchGet,
+    BatchGetResults,
+    CustomerMetrics,
+    Entry,
+    EntryError,
+    FailedEntry,
+    Problem,
+)
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     422: {"model": Problem, "description": "an input breaks a rule: `field`, `value` and `rule` say which"},

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from common.errors import StoreUnavailable
 from serving_layer.problems import NotReady
-from serving_layer.schemas import Health, Problem
-from serving_layer.store import StoreSource
+from serving_layer.read.store import StoreSource
+from serving_layer.schemas.answers import Health, Problem
 
 
 def health(source: StoreSource) -> APIRouter:

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 def home() -> APIRouter:
     """`/`, and `/docs` as another name of it."""
     router = APIRouter(include_in_schema=False)
-    page = files("serving_layer").joinpath("static", "index.html").read_text(encoding="utf-8")
+    page = files("serving_layer").joinpath("page", "index.html").read_text(encoding="utf-8")
 
     @router.get("/")
     async def index() -> HTMLResponse:

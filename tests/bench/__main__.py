@@ -15,7 +15,7 @@ from rich.table import Table
 from common.settings import Settings
 from tests.bench.freshness import measure_freshness, measure_loaded_freshness
 from tests.bench.throughput import measure_speed
-from tests.stage import own_stack
+from tests.support.stage import own_stack
 
 
 def speed(stack: Settings) -> dict[str, float]:

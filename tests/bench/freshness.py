@@ -6,12 +6,12 @@ from statistics import median, quantiles
 
 import httpx
 
-from common.kafka import producer
+from common.servers.kafka import producer
 from common.settings import Settings
+from infra.proof.harness import wait_until
 from tests.bench.throughput import CUSTOMERS, messages
-from tests.builders import order
-from tests.harness import wait_until
-from tests.stage import Load, stage
+from tests.support.builders import order
+from tests.support.stage import Load, stage
 
 EVENTS = 500
 LOADED_EVENTS = 300

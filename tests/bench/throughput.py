@@ -13,11 +13,11 @@ from typing import Final
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
-from common.facts import Delta, Fact, Image, Order, encode
+from common.algebra.facts import Delta, Fact, Image, Order, encode
 from common.settings import Settings
-from tests.builders import Message, order
-from tests.harness import Child, wait_until
-from tests.stage import Load, Stage, stage
+from infra.proof.harness import Child, wait_until
+from tests.support.builders import Message, order
+from tests.support.stage import Load, Stage, stage
 
 RECORDS: Final = 60_000
 CUSTOMERS: Final = 20_000

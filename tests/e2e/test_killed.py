@@ -6,9 +6,9 @@ from random import Random
 import pytest
 
 from common.settings import Settings, SpeedSettings
-from tests.builders import AS_OF, random_messages
-from tests.harness import Child, wait_until
-from tests.stage import Load, Stage, stage
+from infra.proof.harness import Child, wait_until
+from tests.support.builders import AS_OF, random_messages
+from tests.support.stage import Load, Stage, stage
 
 RATE = 400.0
 """Records a second, until the test ends the load."""

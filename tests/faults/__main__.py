@@ -18,7 +18,7 @@ from rich.table import Table
 from common.settings import SpeedSettings
 from tests.faults.faults import broker_away, cassandra_away, kill, rebalances, stop_and_continue
 from tests.faults.story import Fault, Outcome, Story
-from tests.stage import own_stack, stage
+from tests.support.stage import own_stack, stage
 
 SESSION_SECONDS: Final = 6.0
 WORKERS: Final = 2

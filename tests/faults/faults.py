@@ -4,9 +4,9 @@ import signal
 import time
 from typing import Final
 
-from infra.stack import servers
+from infra.local.stack import servers
+from infra.proof.harness import Child, wait_until
 from tests.faults.story import Story
-from tests.harness import Child, wait_until
 
 STOPPED_SECONDS: Final = 60.0
 CASSANDRA_SECONDS: Final = 300.0

@@ -8,13 +8,13 @@ from typing import Final
 
 from rich.console import Console
 
-from common.cassandra import UNAVAILABLE
 from common.errors import LogError
+from common.servers.cassandra import UNAVAILABLE
 from common.settings import Settings
-from tests.builders import AS_OF, random_messages
-from tests.copies import tally_alerts, tally_deltas
-from tests.harness import Child, Verdict, wait_until
-from tests.stage import Load, Stage
+from infra.proof.harness import Child, Verdict, wait_until
+from tests.support.builders import AS_OF, random_messages
+from tests.support.copies import tally_alerts, tally_deltas
+from tests.support.stage import Load, Stage
 
 CUSTOMERS: Final = 300
 PATIENCE_SECONDS: Final = 900.0

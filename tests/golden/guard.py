@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from common.events import Rules, validation_version
-from common.versions import logic_version
+from common.algebra.versions import logic_version
+from common.log.events import Rules, validation_version
 from tests.golden.histories import LOGIC, Entry
 from tests.golden.outcomes import reckoned, validated
 from tests.golden.records import Raw
@@ -106,7 +106,9 @@ def _compared(constant: str, name: str, then: Sections, now: Sections) -> Iterab
             text = "the corpus changed: sections are frozen. Put its generator back, and add a new section beside it"
             yield Finding(f"{where}: {text}", refused=True)
         elif now[section].outcome != then[section].outcome:
-            text = f"the meaning changed under the old name. Undo that, or raise {constant} in common/versions.py"
+            text = (
+                f"the meaning changed under the old name. Undo that, or raise {constant} in common/algebra/versions.py"
+            )
             yield Finding(f"{where}: {text} and record the new name with `python -m tests.golden`", refused=True)
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from common import events, facts, measures
+from common.algebra import facts, measures
+from common.algebra.facts import Delta, Fact, Image
+from common.algebra.state import State
 from common.errors import RejectedRecord
-from common.events import Rules
-from common.facts import Delta, Fact, Image
-from common.state import State
+from common.log import events
+from common.log.events import Rules
 from tests.golden.histories import Entry
 from tests.golden.records import Raw
 

@@ -9,7 +9,7 @@ from typing import Final
 from tests.golden import by_field, by_form
 from tests.golden.records import PARTITIONS, TYPES, Raw, keyed, own_partition, plain, raw
 from tests.golden.valid import valid
-from tests.poison import POISONS, Poison
+from tests.support.poison import POISONS, Poison
 
 Section = Callable[[Random], Iterator[Raw]]
 

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from batch_layer.job import Job
 from batch_layer.session import CATALOG, catalog, spark_session
-from common.cassandra import connected
+from common.servers.cassandra import connected
 from common.settings import BatchSettings, Settings
 from infra.paths import JARS
 

@@ -6,20 +6,22 @@ import pytest
 from click.testing import CliRunner
 from confluent_kafka import TopicPartition
 
-from batch_layer import archive, load, master, publish, verify
-from batch_layer.recompute import recomputed
+from batch_layer.master import archive
+from batch_layer.master import table as master
 from batch_layer.run import run
-from common.cut import Cut
+from batch_layer.view import load, publish, verify
+from batch_layer.view.recompute import recomputed
+from common.algebra.cut import Cut
+from common.algebra.pointer import Claim, Plan, Published
 from common.errors import BatchError, LogError
-from common.kafka import admin, end_offsets, producer
-from common.log_identity import LogIdentity
-from common.pointer import Claim, Plan, Published
+from common.servers.kafka import admin, end_offsets, producer
+from common.servers.log_identity import LogIdentity
 from common.settings import Settings
 from infra.cli import lambda360
-from tests.builders import Message, erasure, marketing, order, random_messages, refund, ticket
-from tests.harness import LogReader
+from infra.proof.harness import LogReader
 from tests.integration.conftest import Jobs
-from tests.laws.model import batch_states
+from tests.support.builders import Message, erasure, marketing, order, random_messages, refund, ticket
+from tests.support.model import batch_states
 
 pytestmark = pytest.mark.spark
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from batch_layer import publish
 from batch_layer.run import run
+from batch_layer.view import publish
+from common.algebra.pointer import Published
 from common.errors import ClaimLost
-from common.pointer import Published
 from common.settings import environment_of
 from infra.paths import ROOT
-from tests.builders import order, random_messages
 from tests.integration.conftest import Jobs
 from tests.integration.test_batch import expected, produce, served
+from tests.support.builders import order, random_messages
 
 pytestmark = pytest.mark.spark
 
@@ -24,7 +24,7 @@ import os, signal, sys, threading, time
 from batch_layer.job import Job
 from batch_layer.run import run
 from batch_layer.session import spark_session
-from common.cassandra import connected
+from common.servers.cassandra import connected
 from common.settings import load_settings
 from infra.paths import JARS
 

@@ -8,26 +8,26 @@ from typing import Any, cast
 import pytest
 from pyspark.sql import SparkSession
 
-from batch_layer import master
-from batch_layer.archive import revalidate
 from batch_layer.job import Job
-from batch_layer.load import loading
-from batch_layer.master import COLUMNS, RAW, Head
-from batch_layer.recompute import recomputed
+from batch_layer.master import table as master
+from batch_layer.master.archive import revalidate
+from batch_layer.master.table import COLUMNS, RAW, Head
+from batch_layer.master.validate import validated
 from batch_layer.session import spark_errors
-from batch_layer.validate import validated
-from common.cut import Cut
+from batch_layer.view.load import loading
+from batch_layer.view.recompute import recomputed
+from common.algebra.cut import Cut
+from common.algebra.metrics import present
+from common.algebra.pointer import Claim, Plan
+from common.algebra.state import State
 from common.errors import BatchError, StoreUnavailable
-from common.events import Rules, validation_version
-from common.log_identity import LogIdentity
-from common.metrics import present
-from common.pointer import Claim, Plan
+from common.log.events import Rules, validation_version
+from common.servers.log_identity import LogIdentity
 from common.settings import BatchSettings, Settings
-from common.state import State
-from tests.builders import AS_OF, Log, erasure, marketing, order, random_log, ticket
+from infra.proof.oracle import Oracle, Record
 from tests.integration.conftest import on_warehouse
-from tests.laws.model import batch_states
-from tests.oracle import Oracle, Record
+from tests.support.builders import AS_OF, Log, erasure, marketing, order, random_log, ticket
+from tests.support.model import batch_states
 
 pytestmark = pytest.mark.spark
 RULES = Rules("USD")

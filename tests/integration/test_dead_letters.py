@@ -8,21 +8,21 @@ import pytest
 from cassandra.cluster import Session
 from click.testing import CliRunner
 
-from common import kafka
-from common.cassandra import connected
-from common.dead_letters import HEADER, Letter, State
 from common.errors import Lambda360Error, RejectedRecord, UsageError, shorten
-from common.events import Rules, parse
-from common.partition import partition_of
+from common.log.dead_letters import HEADER, Letter, State
+from common.log.events import Rules, parse
+from common.log.partition import partition_of
+from common.servers import kafka
+from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.cli import lambda360
-from infra.dead_letters.selection import Filter
-from infra.dead_letters.table import OperatorTable
-from tests.builders import Message, erasure, order
-from tests.harness import LogReader, running
+from infra.operate.dead_letters.selection import Filter
+from infra.operate.dead_letters.table import OperatorTable
+from infra.proof.harness import LogReader, running
+from infra.proof.oracle import Record
 from tests.integration.test_speed import cells, wait_applied
-from tests.oracle import Record
-from tests.poison import POISONS
+from tests.support.builders import Message, erasure, order
+from tests.support.poison import POISONS
 
 PARTITIONS = 4
 TIMEOUT = 60.0

@@ -12,14 +12,14 @@ from typing import Final
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from common import kafka
 from common.errors import LogError
-from common.events import Rules, parse
+from common.log.events import Rules, parse
+from common.servers import kafka
 from common.settings import LogSettings, Settings
 from infra.ingest.importer import Summary, run
 from infra.ingest.mapping import mapping_of
-from tests.harness import LogReader, running, wait_until
-from tests.oracle import Oracle
+from infra.proof.harness import LogReader, running, wait_until
+from infra.proof.oracle import Oracle
 
 DAY = date(2024, 6, 30)
 GUIDE = Path(__file__).parents[2] / "docs" / "producing.md"

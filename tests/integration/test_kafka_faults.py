@@ -12,30 +12,17 @@ import pytest
 from cassandra.cluster import Session
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from common import kafka
-from common.cassandra import connected
-from common.dead_letters import HEADER
-from common.partition import partition_of
+from common.log.dead_letters import HEADER
+from common.log.partition import partition_of
+from common.servers import kafka
+from common.servers.cassandra import connected
 from common.settings import Settings
-from infra.stack import schema, servers
-from infra.workers.status import status
-from tests.builders import AS_OF, Message, order, random_messages
+from infra.local.stack import servers
+from infra.operate.workers.status import status
+from infra.proof.harness import Child, ask_all, running, wait_until
+from infra.proof.oracle import Record
+from infra.schema import apply as schema
 from tests.conftest import new_system, patient_stack
-from tests.harness import Child, ask_all, running, wait_until
-from tests.integration.kafka_faults import (
-    CODECS,
-    Headers,
-    RawName,
-    codecs_in,
-    delete_below,
-    largest,
-    log_files,
-    of_own_partition,
-    padded,
-    produce_raw,
-    set_topic,
-    unbounded,
-)
 from tests.integration.test_speed import (
     PARTITIONS,
     TIMEOUT,
@@ -50,9 +37,23 @@ from tests.integration.test_speed import (
     session,
     wait_applied,
 )
-from tests.oracle import Record
-from tests.stage import Load, Stage, stage
-from tests.unit.speed_fakes import fold, placed
+from tests.support.builders import AS_OF, Message, order, random_messages
+from tests.support.kafka_faults import (
+    CODECS,
+    Headers,
+    RawName,
+    codecs_in,
+    delete_below,
+    largest,
+    log_files,
+    of_own_partition,
+    padded,
+    produce_raw,
+    set_topic,
+    unbounded,
+)
+from tests.support.speed_fakes import fold, placed
+from tests.support.stage import Load, Stage, stage
 
 __all__ = ["session"]
 LOG_LIMIT = 1_048_588

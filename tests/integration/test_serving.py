@@ -12,19 +12,19 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from common import pointer
-from common.cassandra import connected
-from common.cut import Cut
-from common.facts import Delta, Image, Order, encode
-from common.measures import contribution
-from common.partition import partition_of
-from common.pointer import Plan, Pointer, Published
+from common.algebra import pointer
+from common.algebra.cut import Cut
+from common.algebra.facts import Delta, Image, Order, encode
+from common.algebra.measures import contribution
+from common.algebra.pointer import Plan, Pointer, Published
+from common.log.partition import partition_of
+from common.servers.cassandra import connected
 from common.settings import ServingSettings, Settings
-from infra.stack import servers
-from serving_layer.cassandra_store import CHUNK
-from serving_layer.provenance import Release
+from infra.local.stack import servers
+from infra.proof.harness import Child, running, wait_until
+from serving_layer.answer.provenance import Release
+from serving_layer.read.cassandra_store import CHUNK
 from tests.conftest import new_system
-from tests.harness import Child, running, wait_until
 
 DAY = 86_400_000_000
 PARTITIONS = range(4)

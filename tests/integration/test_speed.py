@@ -12,15 +12,15 @@ from cassandra.cluster import Session
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from common import kafka
-from common.cassandra import connected
+from common.servers import kafka
+from common.servers.cassandra import connected
 from common.settings import Settings
-from infra.stack import servers
-from tests.builders import Message, erasure, order, random_messages
-from tests.copies import tally_alerts, tally_deltas
-from tests.harness import Child, LogReader, running, wait_until
-from tests.oracle import Record
-from tests.unit.speed_fakes import Cells, fold, placed
+from infra.local.stack import servers
+from infra.proof.harness import Child, LogReader, running, wait_until
+from infra.proof.oracle import Record
+from tests.support.builders import Message, erasure, order, random_messages
+from tests.support.copies import tally_alerts, tally_deltas
+from tests.support.speed_fakes import Cells, fold, placed
 
 PARTITIONS = 4
 TIMEOUT = 60.0

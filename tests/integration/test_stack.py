@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import NewPartitions, NewTopic
 
-from common.cassandra import connected
 from common.errors import LogError, StackError
-from common.kafka import admin, topic_identity
+from common.servers.cassandra import connected
+from common.servers.kafka import admin, topic_identity
 from common.settings import Settings, StackSettings
-from infra.stack import schema, servers, topics
+from infra.local.stack import servers
+from infra.schema import apply as schema
+from infra.schema import topics
 from tests.conftest import free_ports, new_system, patient_stack
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from common.settings import Settings, environment_of
-from infra.stack import servers
-from tests.builders import order, refund
-from tests.harness import Child, running, wait_until
+from infra.local.stack import servers
+from infra.proof.harness import Child, running, wait_until
 from tests.integration.test_speed import TIMEOUT, produce, wait_applied
+from tests.support.builders import order, refund
 
 
 def watched(settings: Settings, *arguments: str, begin: str = "--from-beginning") -> list[dict[str, Any]]:

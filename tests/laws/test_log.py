@@ -6,14 +6,14 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import facts
-from common.facts import Image, Outcome
-from common.metrics import present
-from common.state import State
-from tests.builders import Log, random_log
-from tests.laws.model import Cuts, SpeedTables, batch_states, served
-from tests.laws.strategies import CUSTOMERS, PARTITIONS, as_ofs, logs
-from tests.oracle import Oracle
+from common.algebra import facts
+from common.algebra.facts import Image, Outcome
+from common.algebra.metrics import present
+from common.algebra.state import State
+from infra.proof.oracle import Oracle
+from tests.support.builders import Log, random_log
+from tests.support.model import Cuts, SpeedTables, batch_states, served
+from tests.support.strategies import CUSTOMERS, PARTITIONS, as_ofs, logs
 
 
 @st.composite

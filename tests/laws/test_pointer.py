@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.cut import Cut
+from common.algebra.cut import Cut
+from common.algebra.pointer import SLOTS, Claim, Plan, Pointer, claim, decode, encode, publish, switch
 from common.errors import BatchError, ClaimLost
-from common.pointer import SLOTS, Claim, Plan, Pointer, claim, decode, encode, publish, switch
 
 
 def plan(snapshot: int) -> Plan:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.state import State
-from tests.laws.strategies import states
+from common.algebra.state import State
+from tests.support.strategies import states
 
 ZERO = State({})
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import pytest
 
-from common.dates import day_of
-from common.measures import MEASURES
-from common.metrics import METRICS, MetricValue, metric_units, present
-from tests.builders import AS_OF, Log, order, random_log, refund, ticket
-from tests.laws.model import batch_states
-from tests.oracle import Oracle
+from common.algebra.dates import day_of
+from common.algebra.measures import MEASURES
+from common.algebra.metrics import METRICS, MetricValue, metric_units, present
+from infra.proof.oracle import Oracle
+from tests.support.builders import AS_OF, Log, order, random_log, refund, ticket
+from tests.support.model import batch_states
 
 LOG: Final = random_log(seed=7, count=4000, customers=60)
 ORACLE: Final = Oracle(LOG.records, LOG.partitions)

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import facts
-from common.dates import parse_moment
+from common.algebra import facts
+from common.algebra.dates import parse_moment
 from common.errors import RejectedRecord
-from common.events import Event, parse
-from common.partition import partition_of as common_partition_of
-from tests.builders import Log, Message, erasure, marketing, order, refund, ticket
-from tests.laws.model import RULES
-from tests.laws.odd_values import DATES, FIELDS, TEXTS, TOKENS
-from tests.laws.strategies import PARTITIONS, entities, erasures, logs
-from tests.oracle_reading import Entry, Invalid, Record, partition_of, read, when
+from common.log.events import Event, parse
+from common.log.partition import partition_of as common_partition_of
+from infra.proof.oracle_reading import Entry, Invalid, Record, partition_of, read, when
+from tests.support.builders import Log, Message, erasure, marketing, order, refund, ticket
+from tests.support.model import RULES
+from tests.support.odd_values import DATES, FIELDS, TEXTS, TOKENS
+from tests.support.strategies import PARTITIONS, entities, erasures, logs
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

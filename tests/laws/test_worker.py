@@ -6,14 +6,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import facts
-from speed_layer.apply import Applied, mutations
-from speed_layer.known import EVERY_KIND, Known
-from speed_layer.rows import Mutation, Placed, Reset
-from tests.builders import Log
-from tests.laws.model import SpeedTables, read
-from tests.laws.strategies import PARTITIONS, logs
-from tests.unit.speed_fakes import ALERTS
+from common.algebra import facts
+from speed_layer.apply.decide import Applied, mutations
+from speed_layer.apply.known import EVERY_KIND, Known
+from speed_layer.apply.rows import Mutation, Placed, Reset
+from tests.support.builders import Log
+from tests.support.model import SpeedTables, read
+from tests.support.speed_fakes import ALERTS
+from tests.support.strategies import PARTITIONS, logs
 
 
 def write(tables: SpeedTables, customer_id: str, mutation: Mutation) -> None:

@@ -5,22 +5,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cassandra import OperationTimedOut
 
-from batch_layer import publish
-from common import pointer
-from common.cassandra import AsyncStore
-from common.cut import Cut
+from batch_layer.view import publish
+from common.algebra import pointer
+from common.algebra.cut import Cut
+from common.algebra.facts import Fact, decide
+from common.algebra.measures import contribution
+from common.algebra.pointer import Claim, Plan, Published
+from common.algebra.state import State
+from common.algebra.versions import logic_version
 from common.errors import BatchError, ClaimLost, StoreUnavailable
-from common.events import validation_version
-from common.facts import Fact, decide
-from common.measures import contribution
-from common.pointer import Claim, Plan, Published
-from common.state import State
-from common.versions import logic_version
-from serving_layer.answers import Answers
-from serving_layer.cassandra_store import CassandraStore
-from tests.builders import AS_OF
+from common.log.events import validation_version
+from common.servers.cassandra import AsyncStore
+from serving_layer.answer.answers import Answers
+from serving_layer.read.cassandra_store import CassandraStore
 from tests.simulation.network import Session
 from tests.simulation.process import RULES, SETTINGS, Process
+from tests.support.builders import AS_OF
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

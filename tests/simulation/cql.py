@@ -64,7 +64,7 @@ Change = Put | Delete
 @cache
 def tables() -> dict[str, Table]:
     """The deployment's own schema."""
-    text = files("infra").joinpath("cassandra", "tables.cql").read_text(encoding="utf-8")
+    text = files("infra.schema").joinpath("tables.cql").read_text(encoding="utf-8")
     bare = re.sub(r"--.*", "", text)
     found = re.finditer(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\n\)", bare, re.DOTALL)
     return {match[1]: _table(match[1], match[2]) for match in found}

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from common.alerts import Alert, CustomerAtRisk, LargeRefund, TicketEvidence
-from common.dates import day_of
-from common.dead_letters import Address
-from common.facts import Delta, Image
-from common.published import Copy, alert_event, delta_event
-from common.versions import logic_version
-from tests.oracle import Entry, Oracle, metrics
+from common.algebra.alerts import Alert, CustomerAtRisk, LargeRefund, TicketEvidence
+from common.algebra.dates import day_of
+from common.algebra.facts import Delta, Image
+from common.algebra.versions import logic_version
+from common.log.copies import Copy, alert_event, delta_event
+from common.log.dead_letters import Address
+from infra.proof.oracle import Entry, Oracle, metrics
 from tests.simulation.cql import compiled
 from tests.simulation.judge import PAIRS, Wrong
 from tests.simulation.process import SETTINGS, TTL_SECONDS

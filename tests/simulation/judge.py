@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from common.partition import partition_of
-from common.pointer import decode
-from serving_layer.answers import Answer, Answers
-from serving_layer.cassandra_store import CassandraStore
-from tests.builders import AS_OF
-from tests.oracle import Answer as Expected
-from tests.oracle import Oracle
+from common.algebra.pointer import decode
+from common.log.partition import partition_of
+from infra.proof.oracle import Answer as Expected
+from infra.proof.oracle import Oracle
+from serving_layer.answer.answers import Answer, Answers
+from serving_layer.read.cassandra_store import CassandraStore
 from tests.simulation.cql import Put
 from tests.simulation.network import Glance
 from tests.simulation.process import SETTINGS, TTL_SECONDS
 from tests.simulation.replicas import Cells, merged
 from tests.simulation.scenery import PARTITIONS
+from tests.support.builders import AS_OF
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

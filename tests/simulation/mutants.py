@@ -7,14 +7,14 @@ from unittest.mock import patch
 
 import msgspec
 
-from common.facts import Fact, Image, Outcome, decide
-from serving_layer import reading
-from serving_layer.store import DeltaRow, Store
-from speed_layer import apply
-from speed_layer.cache import FactCache
-from speed_layer.rows import Change, Mutation, Reset
-from speed_layer.statements import MARKER, Statements
-from speed_layer.worker import Delivered, Step, Worker
+from common.algebra.facts import Fact, Image, Outcome, decide
+from serving_layer.read import reading
+from serving_layer.read.store import DeltaRow, Store
+from speed_layer.apply import decide as apply
+from speed_layer.apply.cache import FactCache
+from speed_layer.apply.rows import Change, Mutation, Reset
+from speed_layer.apply.worker import Delivered, Step, Worker
+from speed_layer.store.statements import MARKER, Statements
 from tests.simulation.network import Bound, said
 
 Decision = tuple[Outcome, Fact | None]

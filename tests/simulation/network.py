@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cassandra import OperationTimedOut
 from cassandra.query import BatchStatement
 
-from common.cassandra import named_rows
+from common.servers.cassandra import named_rows
 from tests.simulation.cql import Change, Put, Select, compiled, from_wire
 from tests.simulation.replicas import Part, merged, rows
 

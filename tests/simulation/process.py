@@ -6,23 +6,23 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from common.cassandra import AsyncStore
+from common.algebra.versions import logic_version
 from common.errors import LogError, StoreUnavailable
-from common.events import Rules, validation_version
+from common.log.events import Rules, validation_version
+from common.servers.breaker import Breaker
+from common.servers.cassandra import AsyncStore
+from common.servers.retry import Retry
 from common.settings import LogSettings, ServingSettings, Settings, SpeedSettings
-from common.versions import logic_version
-from speed_layer.alerts import AlertSettings
-from speed_layer.breaker import Breaker
-from speed_layer.cache import FactCache
-from speed_layer.dead_letters import DeadLetters
-from speed_layer.keeper import Keeper
-from speed_layer.lanes import Lane, Lanes
-from speed_layer.letter_table import LetterTable
-from speed_layer.progress import ProgressTable
-from speed_layer.publisher import Copies, Outgoing
-from speed_layer.retry import Retry
-from speed_layer.store import CassandraStore
-from speed_layer.worker import Delivered, Ports, Step, Terms, Worker
+from speed_layer.apply.alerts import AlertSettings
+from speed_layer.apply.cache import FactCache
+from speed_layer.apply.lanes import Lane, Lanes
+from speed_layer.apply.worker import Delivered, Ports, Step, Terms, Worker
+from speed_layer.progress.keeper import Keeper
+from speed_layer.progress.table import ProgressTable
+from speed_layer.publish.dead_letters import DeadLetters
+from speed_layer.publish.publisher import Copies, Outgoing
+from speed_layer.store.cassandra_store import CassandraStore
+from speed_layer.store.letters import LetterTable
 from tests.simulation.loop import OWNER
 from tests.simulation.network import Op, Session
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from tests.builders import Log, Message, erasure, marketing, order, refund, ticket
-from tests.oracle import Record
-from tests.poison import POISONS
+from infra.proof.oracle import Record
+from tests.support.builders import Log, Message, erasure, marketing, order, refund, ticket
+from tests.support.poison import POISONS
 
 PARTITIONS: Final = 2
 CUSTOMERS: Final = ("ada", "bob", "cy", "dee")

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from common.errors import RejectedRecord
-from common.events import parse
-from speed_layer.lanes import Lane
+from common.log.events import parse
+from speed_layer.apply.lanes import Lane
 from tests.simulation.batch import BatchRun, Reader, roll_back
 from tests.simulation.group import running
 from tests.simulation.network import Op

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any, Final
 
-from common.events import Event
-from speed_layer.keeper import Stuck
-from speed_layer.publisher import Outgoing
-from tests.builders import APPENDED_AT
+from common.log.events import Event
+from speed_layer.progress.keeper import Stuck
+from speed_layer.publish.publisher import Outgoing
 from tests.simulation.cql import Change, Put, Select
 from tests.simulation.finale import check
 from tests.simulation.group import Group
@@ -23,6 +22,7 @@ from tests.simulation.process import MARGIN_SECONDS, TTL_SECONDS, Process, Worke
 from tests.simulation.replicas import Replica
 from tests.simulation.scenery import PARTITIONS, Profile, SimLog, messages
 from tests.simulation.steps import Steps
+from tests.support.builders import APPENDED_AT
 
 MOST_STEPS: Final = 4000
 """Steps until everything is applied, once faults have stopped."""

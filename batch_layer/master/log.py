@@ -1,0 +1,61 @@
+"""The log as Spark reads it: exact ranges of committed records, and nothing if one of them is gone (R1, R15)."""
+
+import msgspec
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from batch_layer.job import Job
+from batch_layer.master.table import RAW
+from common.algebra.cut import Cut
+from common.errors import LogError
+from common.servers import kafka
+from common.servers.log_identity import LogIdentity
+
+
+def check_held(job: Job, identity: LogIdentity, starts: Cut, ends: Cut) -> None:
+    """Kafka holds [starts, ends) in every partition. Raises LogError, which says what is gone, if not."""
+    first = kafka.first_offsets(job.settings, identity.partitions)
+    for partition in range(identity.partitions):
+        start, end = starts[partition], ends[partition]
+        if start < first[partition] and start < end:
+            raise LogError(
+                f"partition {partition} of {identity.topic!r} begins at offset {first[partition]}, and the master ends "
+                f"at {start}: the records between are gone from Kafka, so nothing was archived. Lengthen the topic's "
+                "retention, and bring the lost records back into the log from their source"
+            )
+        if end < start:
+            raise LogError(
+                f"partition {partition} of {identity.topic!r} ends at offset {end}, below {start}, up to where it was "
+                "archived: the log lost records that were acknowledged, so nothing was archived"
+            )
+
+
+def records(job: Job, identity: LogIdentity, starts: Cut, ends: Cut) -> DataFrame:
+    """The committed records in [starts, ends), as columns `RAW`."""
+    behind = [partition for partition in range(identity.partitions) if starts[partition] < ends[partition]]
+    if not behind:
+        return job.spark.createDataFrame([], ", ".join(f"{name} {kind}" for name, kind in RAW.items()))
+
+    def offsets(cut: Cut) -> str:
+        return msgspec.json.encode({identity.topic: {str(p): cut[p] for p in behind}}).decode()
+
+    options = {
+        "kafka.bootstrap.servers": job.settings.bootstrap_servers,
+        "kafka.isolation.level": "read_committed",
+        "assign": msgspec.json.encode({identity.topic: behind}).decode(),
+        "startingOffsets": offsets(starts),
+        "endingOffsets": offsets(ends),
+        "failOnDataLoss": "true",
+    }
+    return (
+        job.spark.read.format("kafka")
+        .options(**options)
+        .load()
+        .select(
+            F.col("partition").alias("kafka_partition"),
+            F.col("offset").alias("kafka_offset"),
+            F.unix_micros("timestamp").alias("appended_at"),
+            "key",
+            "value",
+        )
+    )

@@ -1,0 +1,1 @@
+"""From a snapshot of the master to a published view. Reads nothing else."""

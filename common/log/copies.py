@@ -1,0 +1,138 @@
+"""What the speed layer publishes: copies of stored rows, as CloudEvents (R14).
+
+A copy's id is its record's place in the log, so whoever meets it twice knows it. The same row always makes the same
+bytes, but for the `logic_version` of the release that values it.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from common.algebra.alerts import Alert, rule_of
+from common.algebra.dates import date_of, datetime_of
+from common.algebra.facts import Delta, Image
+from common.algebra.measures import MEASURES, value
+
+SOURCE: Final = "lambda360/speed"
+DELTA: Final = "customer.delta"
+RESET: Final = "customer.reset"
+ALERT: Final = "customer.alert"
+
+
+class Copy(NamedTuple):
+    """A stored row on its way out: what the record at this place changed, and the alerts it raised."""
+
+    partition: int
+    offset: int
+    customer_id: str
+    delta: Delta
+    alerts: tuple[Alert, ...] = ()
+
+
+class Moved(msgspec.Struct, frozen=True, gc=False):
+    """What a delta adds to one measure of one UTC day; money in cents."""
+
+    day: str
+    measure: str
+    amount: int
+
+
+class DeltaData(msgspec.Struct, frozen=True, gc=False):
+    """A delta: the images as stored (dates in microseconds, money in cents), and its value (R9).
+
+    `kind` and `entity_id` are empty, and the images null, where the record is an erasure (R24).
+    """
+
+    partition: int
+    offset: int
+    kind: str
+    entity_id: str
+    before: Image | None
+    after: Image | None
+    values: tuple[Moved, ...]
+    logic_version: str
+
+
+class AlertData(msgspec.Struct, frozen=True, gc=False):
+    """An alert with the place and the customer of the record that raised it."""
+
+    partition: int
+    offset: int
+    customer_id: str
+    alert: Alert
+
+
+class DeltaEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A message of the deltas' topic."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str = SOURCE
+    type: Literal["customer.delta", "customer.reset"]
+    subject: str
+    time: str
+    datacontenttype: str = "application/json"
+    data: DeltaData
+
+
+class AlertEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A message of the alerts' topic."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str = SOURCE
+    type: Literal["customer.alert"] = "customer.alert"
+    subject: str
+    time: str
+    datacontenttype: str = "application/json"
+    data: AlertData
+
+
+def delta_event(copy: Copy, logic_version: str) -> bytes:
+    """The message of the copy's delta; `time` is the record's append time."""
+    delta, image = copy.delta, copy.delta.after
+    kind = "" if image is None else str(image.payload.__struct_config__.tag)
+    place = copy.partition, copy.offset
+    data = DeltaData(*place, kind, delta.entity_id, delta.before, image, _moved(delta), logic_version)
+    event = DeltaEvent(
+        id=f"{copy.partition}:{copy.offset}",
+        type=RESET if delta.is_reset else DELTA,
+        subject=copy.customer_id,
+        time=datetime_of(delta.appended_at).isoformat(),
+        data=data,
+    )
+    return msgspec.json.encode(event)
+
+
+def alert_event(copy: Copy, alert: Alert) -> bytes:
+    """The message of one of the copy's alerts; `time` is the event's own."""
+    event = AlertEvent(
+        id=f"{copy.partition}:{copy.offset}:{rule_of(alert)}",
+        subject=copy.customer_id,
+        time=datetime_of(alert.occurred_at).isoformat(),
+        data=AlertData(copy.partition, copy.offset, copy.customer_id, alert),
+    )
+    return msgspec.json.encode(event)
+
+
+def decode_delta_event(body: bytes) -> DeltaEvent:
+    return _DELTA_EVENT.decode(body)
+
+
+def decode_alert_event(body: bytes) -> AlertEvent:
+    return _ALERT_EVENT.decode(body)
+
+
+_DELTA_EVENT: Final[msgspec.json.Decoder[DeltaEvent]] = msgspec.json.Decoder(DeltaEvent)
+_ALERT_EVENT: Final[msgspec.json.Decoder[AlertEvent]] = msgspec.json.Decoder(AlertEvent)
+
+
+def _moved(delta: Delta) -> tuple[Moved, ...]:
+    if delta.is_reset:
+        return ()
+    return tuple(
+        Moved(date_of(day).isoformat(), measure.name, amount)
+        for day, amounts in sorted(value(delta).days.items())
+        for measure, amount in zip(MEASURES, amounts, strict=True)
+        if amount
+    )

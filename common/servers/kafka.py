@@ -1,0 +1,115 @@
+"""Kafka for every layer: the settings of its clients, and the facts about the log that R1 and R8 rest on."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from common.errors import LogError, LogUnavailable
+from common.servers.log_identity import LogIdentity
+from common.settings import Settings
+
+TIMEOUT_SECONDS: Final = 15.0
+_QUIET: Final = {"log_level": 0, "socket.timeout.ms": 10_000}
+
+
+def admin(settings: Settings) -> AdminClient:
+    return AdminClient({"bootstrap.servers": settings.bootstrap_servers, **_QUIET})
+
+
+def producer(settings: Settings, **overrides: str | int | float | bool) -> Producer:
+    """A producer whose records agree with R1: murmur2 partitions, acknowledged by all replicas, in order, once."""
+    return Producer(
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "partitioner": "murmur2_random",
+            "acks": "all",
+            "enable.idempotence": True,
+            "compression.type": "lz4",
+            "linger.ms": 5,
+            **_QUIET,
+            **overrides,
+        }
+    )
+
+
+def consumer(
+    settings: Settings, group: str, **overrides: str | int | float | bool | Callable[[KafkaError], None]
+) -> Consumer:
+    """A consumer of committed records that commits nothing itself."""
+    return Consumer(
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "error",
+            "enable.partition.eof": True,
+            **_QUIET,
+            **overrides,
+        }
+    )
+
+
+def topic_identity(settings: Settings, topic: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> LogIdentity:
+    """The id and the partition count that Kafka gives `topic` now. Raises LogError if it is not there."""
+    client = admin(settings)  # it must outlive its futures
+    try:
+        described = client.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)
+        found = described[topic].result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise LogError(f"topic {topic!r} does not exist; `lambda360 stack up` creates it") from error
+        raise _unreachable(settings, error) from error
+    return LogIdentity(topic, str(found.topic_id), len(found.partitions))
+
+
+def first_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
+    """The first offset that each partition of the log still holds."""
+    return _offsets(settings, partitions, OffsetSpec.earliest())
+
+
+def end_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
+    """The offset after each partition's last committed record (the last stable offset): a reader gets no further."""
+    return _offsets(settings, partitions, OffsetSpec.latest(), timeout_seconds)
+
+
+def last_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
+    """The offset after each partition's last record, above `end_offsets` while a transaction is open."""
+    return _offsets(settings, partitions, OffsetSpec.latest(), timeout_seconds, IsolationLevel.READ_UNCOMMITTED)
+
+
+def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int, int]:
+    """The first offset appended at or after `micros` in each partition; its end where there is none."""
+    found = _offsets(settings, partitions, OffsetSpec.for_timestamp(micros // 1000))
+    ends = end_offsets(settings, partitions)
+    return {partition: ends[partition] if offset < 0 else offset for partition, offset in found.items()}
+
+
+def _offsets(
+    settings: Settings,
+    partitions: int,
+    spec: OffsetSpec,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> Mapping[int, int]:
+    wanted = {TopicPartition(settings.log.topic, partition): spec for partition in range(partitions)}
+    client = admin(settings)  # it must outlive its futures
+    try:
+        answers = client.list_offsets(wanted, isolation_level=isolation, request_timeout=timeout_seconds)
+        return {asked.partition: answer.result().offset for asked, answer in answers.items()}
+    except KafkaException as error:
+        raise _unreachable(settings, error) from error
+
+
+def _unreachable(settings: Settings, error: KafkaException) -> LogUnavailable:
+    return LogUnavailable(f"Kafka at {settings.bootstrap_servers} does not answer as it should: {error.args[0].str()}")

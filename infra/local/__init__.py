@@ -1,0 +1,1 @@
+"""One machine: its servers, its set-up, its demo and its doctor."""

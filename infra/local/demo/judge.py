@@ -1,0 +1,71 @@
+"""The demo's judge: every served answer against the tests' own oracle, over the same log."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from common.errors import StackError
+from common.settings import Settings
+from infra.local.demo.purchases import AS_OF
+from infra.proof.harness import LogReader, Verdict, ask, compare
+from infra.proof.oracle import Oracle
+
+_FEW: Final = 200
+_TIMEOUT_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A checked stop of the story."""
+
+    name: str
+    records: int
+    verdict: Verdict
+
+
+class Judge:
+    """Compares what is served at `url` with a slow, obvious fold over the raw log."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = f"http://{settings.serving.host}:{settings.serving.port}"
+        self._log = LogReader(settings, settings.log.partitions)
+        self._oracle = Oracle((), settings.log.partitions, settings.log.currency)
+        self.stops: list[Stop] = []
+
+    def ready(self) -> bool:
+        """Whether the API says that it is ready."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5.0).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def check(self, name: str) -> Stop:
+        """Every customer of the log asked for, and judged."""
+        self._oracle.extend(self._log.refresh())
+        try:
+            verdict = compare(self.url, self._oracle, self._oracle.mentioned, AS_OF)
+        except httpx.HTTPError as error:
+            raise StackError(f"the API at {self.url} did not answer as it should: {error}") from error
+        stop = Stop(name, len(self._log.records), verdict)
+        self.stops.append(stop)
+        return stop
+
+    @property
+    def all_right(self) -> bool:
+        return all(stop.verdict.right for stop in self.stops)
+
+    def few(self, customers: Iterable[str]) -> Mapping[str, Any]:
+        """The served metrics of some customers, at most 200."""
+        ids = sorted(set(customers))[:_FEW]
+        try:
+            with httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS) as client:
+                return {result["customer_id"]: result["metrics"] for result in ask(client, ids, AS_OF)}
+        except httpx.HTTPError as error:
+            raise StackError(f"the API at {self.url} did not answer as it should: {error}") from error
+
+    def one(self, customer: str) -> tuple[str, str]:
+        """The URL of one customer's answer, and the answer as it is served."""
+        url = f"{self.url}/v1/customers/{customer}/metrics?as_of={AS_OF.isoformat()}"
+        return url, httpx.get(url, timeout=_TIMEOUT_SECONDS).text

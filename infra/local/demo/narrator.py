@@ -1,0 +1,99 @@
+"""What the demo says: short sentences, one table a stop, and what to try next."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from common.settings import Settings
+from infra.local.demo.judge import Stop
+
+_WIDTH: Final = 100
+_LAYERS: Final = ("batch only", "speed only", "both")
+
+
+class Narrator:
+    """Tells the story on the standard output, with the seconds since it began."""
+
+    def __init__(self) -> None:
+        width = None if sys.stdout.isatty() else _WIDTH
+        self._console = Console(highlight=False, width=width)
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def act(self, title: str, *sentences: str) -> None:
+        self._console.print()
+        self._console.rule(f"[bold]{title}[/bold]", align="left")
+        for sentence in sentences:
+            self._console.print(sentence)
+
+    def say(self, text: str) -> None:
+        line = Table.grid(padding=(0, 2))
+        line.add_row(Text(f"{self.seconds:5.0f} s", style="dim"), Text(text))
+        self._console.print(line)
+
+    def stops(self, stops: Sequence[Stop]) -> None:
+        """Every stop so far, the last one last."""
+        table = Table("", box=box.SIMPLE_HEAD)
+        for stop in stops:
+            table.add_column(stop.name, justify="right", style="green" if stop.verdict.right else "bold red")
+        table.add_row("records in the log", *(f"{stop.records:,}" for stop in stops))
+        for count in ("customers", "exact", "degraded", "wrong"):
+            table.add_row(count, *(f"{getattr(stop.verdict, count):,}" for stop in stops))
+        for layers in _LAYERS:
+            table.add_row(f"from {layers}", *(f"{stop.verdict.sources[layers]:,}" for stop in stops))
+        table.add_row("seconds to ask all", *(f"{stop.verdict.seconds:.1f}" for stop in stops))
+        self._console.print(table)
+
+    def steps(self, lines: Iterable[str]) -> None:
+        """The steps of a batch, as it told them itself."""
+        for line in lines:
+            if not line.startswith("WARNING"):
+                self._console.print(f"         batch: {' '.join(line.split())}", markup=False, style="dim")
+
+    def fault(self, stop: Stop) -> None:
+        """Why a stop was not right: the first differing customer, and the reasons of degraded answers."""
+        verdict = stop.verdict
+        for reason, count in verdict.reasons.most_common(3):
+            self.say(f"degraded, {count:,} times: {reason}")
+        if verdict.first_difference is not None:
+            expected, served = verdict.first_difference["expected"], verdict.first_difference["served"]
+            self.say(f"the first wrong answer is customer {served['customer_id']}'s:")
+            self.plain(json.dumps({"expected": expected, "served": served}, indent=2))
+
+    def plain(self, text: str) -> None:
+        """Text as it is, not wrapped: it can be copied."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def json(self, text: str) -> None:
+        self._console.print_json(text)
+
+    def next_steps(self, settings: Settings, url: str, customer: str) -> None:
+        command = f"LAMBDA360_HOME={_short(settings.home)} {_short(Path(sys.executable).parent / 'lambda360')}"
+        base = f"http://{settings.serving.host}:{settings.serving.port}"
+        body = json.dumps({"customer_ids": [customer, "00002"], "as_of": "1998-06-30"})
+        self.act("What to try next")
+        self.plain(f"  curl '{url}'")
+        self.plain(f"  curl -H 'content-type: application/json' -d '{body}' {base}/v1/customers/metrics:batch-get")
+        self.plain(f"  {base}/   a page with the same answers")
+        self.plain(
+            f"  {command} import order {_short(settings.home / 'files' / 'changes.csv')}   # again: no answer moves"
+        )
+        self.plain(f"  {command} batch run && {command} batch list")
+        self.plain(f"  {command} schema show order   # what a record must look like")
+
+
+def _short(path: Path) -> str:
+    """The path as one would type it here."""
+    absolute, here = path.absolute(), Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)

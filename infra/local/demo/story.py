@@ -1,0 +1,142 @@
+"""The story, act by act; each ends at a stop where every answer is checked."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from common.errors import StackError
+from common.settings import Settings
+from infra.local.demo.changes import write_changes
+from infra.local.demo.crew import Crew
+from infra.local.demo.feed import Feed
+from infra.local.demo.judge import Judge
+from infra.local.demo.narrator import Narrator
+from infra.local.demo.purchases import Purchase, parts
+from infra.local.stack import servers
+from infra.schema import apply as schema
+
+READY_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 600
+BATCH_SECONDS: Final = 600.0
+PACE_SECONDS: Final = 2.0
+"""Between two months of the stream, while the batch runs."""
+_BELOW_THE_CUT: Final = 4
+"""Months that are sent before the batch has archived the log; the others certainly lie above its cut."""
+_ARCHIVED: Final = re.compile(r"archive ")
+_CHANGED_EVERY: Final = 600
+"""Of so many orders one is corrected, refunded, and has a ticket and e-mails."""
+
+
+class Story:
+    """The demo's acts in their order; `tell` is all of them."""
+
+    def __init__(self, settings: Settings, crew: Crew, narrator: Narrator) -> None:
+        self._settings, self._crew, self._narrator = settings, crew, narrator
+        self._judge = Judge(settings)
+        self._feed = Feed(settings, settings.home / "files", narrator.say, crew.check)
+        self._moved: set[str] = set()
+
+    def tell(self, purchases: Sequence[Purchase]) -> bool:
+        """Whether every answer at every stop was right, and none moved without a reason."""
+        first, months = parts(purchases)
+        self._set_up()
+        self._first_part(first)
+        self._batch_while_streaming(months)
+        self._changes(first)
+        self._second_batch(first)
+        self._close(first)
+        return self._judge.all_right and not self._moved
+
+    def _set_up(self) -> None:
+        self._narrator.act(
+            "Setting up",
+            "A real Kafka and a real Cassandra start on this machine, then a worker of the speed layer and the API.",
+        )
+        servers.up(self._settings, self._narrator.say)
+        schema.apply(self._settings, self._narrator.say)
+        self._crew.stay("speed-worker", "speed", "run")
+        self._crew.stay("api", "serve")
+        if not self._crew.wait(self._judge.ready, READY_SECONDS):
+            raise StackError(f"the API is not ready after {READY_SECONDS:.0f} s; see {self._settings.home / 'logs'}")
+        self._narrator.say(f"the API is ready at {self._judge.url}")
+
+    def _first_part(self, orders: list[Purchase]) -> None:
+        self._narrator.act(
+            "1. Purchases arrive, and no batch has run yet",
+            "Orders of 1997, until September, go into the log: one Kafka topic that keeps everything in order.",
+            "The speed layer applies each one and notes what it changed (a delta). Answers come from deltas alone.",
+        )
+        self._feed.orders("1997-01 to 1997-09", orders)
+        self._stop("1. speed")
+
+    def _batch_while_streaming(self, months: list[list[Purchase]]) -> None:
+        self._narrator.act(
+            "2. A batch runs while purchases keep coming in",
+            "The batch archives the log up to an offset in each partition, the cut, and computes everything below it.",
+            "From then on an answer is the batch's state + the deltas from the cut on: nothing missed, nothing twice.",
+        )
+        batch = self._crew.begin("batch-1", "batch", "run")
+        for orders in months[:_BELOW_THE_CUT]:
+            self._feed.month(orders)
+            self._crew.wait(lambda: batch.ended, PACE_SECONDS)
+        self._crew.wait(lambda: batch.ended or any(map(_ARCHIVED.match, batch.lines())), BATCH_SECONDS)
+        for orders in months[_BELOW_THE_CUT:-1]:
+            self._feed.month(orders)
+        self._crew.finish(batch, BATCH_SECONDS)
+        self._narrator.steps(batch.lines())
+        self._feed.month(months[-1])
+        self._stop("2. batch lands")
+
+    def _changes(self, orders: list[Purchase]) -> None:
+        self._narrator.act(
+            "3. The past changes",
+            "Orders that the batch absorbed long ago are corrected or cancelled; some arrive a year late, or twice.",
+            "A delta is the difference between an order before and after, so it corrects the batch's sums exactly.",
+        )
+        for change in write_changes(self._feed.folder, orders):
+            self._feed.file(change.kind, change.path, change.story)
+        self._stop("3. corrections")
+
+    def _second_batch(self, orders: list[Purchase]) -> None:
+        self._narrator.act(
+            "4. A second batch absorbs the changes",
+            "Nothing new comes in, so no answer may move: before, while and after the new batch lands.",
+            "It only becomes cheaper to give: the deltas below the new cut are no longer needed.",
+        )
+        customers = [order.customer_id for order in orders[::30]]
+        before, asked = self._judge.few(customers), 0
+
+        def watch() -> None:
+            nonlocal asked
+            asked += 1
+            self._note_moves(before, self._judge.few(customers))
+
+        batch = self._crew.begin("batch-2", "batch", "run")
+        self._crew.finish(batch, BATCH_SECONDS, meanwhile=watch)
+        watch()
+        self._narrator.steps(batch.lines())
+        told = f"{len(self._moved)} answers moved" if self._moved else "no answer moved"
+        self._narrator.say(f"{len(before)} changed customers were asked for {asked} times meanwhile: {told}")
+        self._stop("4. second batch")
+
+    def _close(self, orders: list[Purchase]) -> None:
+        bought = Counter(order.customer_id for order in orders)
+        customer = max(orders[::_CHANGED_EVERY], key=lambda order: bought[order.customer_id]).customer_id
+        url, answer = self._judge.one(customer)
+        self._narrator.act(f"Customer {customer}, with a corrected and a refunded order", url)
+        self._narrator.json(answer)
+        self._narrator.next_steps(self._settings, url, customer)
+
+    def _note_moves(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        self._moved |= {customer for customer, metrics in before.items() if now[customer] != metrics}
+
+    def _stop(self, name: str) -> None:
+        """The speed layer has applied the log's end, and every customer is asked for."""
+        waiting = self._crew.begin("speed-wait", "speed", "wait", "--timeout", str(WAIT_SECONDS))
+        self._crew.finish(waiting, WAIT_SECONDS + 30.0)
+        self._narrator.say("the speed layer has applied the log's end; every customer is checked now")
+        stop = self._judge.check(name)
+        self._narrator.stops(self._judge.stops)
+        if not stop.verdict.right:
+            self._narrator.fault(stop)

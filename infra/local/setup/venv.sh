@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# After it: .venv holds exactly what requirements.lock names, every file checked by hash, and this project, editable.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+infra/local/setup/prerequisites.sh
+if ! .venv/bin/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+    say "creating .venv with $(find_python)"
+    rm -rf .venv
+    "$(find_python)" -m venv .venv
+fi
+say "installing the packages of requirements.lock into .venv (a few minutes the first time)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+touch .venv/.done

@@ -1,0 +1,1 @@
+"""What an operator does with a running system: workers, dead letters, watching."""

@@ -1,0 +1,100 @@
+"""Whether a dead letter may be appended to the log again: its state, the present rules, the erasures. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from common.errors import RejectedRecord, shorten
+from common.log.dead_letters import PREFIX_BYTES, Address, Letter, State
+from common.log.events import Event, Rules, parse
+from common.log.partition import partition_of
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A customer's last erasure: its offset in the customer's partition, and its append time (microseconds)."""
+
+    offset: int
+    appended_at: int
+
+
+class Cause(Enum):
+    """The kinds of refusals: what an operator does next depends on it."""
+
+    RULES = auto()
+    ERASED = auto()
+    OTHER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A letter that is not appended, and why."""
+
+    letter: Address
+    field: str
+    value: str
+    rule: str
+    cause: Cause = Cause.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A letter that the present rules accept, and the partition that is its customer's."""
+
+    letter: Letter
+    partition: int
+    event: Event
+
+
+def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Ready | Refused:
+    """Whether the letter is not in the log again, and the present rules accept it in its key's own partition.
+
+    A record that is there twice takes an entity back from a later record of equal version (R4). Unless `by_id`, an
+    erasure is refused: at its new place it would forget what its customer did since.
+    """
+    if letter.state is State.REPLAYED:
+        return _in_the_log(letter)
+    if not letter.is_whole:
+        size = f"{letter.key_bytes or 0} + {letter.value_bytes or 0} bytes"
+        rule = (
+            f"the table keeps the first {PREFIX_BYTES} bytes of what is so large. All of it lies in the log at "
+            f"{letter.address.id}: correct it at its source, and send it again"
+        )
+        return Refused(letter.address, "key and value", size, rule)
+    partition = partition_of((letter.key or b"").decode("utf-8", "replace"), partitions)
+    try:
+        event = parse(letter.key, letter.value, partition, partitions, letter.appended_at, rules)
+    except RejectedRecord as error:
+        return Refused(letter.address, error.field, shorten(error.value), error.rule, Cause.RULES)
+    if event.is_erasure and not by_id:
+        rule = "an erasure forgets everything before its new place in the log: replay it by --id, if that is meant"
+        return Refused(letter.address, "type", "'customer.erased'", rule)
+    return Ready(letter, partition, event)
+
+
+def is_erased(letter: Address, appended_at: int, partition: int, erasure: Erasure) -> bool:
+    """Whether the customer was erased after the record; `partition` is the customer's.
+
+    Offsets decide within a partition. A record in a wrong one is compared by append time, and on a tie it is erased.
+    """
+    if letter.partition == partition:
+        return letter.offset < erasure.offset
+    return appended_at <= erasure.appended_at
+
+
+def unless_erased(ready: Ready, erasures: Mapping[str, Erasure]) -> Ready | Refused:
+    """The same, unless its customer was erased after the record (R24)."""
+    erasure, letter = erasures.get(ready.event.customer_id), ready.letter
+    if erasure is None or not is_erased(letter.address, letter.appended_at, ready.partition, erasure):
+        return ready
+    harm = "forget what came since" if ready.event.is_erasure else "bring data back"
+    rule = f"the customer was erased afterwards, at {ready.partition}:{erasure.offset} (R24): it would {harm}"
+    return Refused(letter.address, "data.customer_id", shorten(ready.event.customer_id), rule, Cause.ERASED)
+
+
+def _in_the_log(letter: Letter) -> Refused:
+    """The places are those that no worker rejected, in the order of their append times."""
+    replays = sorted(letter.replays.items(), key=lambda replay: (replay[1], replay[0]))
+    places = ", ".join(place for place, _ in replays if place not in letter.rejections)
+    rule = "a record goes into the log again once: a second time it would win over what came since (R4, R24)"
+    return Refused(letter.address, "state", f"replayed, in the log again at {places}", rule)

@@ -1,0 +1,98 @@
+"""A replay's ports on real servers: the log it appends to, and the erasures that the speed layer has applied."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from cassandra.cluster import Session
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from common.algebra.facts import decode_delta
+from common.log.dead_letters import HEADER
+from common.servers.kafka import producer
+from common.settings import Settings
+from infra.operate.dead_letters.judge import Erasure, Ready, Refused
+from infra.operate.dead_letters.replay import Appended, Sent
+from infra.operate.dead_letters.table import OperatorTable, errors_told
+
+TIMEOUT_MS: Final = 30_000
+"""How long the client retries one record before it is given up."""
+MAX_BYTES: Final = 2 * 2**20
+"""Uncompressed: the log's own limit is on what it is compressed to."""
+TOO_LARGE: Final = KafkaError.MSG_SIZE_TOO_LARGE
+
+
+class Servers:
+    """The `Ports` of a replay."""
+
+    def __init__(self, settings: Settings, session: Session, table: OperatorTable) -> None:
+        self._topic, self._session, self._table = settings.log.topic, session, table
+        self._producer = producer(settings, **{"message.timeout.ms": TIMEOUT_MS, "message.max.bytes": MAX_BYTES})
+        self._marker = session.prepare(
+            "SELECT customer_id, value FROM speed_facts WHERE customer_id IN ? AND kind = '' AND entity_id = ''"
+        )
+        self._reset = session.prepare("SELECT value FROM speed_deltas WHERE customer_id = ? AND kafka_offset = ?")
+
+    def erasures(self, customers: Collection[str]) -> Mapping[str, Erasure]:
+        """The last erasure of those customers that were erased, as far as the speed layer has applied the log."""
+        with errors_told():
+            rows = self._session.execute(self._marker, (sorted(customers),))
+            return {row.customer_id: self._erasure(row.customer_id, int(row.value)) for row in rows}
+
+    def append(self, ready: Sequence[Ready]) -> Sent:
+        """Every record is acknowledged in its customer's partition, or it is said why not."""
+        appended: list[Appended] = []
+        refused: list[Refused] = []
+        failures: list[str] = []
+        for each in ready:
+            self._produce(each, appended, refused, failures)
+        while self._producer.flush(0.5):
+            pass
+        if not failures:
+            return Sent(appended, refused)
+        text = (
+            f"Kafka did not acknowledge a record: {failures[0]}. What it acknowledged is marked as replayed, and is "
+            "not appended twice: run the same command again for the rest"
+        )
+        return Sent(appended, refused, text)
+
+    def mark_replayed(self, appended: Sequence[Appended]) -> None:
+        """See `OperatorTable`."""
+        self._table.mark_replayed(appended)
+
+    def _produce(self, ready: Ready, appended: list[Appended], refused: list[Refused], failures: list[str]) -> None:
+        letter = ready.letter
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                at = message.timestamp()[1] * 1000
+                appended.append(Appended(letter.address, ready.partition, message.offset() or 0, at))
+            elif error.code() == TOO_LARGE:
+                refused.append(_too_large(ready, error))
+            else:
+                failures.append(error.str())
+
+        try:
+            self._producer.produce(
+                self._topic,
+                letter.value,
+                letter.key,
+                ready.partition,
+                on_delivery=delivered,
+                headers=[(HEADER, str(letter.address).encode())],
+            )
+        except KafkaException as error:
+            if error.args[0].code() == TOO_LARGE:
+                refused.append(_too_large(ready, error.args[0]))
+            else:
+                failures.append(error.args[0].str())
+        except BufferError as error:
+            failures.append(str(error))
+
+    def _erasure(self, customer_id: str, offset: int) -> Erasure:
+        """Its append time is in the erasure's delta; without one, everything elsewhere in the log counts as before."""
+        row = self._session.execute(self._reset, (customer_id, offset)).one()
+        return Erasure(offset, decode_delta(row.value).appended_at if row else 2**63)
+
+
+def _too_large(ready: Ready, error: KafkaError) -> Refused:
+    return Refused(ready.letter.address, "value", f"{ready.letter.value_bytes} bytes", f"Kafka's limit: {error.str()}")

@@ -1,0 +1,93 @@
+"""Dead letters as text and as JSON. Whatever comes from a record is quoted: it may hold anything."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any, Final
+
+from common.algebra.dates import datetime_of
+from common.errors import shorten
+from common.log.dead_letters import Letter, Rejection
+
+SHOWN: Final = 4000
+"""Characters of a key or value that are shown; `show --raw` writes every byte."""
+HEADING: Final = f"{'id':>12}  {'last rejected (UTC)':<19}  {'attempts':>8}  {'state':<14}  key, and why"
+
+
+def line(letter: Letter) -> str:
+    """A letter in one line, under `HEADING`."""
+    last = letter.last
+    why = f"{shorten(letter.key, 40)}  {last.field}: {last.value}: {last.rule}"
+    return f"{letter.address.id:>12}  {_at(last.appended_at)}  {letter.attempts:>8}  {letter.state.value:<14}  {why}"
+
+
+def as_dict(letter: Letter, *, with_value: bool) -> dict[str, Any]:
+    """Everything that the row says, and what follows from it; times are RFC 3339, bytes base64."""
+    last = letter.last
+    body = {
+        "id": letter.address.id,
+        "day": letter.address.day.isoformat(),
+        "partition": letter.address.partition,
+        "offset": letter.address.offset,
+        "appended_at": datetime_of(letter.appended_at).isoformat(),
+        "state": letter.state.value,
+        "attempts": letter.attempts,
+        "first_seen": datetime_of(min(each.appended_at for each in letter.rejections.values())).isoformat(),
+        "last_seen": datetime_of(last.appended_at).isoformat(),
+        "field": last.field,
+        "value": last.value,
+        "rule": last.rule,
+        "rejections": {place: _rejection(each) for place, each in in_order(letter)},
+        "replays": {place: datetime_of(at).isoformat() for place, at in letter.replays.items()},
+        "discarded": None,
+        "key_bytes": letter.key_bytes,
+        "value_bytes": letter.value_bytes,
+        "key_base64": _base64(letter.key),
+    }
+    if letter.discarded is not None:
+        body["discarded"] = {"at": datetime_of(letter.discarded.at).isoformat(), "reason": letter.discarded.reason}
+    return body | {"value_base64": _base64(letter.value)} if with_value else body
+
+
+def pages(letter: Letter) -> Iterator[str]:
+    """Everything about a letter, line by line."""
+    address, state = letter.address, letter.state
+    times = "once" if letter.attempts == 1 else f"{letter.attempts} times"
+    yield f"dead letter {address.id}: {state.value}; rejected {times}"
+    yield f"  in the log   at {address.id}, appended {_at(letter.appended_at)} (UTC)"
+    yield f"  row          day {address.day}, partition {address.partition}, offset {address.offset} of dead_letters"
+    for place, rejection in in_order(letter):
+        said = f"{rejection.field}: {rejection.value}: {rejection.rule}"
+        yield f"  rejected     {_at(rejection.appended_at)} at {place}: {said}"
+    for place, at in sorted(letter.replays.items(), key=lambda entry: entry[1]):
+        yield f"  replayed     {_at(at)} at {place}{', and rejected' if place in letter.rejections else ''}"
+    if letter.discarded is not None:
+        yield f"  discarded    {_at(letter.discarded.at)}: {letter.discarded.reason!r}"
+    yield f"  key          {_content(letter.key, letter.key_bytes)}"
+    yield f"  value        {_content(letter.value, letter.value_bytes)}"
+    if state.is_open:
+        yield f"Next: `lambda360 dead-letters replay --id {address.id}` once the rules accept it, or `discard`."
+
+
+def in_order(letter: Letter) -> list[tuple[str, Rejection]]:
+    """The rejections by place, in the order of their append times."""
+    return sorted(letter.rejections.items(), key=lambda entry: (entry[1].appended_at, entry[0]))
+
+
+def _content(content: bytes | None, length: int | None) -> str:
+    if content is None or length is None:
+        return "none"
+    kept = "" if len(content) == length else f", of which the first {len(content)} are kept"
+    return f"{length} bytes{kept}: {shorten(content, SHOWN)}"
+
+
+def _rejection(rejection: Rejection) -> dict[str, str]:
+    at = datetime_of(rejection.appended_at).isoformat()
+    return {"appended_at": at, "field": rejection.field, "value": rejection.value, "rule": rejection.rule}
+
+
+def _at(micros: int) -> str:
+    return f"{datetime_of(micros):%Y-%m-%d %H:%M:%S}"
+
+
+def _base64(content: bytes | None) -> str | None:
+    return None if content is None else base64.b64encode(content).decode()

@@ -1,0 +1,75 @@
+"""One watch, from its options to its end."""
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Final
+
+from common.log.copies import DeltaEvent
+from common.servers import kafka
+from common.settings import Settings
+from serving_layer.live.effects import Effect, Views
+from serving_layer.live.follow import Follower, Published, wanted
+from serving_layer.live.positions import check_partitions, partitions_of, starts
+
+POLL_SECONDS: Final = 0.5
+KAFKA_SECONDS: Final = 5.0
+
+Show = Callable[[Published, Effect | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to see; empty customers or kinds mean all of them."""
+
+    customers: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    positions: Mapping[int, int] = field(default_factory=dict)
+    """The place in the log to begin at, by partition; other partitions begin at their end."""
+    from_beginning: bool = False
+    alerts: bool = True
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Where to read each topic's partitions from, and the places of the log below which nothing is shown."""
+
+    topics: Mapping[str, Mapping[int, int]]
+    places: Mapping[int, int]
+
+    def holds(self, event: Published) -> bool:
+        return event.data.offset >= self.places.get(event.data.partition, 0)
+
+
+def begin(settings: Settings, wish: Wish) -> Begin:
+    """Where the watch begins. Raises UsageError, or LogError if a topic or Kafka is not there."""
+    log = settings.log
+    topic = kafka.topic_identity(settings, log.deltas_topic, timeout_seconds=KAFKA_SECONDS)
+    check_partitions(wish.positions, topic.partitions)
+    chosen = partitions_of(wish.customers, topic.partitions)
+    found = {log.deltas_topic: starts(chosen, wish.positions, from_beginning=wish.from_beginning)}
+    if wish.alerts:
+        kafka.topic_identity(settings, log.alerts_topic, timeout_seconds=KAFKA_SECONDS)
+        found[log.alerts_topic] = starts(chosen, wish.positions, from_beginning=wish.from_beginning)
+    return Begin(found, wish.positions)
+
+
+def watch(settings: Settings, wish: Wish, views: Views, show: Show, tell: Callable[[str], None]) -> None:
+    """Show each event that is wished for, once, until `limit` were shown; `tell` hears when Kafka is away, and back.
+
+    Raises what `show` raises, UsageError or LogError where it cannot begin, and LogError for what it cannot read.
+    """
+    left, start = wish.limit, begin(settings, wish)
+    with closing(Follower(settings, start.topics, tell)) as follower:
+        while left is None or left > 0:
+            polled = filter(start.holds, follower.poll(POLL_SECONDS))
+            events = [event for event in polled if wanted(event, wish.customers, wish.kinds)]
+            for event, effect in _with_effects(events[:left], views):
+                show(event, effect)
+                left = None if left is None else left - 1
+
+
+def _with_effects(events: Collection[Published], views: Views) -> list[tuple[Published, Effect | None]]:
+    effects = iter(views.effects([event for event in events if isinstance(event, DeltaEvent)]))
+    return [(event, next(effects) if isinstance(event, DeltaEvent) else None) for event in events]

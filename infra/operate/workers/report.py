@@ -1,0 +1,48 @@
+"""The status of the speed layer as lines of text."""
+
+from collections.abc import Iterator, Sequence
+
+from infra.operate.workers.picture import PartitionStatus, Status, WorkerStatus
+
+Row = tuple[str, ...]
+
+
+def lines_of(status: Status) -> Iterator[str]:
+    """A table of the partitions, a table of the local workers, and what is not as it should be."""
+    heads: Row = ("partition", "from", "next", "end", "behind", "seconds", "heartbeat", "slot")
+    yield from _table(heads, [_partition(partition) for partition in status.partitions])
+    if status.workers:
+        yield ""
+        heads = ("slot", "pid", "state", "partitions", "fetching", "circuits", "MiB", "metrics")
+        yield from _table(heads, [_worker(worker) for worker in status.workers])
+    for trouble in status.trouble:
+        yield f"! {trouble}"
+
+
+def _partition(found: PartitionStatus) -> Row:
+    numbers = (found.partition, found.from_offset, found.next_offset, found.end_offset, found.behind_records)
+    beat = "never" if found.heartbeat_seconds is None else f"{found.heartbeat_seconds:.1f} s ago"
+    seconds = "-" if found.behind_seconds is None else f"{found.behind_seconds:.1f}"
+    return *map(_text, numbers), seconds, beat, _text(found.slot)
+
+
+def _worker(worker: WorkerStatus) -> Row:
+    vitals = worker.vitals
+    start = (str(worker.slot), str(worker.pid), worker.state)
+    end = (_text(worker.rss_mib), f"{worker.metrics_url}/metrics" if worker.metrics_url else "-")
+    if vitals is None:
+        return *start, "-", "-", "-", *end
+    partitions = ",".join(str(partition.partition) for partition in vitals.partitions) or "none"
+    fetching = "paused" if vitals.paused else "yes" if vitals.steady else "rebalance"
+    circuits = ",".join(f"{target}={state}" for target, state in vitals.breakers.items())
+    return *start, partitions, fetching, circuits, *end
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _table(heads: Row, rows: Sequence[Row]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))

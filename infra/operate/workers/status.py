@@ -1,0 +1,99 @@
+"""How the speed layer is, asked of Cassandra, of Kafka and of each local worker; whoever is away is named."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import httpx
+import msgspec
+
+from common.errors import Lambda360Error
+from common.progress import Place, places, silent_seconds
+from common.servers import kafka
+from common.servers.cassandra import connected
+from common.settings import Settings
+from infra.operate.workers.picture import PartitionStatus, Status, WorkerStatus
+from speed_layer.operate import seats as slots
+from speed_layer.operate.prometheus import HOST
+from speed_layer.operate.vitals import Vitals
+
+ASK_SECONDS: Final = 3.0
+VITALS_SECONDS: Final = 1.0
+
+
+def status(settings: Settings, now: int) -> Status:
+    """The status at `now` (microseconds, UTC); it is told within seconds, whatever is away."""
+    away: dict[str, str] = {}
+    workers = tuple(_worker(settings.home, record) for record in slots.records(settings.home))
+    ends = _ends(settings, away)
+    found = _places(settings, ends, away)
+    return Status(
+        now,
+        tuple(_partition(p, found.get(p), ends.get(p), workers, now) for p in _known(ends, found, workers)),
+        workers,
+        away,
+    )
+
+
+def _ends(settings: Settings, away: dict[str, str]) -> Mapping[int, int]:
+    try:
+        topic = kafka.topic_identity(settings, settings.log.topic, timeout_seconds=ASK_SECONDS)
+        return kafka.last_offsets(settings, topic.partitions, timeout_seconds=ASK_SECONDS)
+    except Lambda360Error as error:
+        away["kafka"] = str(error)
+        return {}
+
+
+def _places(settings: Settings, ends: Mapping[int, int], away: dict[str, str]) -> Mapping[int, Place]:
+    impatient = settings.cassandra.model_copy(update={"request_timeout_seconds": ASK_SECONDS})
+    try:
+        with connected(settings.model_copy(update={"cassandra": impatient})) as session:
+            return places(session, settings, ends)
+    except Lambda360Error as error:
+        away["cassandra"] = str(error)
+        return {}
+
+
+def _known(ends: Mapping[int, int], found: Mapping[int, Place], workers: tuple[WorkerStatus, ...]) -> list[int]:
+    read = {p.partition for worker in workers if worker.vitals for p in worker.vitals.partitions}
+    return sorted({*ends, *found, *read})
+
+
+def _partition(
+    partition: int, place: Place | None, end: int | None, workers: tuple[WorkerStatus, ...], now: int
+) -> PartitionStatus:
+    """What the worker itself says is newer than what it wrote."""
+    readers = [(w.slot, p) for w in workers if w.vitals for p in w.vitals.partitions if p.partition == partition]
+    slot, live = readers[0] if readers else (None, None)
+    from_offset = place.from_offset if place else live.from_offset if live else None
+    next_offset = max((each.next_offset for each in (place, live) if each), default=None)
+    end = end if end is not None else live.end_offset if live else None
+    behind = None if end is None or next_offset is None else max(end - next_offset, 0)
+    seconds = 0.0 if behind == 0 else live.behind_seconds if live else place.behind_seconds(now) if place else None
+    beat = silent_seconds(place, now) if place and place.beat_at else None
+    return PartitionStatus(partition, from_offset, next_offset, end, behind, seconds, beat, slot)
+
+
+def _worker(home: Path, record: slots.Record) -> WorkerStatus:
+    url = f"http://{HOST}:{record.metrics_port}" if record.metrics_port else None
+    if not slots.is_alive(home, record):
+        return WorkerStatus(record.slot, record.pid, record.member, "dead", None, None, None)
+    vitals = _vitals(url) if url else None
+    state = "unseen" if url is None else "alive" if vitals else "silent"
+    return WorkerStatus(record.slot, record.pid, record.member, state, _rss_mib(record.pid), url, vitals)
+
+
+def _vitals(url: str) -> Vitals | None:
+    try:
+        answer = httpx.get(f"{url}/vitals", timeout=VITALS_SECONDS, trust_env=False)
+        return msgspec.json.decode(answer.content, type=Vitals)
+    except (httpx.HTTPError, msgspec.DecodeError):
+        return None
+
+
+def _rss_mib(pid: int) -> float | None:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((round(int(line.split()[1]) / 1024, 1) for line in lines if line.startswith("VmRSS:")), None)

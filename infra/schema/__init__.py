@@ -1,0 +1,1 @@
+"""Tables and topics of a deployment, applied to any cluster."""

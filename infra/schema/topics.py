@@ -1,0 +1,115 @@
+"""The log's topic and those beside it: made once, with the settings R1 demands, and held to them."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+
+import yaml
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from common.errors import LogError
+from common.servers.kafka import TIMEOUT_SECONDS, admin
+from common.servers.log_identity import LogIdentity
+from common.settings import TOPIC_FIELDS, Settings
+
+
+def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
+    """All topics exist, as `infra/schema/topics.yaml` says.
+
+    Raises LogError where Kafka is away, where one exists and differs, or where the log that is on record is gone:
+    a new one in its place would be another log, to which no stored offset belongs.
+    """
+    with _errors_told(settings):
+        client = admin(settings)
+        existing = _partitions(client)
+        _check_log(settings, existing, on_record)
+        for setting, config in wanted().items():
+            name: str = getattr(settings.log, setting)
+            if name in existing:
+                _check_partitions(settings, name, existing[name])
+                _check_config(client, name, config)
+            else:
+                _create(client, settings, name, config)
+
+
+def brokers(settings: Settings) -> int:
+    """How many brokers the cluster has. Raises LogError if none does."""
+    client = admin(settings)
+    with _errors_told(settings):
+        return len(client.describe_cluster(request_timeout=5.0).result().nodes)
+
+
+def wanted() -> Mapping[str, Mapping[str, str]]:
+    """The configuration of each topic, by the setting that names it."""
+    text = files("infra.schema").joinpath("topics.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, dict[str, str]] = yaml.safe_load(text)
+    return {setting: loaded[setting] for setting in TOPIC_FIELDS}
+
+
+def _partitions(client: AdminClient) -> Mapping[str, int]:
+    return {name: len(found.partitions) for name, found in client.list_topics(timeout=TIMEOUT_SECONDS).topics.items()}
+
+
+def _check_log(settings: Settings, existing: Mapping[str, int], on_record: LogIdentity | None) -> None:
+    name, partitions = settings.log.topic, settings.log.partitions
+    if on_record and name not in existing:
+        raise LogError(
+            f"topic {name!r} (id {on_record.topic_id}, {on_record.partitions} partitions) is on record but not in "
+            "Kafka any more. A new one would be another log, so none was made. Restore it, or start a new system: "
+            "`lambda360 stack reset` empties a local one"
+        )
+    # A difference from the record is worse than one from the settings, and is told by `log_identity`.
+    if existing.get(name, partitions) != partitions and (not on_record or on_record.partitions == existing[name]):
+        raise LogError(
+            f"topic {name!r} has {existing[name]} partitions, and their number never changes (R1), but "
+            f"LAMBDA360_LOG_PARTITIONS is {partitions}; set it to {existing[name]}, in the environment or settings.env"
+        )
+
+
+def _check_partitions(settings: Settings, name: str, partitions: int) -> None:
+    """A copy lies in the partition of its record, so every topic has the log's number of them."""
+    if name != settings.log.topic and partitions != settings.log.partitions:
+        raise LogError(
+            f"topic {name!r} has {partitions} partitions, and the log {settings.log.partitions}: they must be as many. "
+            "Nobody else may use that topic: rename it in the settings, or remove it"
+        )
+
+
+def _check_config(client: AdminClient, name: str, config: Mapping[str, str]) -> None:
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    found = client.describe_configs([resource], request_timeout=TIMEOUT_SECONDS)[resource].result()
+    wrong = [f"{key} is {found[key].value}, not {value}" for key, value in config.items() if found[key].value != value]
+    if wrong:
+        raise LogError(f"topic {name!r} is not made as infra/schema/topics.yaml demands: {'; '.join(wrong)}")
+
+
+def _create(client: AdminClient, settings: Settings, name: str, config: Mapping[str, str]) -> None:
+    topic = NewTopic(name, settings.log.partitions, settings.log.replication_factor, config=dict(config))
+    try:
+        client.create_topics([topic], request_timeout=TIMEOUT_SECONDS)[name].result()
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+    _wait_for_leaders(client, name)
+
+
+def _wait_for_leaders(client: AdminClient, name: str) -> None:
+    """The brokers know the topic: they learn of it a moment after its creation is acknowledged."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        found = client.list_topics(timeout=TIMEOUT_SECONDS).topics.get(name)
+        if found and found.partitions and all(partition.leader >= 0 for partition in found.partitions.values()):
+            return
+        time.sleep(0.05)
+    raise LogError(f"topic {name!r} was made, but its partitions have no leaders after {TIMEOUT_SECONDS:.0f} s")
+
+
+@contextmanager
+def _errors_told(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except KafkaException as error:
+        said = error.args[0].str()
+        raise LogError(f"Kafka at {settings.bootstrap_servers} does not answer as it should: {said}") from error

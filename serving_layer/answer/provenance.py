@@ -1,0 +1,115 @@
+"""What an answer can be relied on for: the condition of a partition, as pure functions (R22)."""
+
+from dataclasses import dataclass
+
+from common.algebra.cut import Cut
+from common.algebra.dates import datetime_of
+from common.algebra.pointer import Published
+from common.algebra.versions import logic_version
+from common.log.events import Rules, validation_version
+from common.settings import ServingSettings, Settings
+from serving_layer.read.store import Progress
+from serving_layer.schemas.answers import BatchInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The versions of the code that answers (R7)."""
+
+    logic_version: str
+    validation_version: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Release":
+        return cls(logic_version(), validation_version(Rules(settings.log.currency)))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the layers stand in one partition: why its answers are degraded, and how far the speed layer is behind."""
+
+    reasons: tuple[str, ...]
+    behind_records: int | None
+    behind_seconds: float | None
+    complete_below: int
+    """Every delta below this offset was readable before the deltas were read."""
+
+
+def condition(
+    partition: int,
+    published: Published | None,
+    progress: Progress | None,
+    *,
+    release: Release,
+    limits: ServingSettings,
+    now: int,
+) -> Condition:
+    """The condition of `partition` at `now` (microseconds, UTC), from the pinned batch and the progress read.
+
+    Degraded are: versions that differ, deltas that are gone, a speed layer that never ran, is silent or far behind.
+    """
+    cut = cut_of(published)[partition]
+    reasons = _batch_versions(published, release)
+    if progress is None:
+        reasons.append(f"the speed layer never ran in partition {partition}")
+        return Condition(tuple(reasons), None, None, complete_below(None, cut))
+    if progress.validation_version != release.validation_version:
+        reasons.append(_differ("validation_version", "the speed layer", progress.validation_version, release))
+    if cut < progress.from_offset:
+        reasons.append(f"cut {cut} is below from_offset {progress.from_offset}: deltas between them are gone")
+    records = max(progress.end_offset - progress.next_offset, 0)
+    seconds = _since(progress.caught_up_at, now)
+    reasons += _lateness(progress, records, seconds, limits, now)
+    return Condition(tuple(reasons), records, seconds, complete_below(progress, cut))
+
+
+def complete_below(progress: Progress | None, cut: int) -> int:
+    """The offset below which every delta of the partition was readable when its progress was read."""
+    return cut if progress is None else max(cut, progress.next_offset)
+
+
+def cut_of(published: Published | None) -> Cut:
+    return Cut.zero() if published is None else published.plan.cut
+
+
+def batch_info(published: Published | None) -> BatchInfo | None:
+    if published is None:
+        return None
+    plan = published.plan
+    return BatchInfo(published.batch_id, datetime_of(published.published_at), plan.cut.offsets, plan.logic_version)
+
+
+def _batch_versions(published: Published | None, release: Release) -> list[str]:
+    if published is None:
+        return []
+    plan, who = published.plan, f"batch {published.batch_id}"
+    reasons = []
+    if plan.logic_version != release.logic_version:
+        reasons.append(_differ("logic_version", who, plan.logic_version, release))
+    if plan.validation_version != release.validation_version:
+        reasons.append(_differ("validation_version", who, plan.validation_version, release))
+    return reasons
+
+
+def _differ(name: str, who: str, version: str, release: Release) -> str:
+    return f"{name} of {who} is {version}, of this release {getattr(release, name)}"
+
+
+def _lateness(progress: Progress, records: int, seconds: float | None, limits: ServingSettings, now: int) -> list[str]:
+    silent = _since(progress.beat_at, now)
+    if silent is None or silent > limits.max_behind_seconds:
+        since = "ever" if silent is None else f"{silent:.0f} s"
+        return [f"the speed layer is silent for {since}, more than {limits.max_behind_seconds:g} s"]
+    reasons = []
+    if records > limits.max_behind_records:
+        reasons.append(f"the speed layer is {records} records behind, more than {limits.max_behind_records}")
+    if records and seconds is None:
+        reasons.append("the speed layer has not caught up with the log yet")
+    if seconds is not None and seconds > limits.max_behind_seconds:
+        reasons.append(f"the speed layer is {seconds:.0f} s behind, more than {limits.max_behind_seconds:g} s")
+    return reasons
+
+
+def _since(then: int | None, now: int) -> float | None:
+    """Seconds from `then` to `now`, to the millisecond; clocks of two machines may differ, so never below zero."""
+    return round(max(now - then, 0) / 1e6, 3) if then else None

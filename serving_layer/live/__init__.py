@@ -1,0 +1,1 @@
+"""Following the published copies, and what each did to its customer's metrics."""

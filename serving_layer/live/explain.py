@@ -1,0 +1,69 @@
+"""What an event says, field by field, in the units that people read: amounts as decimals, dates in RFC 3339."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from common.algebra.alerts import Alert, CustomerAtRisk
+from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
+from common.algebra.facts import Image
+from common.log.copies import Moved
+
+Shown = str | int | bool | None
+MONEY: Final = frozenset({"amount", "threshold", "revenue", "refunded"})
+"""Fields and measures in cents."""
+_DATES: Final = ("_date", "_at")
+
+
+def changes(before: Image | None, after: Image | None) -> dict[str, tuple[Shown, Shown]]:
+    """Each payload field that differs, as (before, after); all fields of an entity that is new."""
+    old, new = _fields(before), _fields(after)
+    return {name: (old.get(name), value) for name, value in new.items() if before is None or old.get(name) != value}
+
+
+def _fields(image: Image | None) -> dict[str, Shown]:
+    if image is None:
+        return {}
+    payload = image.payload
+    return {name: shown(name, getattr(payload, name)) for name in payload.__struct_fields__}
+
+
+def shown(name: str, value: Shown) -> Shown:
+    """A field's value as people read it; a date at midnight is a plain date."""
+    if not isinstance(value, int):
+        return value
+    if name in MONEY:
+        return money(value)
+    return moment(value) if name.endswith(_DATES) else value
+
+
+def money(cents: int) -> str:
+    """Cents as a decimal string."""
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02}"
+
+
+def moment(micros: int) -> str:
+    """Microseconds as a day, or as a time in UTC."""
+    if micros % MICROS_PER_DAY == 0:
+        return date_of(micros // MICROS_PER_DAY).isoformat()
+    return datetime_of(micros).isoformat().replace("+00:00", "Z")
+
+
+def amounts(values: tuple[Moved, ...]) -> list[str]:
+    """What was added to the measures: `revenue +10.00 on 2024-06-01`."""
+    return [f"{each.measure} {signed(each.measure, each.amount)} on {each.day}" for each in values]
+
+
+def signed(measure: str, amount: int) -> str:
+    """An amount with its sign."""
+    text = str(shown(measure, amount))
+    return text if text.startswith("-") else f"+{text}"
+
+
+def evidence(alert: Alert) -> Mapping[str, object]:
+    """An alert's fields as people read them."""
+    fields: dict[str, Any] = msgspec.to_builtins(alert)
+    tickets = [{**ticket, "day": date_of(ticket["day"]).isoformat()} for ticket in fields.pop("tickets", ())]
+    named = {name: shown(name, value) for name, value in fields.items()}
+    return {**named, "tickets": tickets} if isinstance(alert, CustomerAtRisk) else named

@@ -1,0 +1,1 @@
+"""Reading the stored views: pinned pointer, slot rows, deltas, progress."""

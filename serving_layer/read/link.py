@@ -1,0 +1,74 @@
+"""The connection to the store: made in the background once the process runs, and kept for its life."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from typing import Final
+
+from cassandra.query import tuple_factory
+
+from common.errors import StoreUnavailable
+from common.servers.cassandra import connected
+from common.settings import Settings
+from serving_layer.read.cassandra_store import CassandraStore
+from serving_layer.read.store import Store, StoreSource
+
+Connect = Callable[[Settings], AbstractAsyncContextManager[StoreSource]]
+"""How `create_app` gets its store: the source is there at once, and raises StoreUnavailable until it is connected."""
+
+RETRY_SECONDS: Final = 1.0
+STATEMENT_SECONDS: Final = 5.0
+"""A statement waits no longer for an answer, whatever the setting allows other processes: a client is waiting."""
+_LOG: Final = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def cassandra_link(settings: Settings) -> AsyncIterator[StoreSource]:
+    """A source that connects for as long as it takes. Once connected, the driver itself reconnects."""
+    link, resources = _Link(), ExitStack()
+    connecting = asyncio.create_task(link.connect(settings, resources))
+    try:
+        yield link.store
+    finally:
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        await asyncio.to_thread(resources.close)
+
+
+class _Link:
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._reason = "still connecting to Cassandra"
+
+    def store(self) -> Store:
+        if self._store is None:
+            raise StoreUnavailable(self._reason)
+        return self._store
+
+    async def connect(self, settings: Settings, resources: ExitStack) -> None:
+        while self._store is None:
+            try:
+                self._store = await asyncio.to_thread(_open, _impatient(settings), resources)
+                _LOG.info("connected to Cassandra, keyspace %s", settings.cassandra.keyspace)
+            except StoreUnavailable as error:
+                if str(error) != self._reason:
+                    _LOG.warning("%s", error)
+                self._reason = str(error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+def _open(settings: Settings, resources: ExitStack) -> Store:
+    """A connected store, closed with `resources`; nothing is left open if it raises."""
+    with ExitStack() as attempt:
+        session = attempt.enter_context(connected(settings, row_factory=tuple_factory))
+        store = CassandraStore(session, settings)
+        resources.push(attempt.pop_all())
+        return store
+
+
+def _impatient(settings: Settings) -> Settings:
+    seconds = min(settings.cassandra.request_timeout_seconds, STATEMENT_SECONDS)
+    return settings.model_copy(
+        update={"cassandra": settings.cassandra.model_copy(update={"request_timeout_seconds": seconds})}
+    )

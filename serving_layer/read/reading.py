@@ -1,0 +1,75 @@
+"""One request's reads: a pinned pointer, then both layers concurrently (R20, R22)."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from common.algebra.pointer import Published
+from common.log.partition import partition_of
+from serving_layer.answer.provenance import batch_info, complete_below, cut_of
+from serving_layer.read.deltas import whole_deltas
+from serving_layer.read.store import DeltaRow, Pin, Progress, SlotReused, SlotRow, Store
+from serving_layer.schemas.answers import BatchInfo
+
+PIN_ATTEMPTS: Final = 4
+"""The first pin, and three more when the slot was reused under it (R20)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read from one pin; rows of older batches are not in it."""
+
+    pin: Pin
+    rows: Mapping[str, SlotRow]
+    progress: Mapping[int, Progress]
+    deltas: Mapping[str, Sequence[DeltaRow]]
+    batch: BatchInfo | None
+    """The pinned batch as every answer names it."""
+
+
+async def read(store: Store, customers: Collection[str]) -> Reading:
+    """Both layers' rows of those customers, from one pin.
+
+    Raises SlotReused if the slot was reused under every pin, StoreUnavailable if the store does not answer.
+    """
+    for _ in range(PIN_ATTEMPTS):
+        pin = await store.pin()
+        published = pin.pointer.published
+        try:
+            rows, (progress, deltas) = await asyncio.gather(
+                _batch_side(store, published, customers), _speed_side(store, pin, customers)
+            )
+        except SlotReused:
+            continue
+        return Reading(pin, rows, progress, deltas, batch_info(published))
+    raise SlotReused(f"the slot was reused under each of {PIN_ATTEMPTS} pins: batches land too fast for this request")
+
+
+async def _batch_side(store: Store, published: Published | None, customers: Collection[str]) -> Mapping[str, SlotRow]:
+    """The rows of the pinned batch: an older batch's row counts as absent, a newer one's raises SlotReused."""
+    if published is None:
+        return {}
+    rows = await store.slot_rows(published.slot, customers)
+    newest = max((row.batch_id for row in rows.values()), default=0)
+    if newest > published.batch_id:
+        raise SlotReused(f"slot {published.slot!r} holds rows of batch {newest}, pinned was {published.batch_id}")
+    return {customer: row for customer, row in rows.items() if row.batch_id == published.batch_id}
+
+
+async def _speed_side(
+    store: Store, pin: Pin, customers: Collection[str]
+) -> tuple[Mapping[int, Progress], Mapping[str, Sequence[DeltaRow]]]:
+    """Progress first, then the deltas at or above each partition's cut: what progress names is in them (R22)."""
+    cut = cut_of(pin.pointer.published)
+    by_partition: dict[int, list[str]] = {}
+    for customer in customers:
+        by_partition.setdefault(partition_of(customer, pin.partitions), []).append(customer)
+    progress = await store.progress(by_partition)
+    found = await asyncio.gather(
+        *(
+            whole_deltas(store, members, cut[partition], complete_below(progress.get(partition), cut[partition]))
+            for partition, members in by_partition.items()
+        )
+    )
+    return progress, {customer: rows for deltas in found for customer, rows in deltas.items()}

@@ -1,0 +1,64 @@
+"""The port to the stored views: what serving asks of a store, and the rows it gets (R20, R22)."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from common.algebra.pointer import Pointer
+from common.errors import StoreUnavailable
+
+
+class SlotReused(StoreUnavailable):
+    """The pinned slot holds rows of a newer batch: the request has to pin again (R20)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What one request is answered from: the pointer, read once, and the log's recorded partition count."""
+
+    pointer: Pointer
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """A customer's row in a slot; `state` is its cell as stored."""
+
+    batch_id: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A partition's row in `speed_progress` (R12); times are microseconds, UTC, and null before they first happen."""
+
+    from_offset: int
+    next_offset: int
+    end_offset: int
+    validation_version: str
+    beat_at: int | None
+    caught_up_at: int | None
+
+
+DeltaRow = tuple[int, str]
+"""A delta's offset and its cell as stored."""
+
+
+class Store(Protocol):
+    """The views as they are read. Every method raises StoreUnavailable if the store does not answer in time."""
+
+    async def pin(self) -> Pin:
+        """The pointer and the recorded log, now."""
+
+    async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
+        """The speed layer's progress in those partitions; one without a row is absent."""
+
+    async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
+        """The slot's rows of those customers, whatever batch they are of; a customer without a row is absent."""
+
+    async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+        """Every delta of those customers at or above `cut`, resets included; a customer without any is absent."""
+
+
+StoreSource = Callable[[], Store]
+"""Gives the store once it is connected. Raises StoreUnavailable with the reason until then."""

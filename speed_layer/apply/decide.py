@@ -1,0 +1,152 @@
+"""Applying a customer's records in offset order (R10, R24): decisions and their sequence, free of engines and clocks.
+
+The store and the cache come in through the door, so a simulation can run this very code.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import msgspec
+
+from common.algebra.facts import Delta, Fact, Outcome, decide
+from speed_layer.apply.alerts import KINDS_NEEDED, AlertSettings, New, has_rules, raised
+from speed_layer.apply.known import Known
+from speed_layer.apply.rows import Change, EntityKey, Mutation, Placed, Reset, Stored
+
+MAX_CHANGES: Final = 64
+"""Changes in one mutation, at most: a busy customer's mutation stays small."""
+MAX_READS: Final = 5
+"""Reads of one customer, at most, until what they found fits together."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of one customer's records, all of them acknowledged."""
+
+    written: list[Change | Reset] = field(default_factory=list)
+    """What was written, in offset order."""
+    again: list[int] = field(default_factory=list)
+    """Offsets of records that were applied before, below their entity's fact: their rows are where they were left."""
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+
+
+class Store(Protocol):
+    """Where facts and deltas are kept. The calls return when the store has answered, however long that takes."""
+
+    async def read(
+        self, customer_id: str, entities: Collection[EntityKey], kinds: Collection[str], *, whole: bool
+    ) -> Known:
+        """The customer's reset offset, the facts of `entities`, and all facts of `kinds`.
+
+        Or, if `whole` and they are few, all facts.
+        """
+        ...
+
+    async def write(self, customer_id: str, mutation: Mutation) -> None:
+        """Write the mutation at its offsets' timestamps (R11), acknowledged at the write consistency."""
+        ...
+
+    async def rows(self, customer_id: str, offsets: Collection[int]) -> Sequence[Stored]:
+        """What the records at `offsets` left, in offset order; a record that left nothing, or was erased, is absent."""
+        ...
+
+
+class Cache(Protocol):
+    """What was known of customers; each entry is taken out while it is worked on, and lost if that fails."""
+
+    def take(self, customer_id: str) -> tuple[Known | None, int]: ...
+
+    def put(self, customer_id: str, known: Known, token: int) -> None: ...
+
+
+async def apply(
+    store: Store, cache: Cache, customer_id: str, records: Sequence[Placed], settings: AlertSettings
+) -> Applied:
+    """Apply one customer's records, in offset order; nobody else in this process works on the customer meanwhile.
+
+    At the return each is acknowledged. A mutation is written only when the one before it was acknowledged. Where some
+    worker has gone on meanwhile, what was read is not remembered: whether it is torn shows with the next records only.
+    """
+    cached, token = cache.take(customer_id)
+    known, applied = cached or Known(), Applied()
+    is_ahead = await _read_what_is_missing(store, customer_id, records, known, is_new=cached is None)
+    for mutation in mutations(records, known, settings, applied):
+        await store.write(customer_id, mutation)
+        applied.written.extend((mutation,) if isinstance(mutation, Reset) else mutation)
+    if not is_ahead:
+        cache.put(customer_id, known, token)
+    return applied
+
+
+async def _read_what_is_missing(
+    store: Store, customer_id: str, records: Sequence[Placed], known: Known, *, is_new: bool
+) -> bool:
+    """Whether some worker has applied more than `records`, as was seen by reading what is not known yet."""
+    missing = known.missing(record.entity for record in records if not record.event.is_erasure)
+    kinds = {record.event.kind for record in records} & KINDS_NEEDED - known.complete
+    if not (missing or kinds or is_new):
+        return False
+    for _ in range(MAX_READS):
+        known.update(await store.read(customer_id, missing, kinds, whole=is_new))
+        if not known.is_torn(records):
+            break
+    return known.reaches_above(records[-1].offset)
+
+
+def mutations(records: Iterable[Placed], known: Known, settings: AlertSettings, applied: Applied) -> Iterator[Mutation]:
+    """What `records` write, in order; `known` goes along, as if each were acknowledged before the next is asked for.
+
+    What becomes of each record is noted in `applied`; what is written is the caller's to note.
+    """
+    open_round: dict[EntityKey, Change] = {}
+    for record in records:
+        if known.erased(record.offset):
+            applied.outcomes[Outcome.SKIPPED] += 1
+            continue
+        if record.event.is_erasure:
+            if open_round:
+                yield tuple(open_round.values())
+                open_round = {}
+            yield _reset(record, known, applied)
+        elif (change := _change(record, known, settings, applied)) is not None:
+            if change.entity in open_round or len(open_round) >= MAX_CHANGES:
+                yield tuple(open_round.values())
+                open_round = {}
+            open_round[change.entity] = change
+    if open_round:
+        yield tuple(open_round.values())
+
+
+def _change(record: Placed, known: Known, settings: AlertSettings, applied: Applied) -> Change | None:
+    image = record.event.image
+    if image is None:
+        raise AssertionError(record)
+    outcome, fact = decide(known.current(record.entity), image, record.offset)
+    applied.outcomes[outcome] += 1
+    if outcome is Outcome.SKIPPED:
+        applied.again.append(record.offset)
+    if fact is None:
+        return None
+    if outcome is Outcome.CHANGED and fact.before is None and has_rules(record.event.kind):
+        fact = _with_alerts(record, fact, known, settings)
+    known.facts[record.entity] = fact
+    return Change(record.entity, fact, Delta(record.event.entity_id, fact.before, fact.after, record.appended_at))
+
+
+def _with_alerts(record: Placed, fact: Fact, known: Known, settings: AlertSettings) -> Fact:
+    """The new entity's fact with what it raises, from the customer's facts below it."""
+    kind, entity_id = record.entity
+    facts: dict[str, Fact] = {}
+    if kind in KINDS_NEEDED:
+        facts = {each: other for each, other in known.of_kind(kind).items() if other.offset < record.offset}
+        facts[entity_id] = fact
+    return msgspec.structs.replace(fact, alerts=raised(kind, New(entity_id, fact, facts), settings))
+
+
+def _reset(record: Placed, known: Known, applied: Applied) -> Reset:
+    applied.outcomes[Outcome.REWRITTEN if known.reset_offset == record.offset else Outcome.CHANGED] += 1
+    known.reset_offset = record.offset
+    known.facts = {entity: fact for entity, fact in known.facts.items() if fact and not known.erased(fact.offset)}
+    return Reset(record.offset, Delta("", None, None, record.appended_at))

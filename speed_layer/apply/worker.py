@@ -1,0 +1,162 @@
+"""A worker's step: take a micro-batch, validate, apply its customers side by side, publish; then move the lanes on."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from common.algebra.alerts import rule_of
+from common.algebra.facts import Outcome
+from common.errors import RejectedRecord
+from common.log.copies import Copy
+from common.log.events import Rules, parse
+from common.log.partition import partition_of
+from speed_layer.apply.alerts import AlertSettings
+from speed_layer.apply.cache import FactCache
+from speed_layer.apply.decide import Applied, Store, apply
+from speed_layer.apply.lanes import Lane, Lanes, Link, OutOfSequence
+from speed_layer.apply.rows import Change, Placed, Reset, Stored
+from speed_layer.publish.dead_letters import DeadLetter
+
+log = logging.getLogger(__name__)
+COUNTED: Final = {
+    Outcome.CHANGED: "applied",
+    Outcome.REPEATED: "repeated",
+    Outcome.STALE: "stale",
+    Outcome.REWRITTEN: "again",
+    Outcome.SKIPPED: "again",
+}
+"""What a record counts as; `again` is one that was applied before, by whomever."""
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """A record as it came, with the link that proves its place."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    appended_at: int
+    link: Link
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a worker goes by: the log's name and partition count, and what validation and the alerts' rules read."""
+
+    topic: str
+    partitions: int
+    rules: Rules
+    alerts: AlertSettings
+
+
+@dataclass(slots=True)
+class Ports:
+    """All that a worker has an effect on. Publishing returns once everything is acknowledged, however long it takes."""
+
+    store: Store
+    cache: FactCache
+    lanes: Lanes
+    publish_copies: Callable[[Sequence[Copy]], Coroutine[Any, Any, None]]
+    publish_rejected: Callable[[Sequence[DeadLetter]], Coroutine[Any, Any, None]]
+
+
+@dataclass(slots=True)
+class Step:
+    """What a micro-batch came to, once it is applied and before it is published."""
+
+    ends: dict[int, tuple[Lane, Delivered]] = field(default_factory=dict)
+    """Each partition's lane and its last record."""
+    copies: list[Copy] = field(default_factory=list)
+    rejected: list[DeadLetter] = field(default_factory=list)
+
+
+def place_of(copy: Copy) -> tuple[int, int]:
+    """The copy's partition and offset."""
+    return copy.partition, copy.offset
+
+
+class Worker:
+    """Applies what it is given, micro-batch by micro-batch."""
+
+    def __init__(self, terms: Terms, ports: Ports) -> None:
+        self._terms, self._ports = terms, ports
+        self.future_dated = 0
+        """Valid records with a date beyond their append time + 1 day, so far."""
+        self.counts: Counter[str] = Counter()
+        """Records so far: `received`, which is the sum of `applied`, `repeated`, `stale`, `dead` and `again`."""
+        self.alerts: Counter[str] = Counter()
+        """Alerts raised so far, by rule; one that is met again counts again."""
+
+    async def process(self, delivered: Sequence[Delivered]) -> None:
+        """Every record of a lane that is still open is applied, acknowledged and published, and the lanes say so.
+
+        Records of closed lanes are passed over: they come again in another lane. Raises what the ports raise.
+        """
+        await self.publish(await self.apply(delivered))
+
+    async def apply(self, delivered: Sequence[Delivered]) -> Step:
+        """Apply the records, all customers at once: the store bounds its statements. No lane has moved yet."""
+        customers: dict[str, list[Placed]] = {}
+        step = Step()
+        for record in delivered:
+            if self._take(record):
+                step.ends[record.link.lane.partition] = record.link.lane, record
+                self._sort(record, customers, step)
+        async with asyncio.TaskGroup() as tasks:
+            for customer_id, records in customers.items():
+                tasks.create_task(self._apply(customer_id, records, step))
+        return step
+
+    async def publish(self, step: Step) -> None:
+        """Publish what was applied, in the log's order, and then move the lanes on; steps in the order of applying."""
+        step.copies.sort(key=place_of)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ports.publish_copies(step.copies))
+            tasks.create_task(self._ports.publish_rejected(step.rejected))
+        for lane, last in step.ends.values():
+            lane.apply(last.offset + 1, last.appended_at)
+
+    def _take(self, record: Delivered) -> bool:
+        lane = record.link.lane
+        if not self._ports.lanes.is_open(lane):
+            return False
+        try:
+            lane.take(record.link, record.offset)
+        except OutOfSequence as error:
+            log.warning("event=out_of_sequence action=read_again %s", error)
+            self._ports.lanes.drop(lane)
+            return False
+        self.counts["received"] += 1
+        return True
+
+    def _sort(self, record: Delivered, customers: dict[str, list[Placed]], step: Step) -> None:
+        partition, terms = record.link.lane.partition, self._terms
+        try:
+            event = parse(record.key, record.value, partition, terms.partitions, record.appended_at, terms.rules)
+        except RejectedRecord as error:
+            place = (terms.topic, partition, record.offset, record.key, record.value, record.appended_at)
+            step.rejected.append(DeadLetter(*place, error, record.headers))
+            self.counts["dead"] += 1
+            return
+        self.future_dated += event.future_dated
+        customers.setdefault(event.customer_id, []).append(Placed(record.offset, record.appended_at, event))
+
+    async def _apply(self, customer_id: str, records: Sequence[Placed], step: Step) -> None:
+        ports = self._ports
+        applied = await apply(ports.store, ports.cache, customer_id, records, self._terms.alerts)
+        again = await ports.store.rows(customer_id, applied.again) if applied.again else ()
+        self._count(applied)
+        partition = partition_of(customer_id, self._terms.partitions)
+        rows: Iterable[Stored | Change | Reset] = (*again, *applied.written)
+        step.copies += [Copy(partition, row.offset, customer_id, row.delta, row.alerts) for row in rows]
+
+    def _count(self, applied: Applied) -> None:
+        for outcome, count in applied.outcomes.items():
+            self.counts[COUNTED[outcome]] += count
+        for row in applied.written:
+            self.alerts.update(map(rule_of, row.alerts))

@@ -1,0 +1,148 @@
+"""What a worker process says of itself, read from its live objects when it is asked; nothing is counted for it."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from common.algebra.versions import logic_version
+from common.servers.retry import Retry
+from speed_layer.apply.lanes import Lanes
+from speed_layer.progress.table import Progress
+
+
+class PartitionVitals(msgspec.Struct, frozen=True):
+    """A partition that the worker reads. `end_offset` is as of the last heartbeat; sizes in bytes."""
+
+    partition: int
+    from_offset: int
+    next_offset: int
+    end_offset: int
+    behind_records: int
+    behind_seconds: float | None
+    """Seconds since everything appended was applied; 0 where nothing is left, null before it ever was."""
+    in_flight_records: int
+    """Offsets handed over by the fetch and not yet applied."""
+    backlog_bytes: int
+    moved: bool
+    """Whether it was applied beyond where this worker began, or has nothing left to apply."""
+
+
+class Vitals(msgspec.Struct, frozen=True):
+    """A worker at one moment; times are microseconds (UTC)."""
+
+    slot: int
+    pid: int
+    member: str
+    at: int
+    steady: bool
+    """Whether its partitions are assigned and no rebalance is under way."""
+    paused: bool
+    """Whether it holds back from fetching, because a server is left alone; back-pressure is no pause."""
+    partitions: tuple[PartitionVitals, ...]
+    counts: Mapping[str, int]
+    future_dated: int
+    alerts: Mapping[str, int]
+    published: Mapping[str, int]
+    breakers: Mapping[str, str]
+    openings: Mapping[str, int]
+    retries_waiting: int
+    cached_customers: int
+    beat_at: int
+    """When a heartbeat was last written; 0 before the first."""
+    logic_version: str
+
+    @property
+    def settled(self) -> bool:
+        """Whether it reads what it was given: every partition of it was caught up with the log, or moved on."""
+        return self.steady and all(partition.moved for partition in self.partitions)
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing holds it up."""
+        return self.steady and not self.paused and all(state == "closed" for state in self.breakers.values())
+
+
+class Beating(Protocol):
+    """What is read of the keeper: the rows of the last heartbeat, how far the log could be read, and its time."""
+
+    latest: Mapping[int, Progress]
+    ends: Mapping[int, int]
+    beat_at: int
+
+
+class Counting(Protocol):
+    """What is read of the worker."""
+
+    counts: Counter[str]
+    alerts: Counter[str]
+    future_dated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The live objects; each is read in one step, so that another thread may do it."""
+
+    lanes: Lanes
+    keeper: Beating
+    worker: Counting
+    published: Mapping[str, int]
+    retries: Sequence[Retry]
+    cache: Sized
+    steady: Callable[[], bool]
+    paused: Callable[[], bool]
+
+
+class Gauge:
+    """Takes one worker's vitals; `clock` gives microseconds (UTC)."""
+
+    def __init__(self, watched: Watched, slot: int, member: str, clock: Callable[[], int]) -> None:
+        self._watched, self._slot, self._member, self._clock = watched, slot, member, clock
+
+    def __call__(self) -> Vitals:
+        """The worker now. May be called from any thread."""
+        watched, now = self._watched, self._clock()
+        breakers = [retry.breaker for retry in watched.retries]
+        return Vitals(
+            slot=self._slot,
+            pid=os.getpid(),
+            member=self._member,
+            at=now,
+            steady=watched.steady(),
+            paused=watched.paused(),
+            partitions=tuple(self._partitions(now)),
+            counts=dict(watched.worker.counts),
+            future_dated=watched.worker.future_dated,
+            alerts=dict(watched.worker.alerts),
+            published=dict(watched.published),
+            breakers={breaker.target: breaker.state.value for breaker in breakers},
+            openings={breaker.target: breaker.opened for breaker in breakers},
+            retries_waiting=sum(retry.waiting for retry in watched.retries),
+            cached_customers=len(watched.cache),
+            beat_at=watched.keeper.beat_at,
+            logic_version=logic_version(),
+        )
+
+    def _partitions(self, now: int) -> list[PartitionVitals]:
+        latest, ends, found = self._watched.keeper.latest, self._watched.keeper.ends, []
+        for lane in sorted(self._watched.lanes.all(), key=lambda lane: lane.partition):
+            row, next_offset = latest.get(lane.partition), lane.next_offset
+            end = max(0 if row is None else row.end_offset, next_offset)
+            seconds = _behind_seconds(row, next_offset >= end, now)
+            place = lane.partition, 0 if row is None else row.from_offset, next_offset, end, end - next_offset, seconds
+            moved = next_offset > lane.start or (row is not None and next_offset >= ends.get(lane.partition, end))
+            found.append(PartitionVitals(*place, max(lane.fetched.sent - lane.applied, 0), lane.backlog, moved))
+        return found
+
+    def positions(self) -> dict[int, int]:
+        """Where each partition is, for the lines of the log."""
+        return {lane.partition: lane.next_offset for lane in self._watched.lanes.all()}
+
+
+def _behind_seconds(row: Progress | None, idle: bool, now: int) -> float | None:
+    if idle and row is not None:
+        return 0.0
+    return round(max(now - row.caught_up_at, 0) / 1e6, 3) if row is not None and row.caught_up_at else None

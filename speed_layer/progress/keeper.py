@@ -1,0 +1,165 @@
+"""Keeps the worker's word: where lanes start, the progress rows, the log's identity, and the watchdog (R1, R12)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from common.errors import Lambda360Error, LogError, StoreUnavailable
+from common.servers.breaker import CircuitOpen
+from common.servers.retry import Retry
+from common.settings import SpeedSettings
+from speed_layer.apply.lanes import Lane, Lanes
+from speed_layer.progress.log_watch import LogWatch
+from speed_layer.progress.table import Progress, ProgressTable, start_of
+
+log = logging.getLogger(__name__)
+IDENTITY_SECONDS: Final = 2.0
+EXPIRY_SECONDS: Final = 60.0
+
+
+class Stuck(Lambda360Error):
+    """The worker stopped moving although there is work, and the store answers."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a lane's row holds besides its offsets, and when the lane last moved or had nothing to do."""
+
+    lane: Lane
+    from_offset: int
+    validation_version: str
+    caught_up_at: int
+    moved_to: int
+    moved_at: float
+
+
+@dataclass(slots=True)
+class Keeper:
+    """One worker's rows. `clock` gives microseconds (UTC), `monotonic` seconds that never go back."""
+
+    settings: SpeedSettings
+    table: ProgressTable
+    watch: LogWatch
+    lanes: Lanes
+    store_retry: Retry
+    kafka_retry: Retry
+    validation_version: str
+    clock: Callable[[], int]
+    monotonic: Callable[[], float] = time.monotonic
+    latest: Mapping[int, Progress] = field(default_factory=dict)
+    """The rows of the last heartbeat, written or not."""
+    beat_at: int = 0
+    """When the last heartbeat was written, in microseconds."""
+    _rows: dict[int, Progress] = field(default_factory=dict)
+    _kept: dict[int, Kept] = field(default_factory=dict)
+    ends: Mapping[int, int] = field(default_factory=dict)
+    """How far the log could be read when it was last asked: no worker gets beyond an open transaction."""
+    _lasts: Mapping[int, int] = field(default_factory=dict)
+    _expired_below: Mapping[int, int] = field(default_factory=dict)
+    _expired_at: float = 0.0
+    """When the offsets below which deltas may have expired were last asked for."""
+
+    async def starts(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Where each partition resumes (R12), however long Cassandra and Kafka take to say so. Raises LogError."""
+        await self.watch.check()
+        firsts = await self._from_kafka(self.watch.firsts)
+        self._expired_below = await self._from_kafka(self._ask_for_expired)
+        self._rows = await self.store_retry.until_done(self.table.read)
+        self.ends = await self._from_kafka(self.watch.ends)
+        return {p: start_of(p, self._rows.get(p), firsts[p], self.ends[p]) for p in partitions}
+
+    async def _from_kafka(self, ask: Callable[[], Awaitable[Mapping[int, int]]]) -> Mapping[int, int]:
+        async def asked() -> Mapping[int, int]:
+            try:
+                return await ask()
+            except LogError as error:
+                raise StoreUnavailable(str(error)) from error
+
+        return await self.kafka_retry.until_done(asked)
+
+    async def _ask_for_expired(self) -> Mapping[int, int]:
+        """Where deltas may have expired: asked before a row says that they are alive, however long the worker slept."""
+        asked_at = self.monotonic()
+        found = await self.watch.expired_below(self.clock())
+        self._expired_at = asked_at
+        return found
+
+    async def beat(self) -> None:
+        """Every open lane's row says where it is. Raises StoreUnavailable, or Stuck if a lane does not move on."""
+        now = self.clock()
+        try:
+            if self.monotonic() - self._expired_at >= EXPIRY_SECONDS:
+                self._expired_below = await self._ask_for_expired()
+            self.ends, self._lasts = await asyncio.gather(self.watch.ends(), self.watch.lasts())
+        except LogError as error:
+            log.warning("event=log_unreachable error=%s", error)
+            now = 0  # nobody knows whether a lane has caught up
+        await self.write(now)
+        for lane in self.lanes.all():
+            self._look_after(lane)
+
+    async def write(self, seen_at: int = 0) -> None:
+        """Write the open lanes' rows; `seen_at` is when the log's end was asked for, if it was just now."""
+        rows = [self._row(lane, seen_at) for lane in self.lanes.all()]
+        self.latest = {row.partition: row for row in rows}
+        await asyncio.gather(*(self.store_retry.once(partial(self.table.write, row)) for row in rows))
+        self.beat_at = self.clock()
+
+    def _row(self, lane: Lane, seen_at: int) -> Progress:
+        kept, next_offset = self._of(lane), lane.next_offset
+        end = max(self.ends.get(lane.partition, 0), self._lasts.get(lane.partition, 0), next_offset)
+        reached = seen_at if next_offset >= end else 0
+        kept.caught_up_at = max(kept.caught_up_at, lane.applied_at, reached)
+        kept.from_offset = max(kept.from_offset, self._expired_below.get(lane.partition, 0))
+        version, beat_at = kept.validation_version, self.clock()
+        return Progress(lane.partition, kept.from_offset, next_offset, end, version, beat_at, kept.caught_up_at)
+
+    def _of(self, lane: Lane) -> Kept:
+        kept = self._kept.get(lane.partition)
+        if kept is None or kept.lane is not lane:
+            row, now = self._rows.get(lane.partition), self.monotonic()
+            if row is None:
+                kept = Kept(lane, lane.start, self.validation_version, 0, lane.start, now)
+            else:
+                kept = Kept(lane, row.from_offset, row.validation_version, row.caught_up_at, lane.start, now)
+            self._kept[lane.partition] = kept
+        return kept
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something waits for Cassandra or Kafka to answer again."""
+        return bool(self.store_retry.waiting or self.kafka_retry.waiting)
+
+    def _look_after(self, lane: Lane) -> None:
+        kept, now = self._of(lane), self.monotonic()
+        idle = lane.next_offset >= self.ends.get(lane.partition, 0)
+        if idle or lane.next_offset != kept.moved_to or self.is_waiting:
+            kept.moved_to, kept.moved_at = lane.next_offset, now
+        elif now - kept.moved_at > self.settings.watchdog_seconds:
+            seconds = self.settings.watchdog_seconds
+            text = (
+                f"partition {lane.partition} has stood at offset {lane.next_offset} for {seconds:.0f} s, although the "
+                "log goes on and the store answers: the worker ends itself, so that another one takes its partitions"
+            )
+            raise Stuck(text)
+
+    async def keep_beating(self) -> None:
+        """Beat for ever. Raises Stuck."""
+        while True:
+            try:
+                await self.beat()
+            except CircuitOpen as error:
+                log.debug("event=progress_unwritten error=%s", error)
+            except StoreUnavailable as error:
+                log.warning("event=progress_unwritten error=%s", error)
+            await asyncio.sleep(self.settings.progress_interval_seconds)
+
+    async def keep_checking(self) -> None:
+        """Compare the log's identity for ever. Raises LogError when it differs."""
+        while True:
+            await asyncio.sleep(IDENTITY_SECONDS)
+            await self.watch.check()

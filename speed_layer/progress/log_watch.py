@@ -1,0 +1,51 @@
+"""What a worker asks Kafka about its log, off the event loop: identity (R1), first and end offsets, expired offsets."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from common.errors import LogError
+from common.servers import kafka
+from common.servers.log_identity import LogIdentity, compare
+from common.settings import Settings
+from speed_layer.progress.table import horizon
+
+log = logging.getLogger(__name__)
+
+
+class LogWatch:
+    """The log as it was recorded; each call is one or two requests."""
+
+    def __init__(self, settings: Settings, recorded: LogIdentity) -> None:
+        self._settings, self.recorded = settings, recorded
+
+    async def check(self) -> None:
+        """Raises LogError if the topic is another one than was recorded; Kafka out of reach is no difference (R1)."""
+        try:
+            found = await asyncio.to_thread(kafka.topic_identity, self._settings, self.recorded.topic)
+        except LogError as error:
+            log.warning("event=log_unreachable error=%s", error)
+            return
+        compare(self.recorded, found)
+
+    async def ends(self) -> Mapping[int, int]:
+        """How far the log can be read, by partition. Raises LogError if Kafka does not answer."""
+        return await asyncio.to_thread(kafka.end_offsets, self._settings, self.recorded.partitions)
+
+    async def lasts(self) -> Mapping[int, int]:
+        """The offset after the last record, by partition: what is appended behind an open transaction counts too.
+
+        Raises LogError if Kafka does not answer.
+        """
+        return await asyncio.to_thread(kafka.last_offsets, self._settings, self.recorded.partitions)
+
+    async def firsts(self) -> Mapping[int, int]:
+        """The log's first offset by partition. Raises LogError if Kafka does not answer."""
+        return await asyncio.to_thread(kafka.first_offsets, self._settings, self.recorded.partitions)
+
+    async def expired_below(self, now: int) -> Mapping[int, int]:
+        """The offset by partition below which deltas may have expired by `now`. Raises LogError."""
+        ends = await self.ends()  # first: a record that is appended meanwhile is alive
+        at = horizon(now, self._settings.speed.delta_ttl_days)
+        found = await asyncio.to_thread(kafka.offsets_at, self._settings, self.recorded.partitions, at)
+        return {partition: min(offset, ends[partition]) for partition, offset in found.items()}

@@ -1,0 +1,86 @@
+"""The `speed_progress` rows (R12): what is applied and alive, in each partition, and where a worker resumes."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from common.algebra.dates import MICROS_PER_DAY
+from common.errors import LogError
+from common.servers.cassandra import AsyncStore
+
+HORIZON_MARGIN_MICROS: Final = 3_600_000_000
+"""Deltas count as expired an hour early: clocks differ, and a row is up to a minute old when it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A partition's row: every record in [from_offset, next_offset) is applied, acknowledged, and its delta alive.
+
+    `from_offset` may be above `next_offset`: then none is. A worker that was killed may have left deltas up there, and
+    some of them are gone.
+
+    Times are microseconds: the worker lived at `beat_at`, and every record appended before `caught_up_at` is applied.
+    """
+
+    partition: int
+    from_offset: int
+    next_offset: int
+    end_offset: int
+    validation_version: str
+    beat_at: int
+    caught_up_at: int
+
+
+class ProgressTable:
+    """The rows of one generation. A row's timestamp is its `next_offset`: a worker that is behind loses to one ahead,
+
+    and of equal ones each cell takes the greater value, so nothing in a row ever goes back.
+    """
+
+    def __init__(self, store: AsyncStore, generation: int) -> None:
+        self._store, self._generation = store, generation
+        self._read = store.session.prepare(
+            "SELECT kafka_partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at "
+            "FROM speed_progress WHERE generation = ?"
+        )
+        self._write = store.session.prepare(
+            "INSERT INTO speed_progress (generation, kafka_partition, from_offset, next_offset, end_offset, "
+            "validation_version, beat_at, caught_up_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
+        )
+
+    async def read(self) -> dict[int, Progress]:
+        """The rows by partition. Raises StoreUnavailable."""
+        rows = await self._store.execute(self._read.bind((self._generation,)))
+        return {row.kafka_partition: Progress(*row) for row in rows}
+
+    async def write(self, row: Progress) -> None:
+        """Write the row. Raises StoreUnavailable."""
+        cells = (row.partition, row.from_offset, row.next_offset, row.end_offset)
+        times = (row.validation_version, row.beat_at, row.caught_up_at)
+        await self._store.execute(self._write.bind((self._generation, *cells, *times, row.next_offset)))
+
+
+def start_of(partition: int, row: Progress | None, first: int, end: int) -> int:
+    """The offset that a worker resumes at: our own progress, or zero if there is none yet.
+
+    `first` and `end` are the log's own. Raises LogError where the log does not hold that offset: a worker never jumps.
+    """
+    start = 0 if row is None else row.next_offset
+    if start < first:
+        text = (
+            f"partition {partition} is applied below offset {start}, and the log's first offset is {first}: records "
+            "were deleted before they were applied, so nothing was read. Give the topic a longer retention, bring the "
+            "records back, or rebuild the speed tables from the master"
+        )
+        raise LogError(text)
+    if start > end:
+        text = (
+            f"partition {partition} is applied below offset {start}, and the log ends at {end}: the log lost records, "
+            "so nothing was read. Bring the log back as it was, or start a new system"
+        )
+        raise LogError(text)
+    return start
+
+
+def horizon(now: int, ttl_days: int) -> int:
+    """The append time, in microseconds, from which on every delta is still alive."""
+    return now - ttl_days * MICROS_PER_DAY + HORIZON_MARGIN_MICROS

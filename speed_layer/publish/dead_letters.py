@@ -1,0 +1,150 @@
+"""What validation rejected (R14): kept in a table, and published with position, rule and bytes."""
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Protocol
+
+from common.algebra.dates import datetime_of
+from common.errors import RejectedRecord
+from common.log.dead_letters import MAX_KEY_BYTES, Address, Rejection
+from common.servers.retry import Retry
+from common.settings import Settings
+from speed_layer.publish.portions import portions
+from speed_layer.publish.publisher import MAX_BYTES, Outgoing, Publisher
+
+log = logging.getLogger(__name__)
+LINES: Final = 5
+"""Rejected records named in the log one by one, of those that came together; the rest is counted."""
+BATCH: Final = 20
+BATCH_BYTES: Final = 30_000
+"""Letters, and bytes of their records, in one statement, at most: Cassandra's own default limit is 50 KiB."""
+ROW_BYTES: Final = 1500
+"""What a row weighs besides its record, about."""
+GROUP: Final = 500
+GROUP_BYTES: Final = 4 * 2**20
+"""Letters, and bytes of their records, that are on their way at once, at most, unless a single one is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A rejected record as it lies in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    appended_at: int
+    rejection: RejectedRecord
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+    @property
+    def address(self) -> Address:
+        """The row of a record that is no replay."""
+        return Address.of(self.partition, self.offset, self.appended_at)
+
+
+Entry = tuple[DeadLetter, Address]
+"""A letter and its row."""
+
+
+class Table(Protocol):
+    """Where letters are kept: see `LetterTable`."""
+
+    async def row_of(self, letter: DeadLetter) -> Address: ...
+
+    async def keep(self, entries: Sequence[Entry]) -> None: ...
+
+
+class DeadLetters:
+    """Keeps and publishes rejected records: the row first, then the message that names it."""
+
+    def __init__(self, settings: Settings, table: Table, retry: Retry, publisher: Publisher) -> None:
+        self._topic, self._table, self._retry, self._publisher = settings.log.errors_topic, table, retry, publisher
+
+    async def publish(self, letters: Sequence[DeadLetter]) -> None:
+        """Every letter is in the table and acknowledged in the topic, however long that takes.
+
+        Met again, it writes the same row and is published again with the same id and bytes.
+        """
+        for letter in letters[:LINES]:
+            log.warning("event=record_rejected record=%s error=%s", letter.address.id, letter.rejection)
+        if len(letters) > LINES:
+            log.warning("event=records_rejected more=%d", len(letters) - LINES)
+        for group in groups(letters):
+            await self._publish(group)
+
+    async def _publish(self, group: Sequence[DeadLetter]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            found = [tasks.create_task(self._row_of(letter)) for letter in group]
+        entries = [(letter, task.result()) for letter, task in zip(group, found, strict=True)]
+        async with asyncio.TaskGroup() as tasks:
+            for together in mutations(entries):
+                tasks.create_task(self._keep(together))
+        await self._publisher.publish(lambda: [message(self._topic, *entry) for entry in entries])
+
+    async def _row_of(self, letter: DeadLetter) -> Address:
+        return await self._retry.until_done(lambda: self._table.row_of(letter))
+
+    async def _keep(self, entries: Sequence[Entry]) -> None:
+        await self._retry.until_done(lambda: self._table.keep(entries))
+
+
+def mutations(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """The entries, grouped by their rows' day and partition: together they make one small mutation."""
+    by_key: dict[tuple[date, int], list[Entry]] = {}
+    for letter, row in entries:
+        by_key.setdefault((row.day, row.partition), []).append((letter, row))
+    for same_key in by_key.values():
+        yield from portions(same_key, lambda entry: _weight(entry[0]) + ROW_BYTES, BATCH, BATCH_BYTES)
+
+
+def groups(letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
+    """The letters in their order, in groups that bound what is on its way at once."""
+    return portions(letters, _weight, GROUP, GROUP_BYTES)
+
+
+def message(topic: str, letter: DeadLetter, row: Address) -> Outgoing:
+    """The letter on its way; without its bytes, and without its key, where Kafka would not take them."""
+    key = letter.key if len(letter.key or b"") <= MAX_KEY_BYTES else None
+    body = encode(letter, row, with_bytes=_weight(letter) <= MAX_BYTES)
+    if len(body) + len(key or b"") > MAX_BYTES - 10_000:
+        body = encode(letter, row, with_bytes=False)
+    return Outgoing(topic, key, body, letter.partition)
+
+
+def encode(letter: DeadLetter, row: Address, *, with_bytes: bool = True) -> bytes:
+    """The letter as JSON; without its bytes it still says where they lie in the log.
+
+    `id` is the rejected record's own place. `letter` is that of its row: another one if it is a rejected replay.
+    """
+    rejection = Rejection.of(letter.rejection, letter.appended_at)
+    body = {
+        "id": f"{letter.partition}:{letter.offset}",
+        "letter": row.id,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "appended_at": datetime_of(letter.appended_at).isoformat(),
+        "field": rejection.field,
+        "value": rejection.value,
+        "rule": rejection.rule,
+        "key_base64": _base64(letter.key) if with_bytes else None,
+        "value_base64": _base64(letter.value) if with_bytes else None,
+        "key_bytes": None if letter.key is None else len(letter.key),
+        "value_bytes": None if letter.value is None else len(letter.value),
+    }
+    return json.dumps(body).encode()
+
+
+def _weight(letter: DeadLetter) -> int:
+    return len(letter.key or b"") + len(letter.value or b"")
+
+
+def _base64(content: bytes | None) -> str | None:
+    return None if content is None else base64.b64encode(content).decode()

@@ -1,0 +1,1 @@
+"""Reading the log through Faust: the only package that imports it."""

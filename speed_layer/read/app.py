@@ -1,0 +1,149 @@
+"""The Faust wiring: an app that reads through our seam, and its one agent."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+import faust
+from faust import Stream
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Transport as FaustTransport
+from faust.types import TP, ConsumerMessage, StreamT, TransportT
+
+from common.errors import LogError
+from common.settings import Settings
+from speed_layer.apply.lanes import Lanes
+from speed_layer.read.seam import DAY_SECONDS, Bundle, Reader, Thread
+
+log = logging.getLogger("speed_layer.reading")
+HEARTBEAT_SECONDS: Final = 3.0
+"""A member learns of a rebalance at its next heartbeat, however long the session is."""
+LOOK_SECONDS: Final = 1.0
+LOST_SECONDS: Final = 3.0
+"""A partition that is assigned and has no lane for longer is sought again."""
+
+
+class Consumer(FaustConsumer):
+    """Delivers bundles of records; the watchdog of this layer replaces Faust's own."""
+
+    transport: "Transport"
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, self.transport.reader, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: Bundle) -> ConsumerMessage:
+        message = super()._to_message(tp, record[-1].record)
+        message.bundle = record  # type: ignore[attr-defined] # Faust carries it through unchanged
+        return message
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Faust sees of a bundle its last offset only: what lies below is no gap, and would be kept for ever."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """The offset after the last bundle handed on; `Thread` commits our own progress in its place."""
+        handed_on = self._acked.pop(tp, ())
+        self._acked_index.pop(tp, None)
+        return max(handed_on) + 1 if handed_on else None
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget what was cached: another worker may go on from here."""
+        self.transport.reader.forget()
+        await super().on_partitions_revoked(revoked)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's check takes a transaction's markers at the log's end for a stuck stream."""
+
+
+class Transport(FaustTransport):
+    """Makes the consumer of this module."""
+
+    Consumer = Consumer
+    reader: Reader
+
+
+class SpeedApp(faust.App):
+    """A Faust app that reads through this seam."""
+
+    reader: Reader
+
+    @property
+    def steady(self) -> bool:
+        """Whether partitions are assigned, and no rebalance is under way. May be asked in any thread."""
+        made = cast("Consumer | None", self._consumer)  # the property would make one, here and now
+        return not self.rebalancing and made is not None and made.can_resume_flow.is_set()
+
+    @property
+    def lost(self) -> BaseException | None:
+        """What ended this process's part in the group, if something did."""
+        return cast(Thread, cast(Consumer, self.consumer)._thread).lost()  # noqa: SLF001 # the seam
+
+    async def wait_for_crash(self) -> None:
+        """Return when Faust has given up; `crash_reason` says why."""
+        await self._crashed.wait()
+
+    def _new_transport(self) -> TransportT:
+        transport = Transport(self.conf.broker_consumer, self)
+        transport.reader = self.reader
+        return transport
+
+
+def make_app(
+    settings: Settings, reader: Reader, step: Callable[[Bundle], Awaitable[None]], member: str | None = None
+) -> SpeedApp:
+    """The app: one agent that hands bundles to `step`, and nothing of Faust's that keeps state."""
+    session = settings.speed.session_timeout_seconds
+    app = SpeedApp(
+        settings.log.group,
+        broker=";".join(f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(",")),
+        datadir=str((settings.home / "faust").absolute()),
+        autodiscover=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,  # there are no tables; with standbys Faust gives 3 workers of 4 partitions 2, 2 and 0
+        processing_guarantee="at_least_once",
+        stream_buffer_maxsize=2**20,  # our own backlog bounds the memory; a full buffer here would stall
+        stream_wait_empty=False,
+        consumer_auto_offset_reset="none",
+        consumer_group_instance_id=member,
+        broker_max_poll_records=settings.speed.batch_records,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=min(session / 4, HEARTBEAT_SECONDS),
+        broker_rebalance_timeout=session,
+        broker_request_timeout=max(90.0, session),
+        broker_max_poll_interval=DAY_SECONDS,
+    )
+    app.reader = reader
+    topic = app.topic(
+        settings.log.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+    )
+
+    @app.agent(topic, name="apply", concurrency=1)
+    async def apply(stream: StreamT[Any]) -> None:
+        async for event in cast("Stream[Any]", stream).events():
+            await step(event.message.bundle)  # type: ignore[attr-defined] # put there by our `Consumer`
+
+    return app
+
+
+async def keep_place(app: SpeedApp) -> None:
+    """Return when the process has lost its place in the group, or could not join it, and the worker is told so."""
+    while (error := app.lost) is None:
+        await asyncio.sleep(LOOK_SECONDS)
+    app.reader.fail(LogError(f"the worker has lost its place in the group: {error!r}"))
+
+
+async def keep_reading(app: SpeedApp, lanes: Lanes) -> None:
+    """Seek again, for ever, should Faust have lost an assigned partition: a wait too long, a record dropped."""
+    since: float | None = None
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        now, consumer = asyncio.get_running_loop().time(), cast(Consumer, app.consumer)
+        steady = app.steady
+        lost = [tp.partition for tp in consumer.assignment() if lanes.get(tp.partition) is None]
+        since = (since or now) if steady and lost else None
+        if since is not None and now - since > LOST_SECONDS:
+            log.warning("event=partitions_lost action=seek partitions=%s", lost)
+            since = None
+            await consumer.perform_seek()

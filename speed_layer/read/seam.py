@@ -1,0 +1,227 @@
+"""The one seam in Faust: what is read (committed records only), from where (our own progress), and proof of each step.
+
+`app.py` puts this `Thread` in the place of Faust's own; tests/unit/speed_layer/test_speed_seam.py pins every name that both rely
+on. Faust's own offsets decide nothing: they are committed for the eyes of monitoring tools.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol, cast
+
+import aiokafka
+import msgspec
+from aiokafka import TopicPartition
+from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Transport as FaustTransport
+from faust.types import TP
+
+from common.errors import LogError
+from speed_layer.apply.lanes import Lanes, Link
+from speed_layer.read.headers import read_any_header
+
+log = logging.getLogger("speed_layer.log")
+BACKLOG_BYTES: Final = 32 * 2**20
+"""Bytes fetched and not yet taken by the worker, above which nothing more is fetched."""
+RECORD_BYTES: Final = 1500
+"""What one record costs in memory besides its bytes, about."""
+HEADER_BYTES: Final = 200
+"""What one header costs in memory besides its bytes, about."""
+PAUSE_SECONDS: Final = 0.02
+DAY_SECONDS: Final = 86_400.0
+
+
+class Reader(Protocol):
+    """What the seam needs of the worker."""
+
+    lanes: Lanes
+    backlog_bytes: int
+
+    leaves: bool
+    """Whether a stop is for good: the group is told, and the partitions go on elsewhere at once."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is to be fetched for now."""
+        ...
+
+    async def starts(self, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Where each partition is to be read from: waited for, however long it takes."""
+        ...
+
+    def forget(self) -> None:
+        """Partitions were assigned or revoked: forget what was cached."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """End the process; nothing more is to be acknowledged. May be called from any thread."""
+        ...
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """A fetched record on its way from the consumer's thread."""
+
+    record: Any
+    link: Link
+
+
+class Bundle(tuple[Linked, ...]):
+    """Records of one partition that were fetched together: Faust carries them as one message.
+
+    Most of what a message costs in Faust is the cost of delivering one, whatever is in it.
+    """
+
+    __slots__ = ()
+
+
+class Thread(AIOKafkaConsumerThread):
+    """Fetches, in a thread of its own, what is committed, for partitions that were sought to our own progress."""
+
+    def __init__(self, consumer: FaustConsumer, reader: Reader, **kwargs: Any) -> None:
+        self.reader = reader
+        self._states: dict[int, Any] = {}
+        self._seeking = asyncio.Lock()
+        super().__init__(consumer, **kwargs)
+
+    def _create_worker_consumer(self, transport: FaustTransport) -> aiokafka.AIOKafkaConsumer:
+        read_any_header()
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 # read when the fetcher is made, at start
+        return consumer
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Nothing of the old assignment counts from here on."""
+        self._close()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Nothing is fetched until `seek_to_committed` has run, which Faust calls for each assignment."""
+        self._close()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_thread_stop(self) -> None:
+        """A worker that stops for good leaves the group; otherwise its place is kept for the session time."""
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        if self.reader.leaves and coordinator is not None:
+            coordinator._group_instance_id = None  # noqa: SLF001 # aiokafka lets only members without one leave
+        await super().on_thread_stop()
+
+    def lost(self) -> BaseException | None:
+        """What ended aiokafka's part in the group, if something did: it says so only to whoever fetches."""
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        task = getattr(coordinator, "_coordination_task", None)
+        if task is not None and task.done() and not task.cancelled() and not self.should_stop:
+            return cast("BaseException | None", task.exception()) or ConsumerStoppedError()
+        return cast("BaseException | None", getattr(coordinator, "_pending_exception", None))
+
+    def _close(self) -> None:
+        self.reader.lanes.close()
+        self._states = {}
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every assigned partition to our own progress (R12), each in a new lane.
+
+        One at a time: a seek that waited long would otherwise reach into an assignment that came meanwhile.
+        """
+        async with self._seeking:
+            assigned = self.assignment()
+            starts = await self.reader.starts([tp.partition for tp in assigned])
+            self.reader.forget()
+            await self.call_thread(self._seek, {tp: starts[tp.partition] for tp in assigned})
+        places = ",".join(f"{partition}@{start}" for partition, start in sorted(starts.items()))
+        log.info("event=partitions_assigned partitions=%s", places)
+        return {tp: starts[tp.partition] for tp in assigned}
+
+    async def _seek(self, starts: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        for tp in self.assignment() & starts.keys():
+            consumer.seek(tp, starts[tp])
+            self._states[tp.partition] = self._state(tp)
+            self.reader.lanes.open(tp.partition, starts[tp])
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Tell Kafka how far we are, for monitoring tools; nothing depends on it, so no failure of it matters.
+
+        Not the `offsets` that Faust has acknowledged, but those below which everything is applied and published.
+        """
+        lanes = {tp: self.reader.lanes.get(tp.partition) for tp in offsets.keys() & self.assignment()}
+        held = {TopicPartition(*tp): OffsetAndMetadata(lane.next_offset, "") for tp, lane in lanes.items() if lane}
+        try:
+            await self._ensure_consumer().commit(held)
+        except Exception as error:
+            log.debug("event=commit_failed error=%r", error)
+            return False
+        return True
+
+    def _state(self, tp: TP) -> Any:
+        """aiokafka's own state of an assigned partition: another object in each assignment. None if not assigned."""
+        subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001 # the seam
+        assignment = None if subscription is None else subscription.assignment
+        return None if assignment is None or tp not in assignment.tps else assignment.state_value(tp)
+
+    def _sought(self, tp: TP) -> Any:
+        """The partition's state, if it is still the one that we sought."""
+        state = self._state(tp)
+        return state if state is self._states.get(tp.partition) else None
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> dict[TP, list[Bundle]]:
+        ready = {tp for tp in tuple(active_partitions) if self.reader.lanes.get(tp.partition)}
+        if not ready or self.reader.paused or self.reader.lanes.backlog > self.reader.backlog_bytes:
+            await asyncio.sleep(PAUSE_SECONDS)
+            return {}
+        try:
+            fetched = await super()._fetch_records(consumer, ready, timeout, max_records)
+        except ConsumerStoppedError:
+            raise
+        except Exception as error:
+            if self._is_of_unsought(error):
+                await asyncio.sleep(PAUSE_SECONDS)
+                return {}
+            self.reader.fail(LogError(f"the log cannot be read on: {_why(error)}. The worker stops and skips nothing"))
+            await asyncio.sleep(DAY_SECONDS)
+            return {}
+        return self._link(consumer, ready, fetched)
+
+    def _is_of_unsought(self, error: Exception) -> bool:
+        """Whether aiokafka complains of an offset of its own choice, before our seek: it decides nothing."""
+        if isinstance(error, NoOffsetForPartitionError):
+            return True  # a sought partition has an offset
+        return isinstance(error, OffsetOutOfRangeError) and not any(self._sought(tp) for tp in error.args[0])
+
+    def _link(self, consumer: Any, ready: set[TP], fetched: Mapping[TP, list[Any]]) -> dict[TP, list[Bundle]]:
+        """Not a step may be awaited between the fetch and this: a seek would come between records and their lane."""
+        linked: dict[TP, list[Bundle]] = {}
+        for tp in ready:
+            lane, state = self.reader.lanes.get(tp.partition), self._sought(tp)
+            if lane is None or state is None:
+                continue
+            records = fetched.get(tp, ())
+            if records:
+                links = lane.send((record.offset, _size(record)) for record in records)
+                linked[tp] = [Bundle(map(Linked, records, links))]
+            if tp not in consumer._fetcher._records:  # noqa: SLF001 # neither records nor an error are waiting
+                lane.cleared(state.position)
+        return linked
+
+
+def _why(error: Exception) -> str:
+    if not isinstance(error, OffsetOutOfRangeError):
+        return repr(error)
+    sought = ", ".join(f"partition {tp.partition} at offset {offset}" for tp, offset in sorted(error.args[0].items()))
+    return f"it does not hold what comes next, {sought}; records were deleted before they were applied, or it lost some"
+
+
+def _size(record: Any) -> int:
+    size = len(record.key or b"") + len(record.value or b"") + RECORD_BYTES
+    if record.headers:
+        size += sum(HEADER_BYTES + len(name) + len(content or b"") for name, content in record.headers)
+    return size

@@ -1,0 +1,1 @@
+"""Facts, deltas, alerts and dead letters in Cassandra."""

@@ -1,0 +1,100 @@
+"""Dead letters in Cassandra, each write at the offset of the record it speaks of (R11): met again, it is the same."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
+
+from common.log.dead_letters import (
+    MAX_KEY_BYTES,
+    MAX_VALUE_BYTES,
+    Address,
+    Rejection,
+    address_in,
+    is_kept_whole,
+    kept,
+)
+from common.servers.cassandra import AsyncStore
+from speed_layer.publish.dead_letters import DeadLetter
+
+COMPARED: Final = 8
+"""Rows read at once, at most, to see whose replay a letter is: each may hold a mebibyte."""
+
+
+class LetterTable:
+    """The worker's side of `dead_letters`; what operators did stands in columns of their own."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store, prepare = store, store.session.prepare
+        self._comparing = asyncio.Semaphore(COMPARED)
+        self._insert = prepare(
+            "UPDATE dead_letters USING TIMESTAMP ? SET appended_at = ?, key = ?, value = ?, key_bytes = ?, "
+            "value_bytes = ?, rejections[?] = ? WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
+        )
+        self._reject_again = prepare(
+            "UPDATE dead_letters USING TIMESTAMP ? SET rejections[?] = ? "
+            "WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
+        )
+        self._bytes = prepare(
+            "SELECT key, value, key_bytes, value_bytes FROM dead_letters "
+            "WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
+        )
+
+    async def row_of(self, letter: DeadLetter) -> Address:
+        """The row of the letter: its own, or that of the letter it is a replay of. Raises StoreUnavailable."""
+        original = address_in(letter.headers)
+        return original if original is not None and await self._holds(original, letter) else letter.address
+
+    async def keep(self, entries: Sequence[tuple[DeadLetter, Address]]) -> None:
+        """Letters whose rows share day and partition are in those rows: one mutation, and again it changes nothing.
+
+        Raises StoreUnavailable.
+        """
+        statements = [self._statement(letter, row) for letter, row in entries]
+        if len(statements) == 1:
+            await self._store.execute(statements[0])
+            return
+        batch = BatchStatement(batch_type=BatchType.UNLOGGED)
+        for statement in statements:
+            batch.add(statement)
+        await self._store.execute(batch)
+
+    def _statement(self, letter: DeadLetter, row: Address) -> BoundStatement:
+        said = msgspec.json.encode(Rejection.of(letter.rejection, letter.appended_at)).decode()
+        rejection = f"{letter.partition}:{letter.offset}", said
+        where = row.day, row.partition, row.offset
+        if row != letter.address:
+            return self._reject_again.bind((letter.offset, *rejection, *where))
+        record = (
+            letter.appended_at,
+            _or_unset(kept(letter.key, MAX_KEY_BYTES)),
+            _or_unset(kept(letter.value, MAX_VALUE_BYTES)),
+            UNSET_VALUE if letter.key is None else len(letter.key),
+            UNSET_VALUE if letter.value is None else len(letter.value),
+        )
+        return self._insert.bind((letter.offset, *record, *rejection, *where))
+
+    async def _holds(self, original: Address, letter: DeadLetter) -> bool:
+        """Whether that row holds these very bytes, of a record before this one: anybody can write a header."""
+        own = letter.address
+        later = original.partition == own.partition and original.offset >= own.offset
+        if later or original.day > own.day or not is_kept_whole(letter.key, letter.value):
+            return False
+        async with self._comparing:
+            rows = await self._store.execute(self._bytes, (original.day, original.partition, original.offset))
+            return any(
+                (row.key, row.key_bytes) == _with_length(letter.key)
+                and (row.value, row.value_bytes) == _with_length(letter.value)
+                for row in rows
+            )
+
+
+def _or_unset(content: bytes | None) -> object:
+    """Null cells are left unset: a null that is written is a tombstone."""
+    return UNSET_VALUE if content is None else content
+
+
+def _with_length(content: bytes | None) -> tuple[bytes | None, int | None]:
+    return content, None if content is None else len(content)

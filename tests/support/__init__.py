@@ -1,0 +1,1 @@
+"""Builders, fakes, strategies and stages that tests share."""

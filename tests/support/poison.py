@@ -1,0 +1,96 @@
+"""Every way to spoil a record: each gives a key, a value and a partition that validation must reject (R3)."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from common.log.partition import partition_of
+
+Sent = tuple[bytes | None, bytes | None, int | None]
+
+
+class Poison(NamedTuple):
+    """A way to spoil: `spoil(key, value, partitions)` gives what to send, from a valid message."""
+
+    name: str
+    spoil: Callable[[bytes | None, bytes | None, int], Sent]
+
+
+def _raw(name: str, change: Callable[[bytes], bytes | None]) -> Poison:
+    return Poison(name, lambda key, value, _: (key, change(value or b""), None))
+
+
+def _json(name: str, change: Callable[[dict[str, Any]], object]) -> Poison:
+    def spoil(key: bytes | None, value: bytes | None, _: int) -> Sent:
+        content = json.loads(value or b"")
+        change(content)
+        return key, json.dumps(content).encode(), None
+
+    return Poison(name, spoil)
+
+
+def _field(name: str, field: str, content: object) -> Poison:
+    return _json(name, lambda record: record["data"].update({field: content}))
+
+
+def _charge(name: str, field: str, content: object) -> Poison:
+    """Spoil the amount or the currency: of a refund made of whatever it was."""
+
+    def change(record: dict[str, Any]) -> None:
+        refund = {"refund_id": "spoiled", "order_id": "o1", "refunded_at": "2024-06-01", "amount": "1.00"}
+        record["data"] = {**refund, "customer_id": record["subject"], field: content}
+        record["type"] = "refund.recorded"
+
+    return _json(name, change)
+
+
+def _elsewhere(key: bytes | None, value: bytes | None, partitions: int) -> Sent:
+    own = partition_of((key or b"").decode(), partitions)
+    return (key, value, (own + 1) % partitions) if partitions > 1 else (None, value, 0)
+
+
+def _renamed(customer_id: str) -> Callable[[bytes | None, bytes | None, int], Sent]:
+    def spoil(_: bytes | None, value: bytes | None, __: int) -> Sent:
+        content = json.loads(value or b"")
+        content["subject"] = content["data"]["customer_id"] = customer_id
+        return customer_id.encode(), json.dumps(content).encode(), None
+
+    return spoil
+
+
+POISONS: Final = (
+    Poison("no value", lambda key, value, _: (key, None, None)),
+    _raw("empty value", lambda value: b""),
+    _raw("half a record", lambda value: value[: len(value) // 2]),
+    _raw("no JSON", lambda value: b"not json"),
+    _raw("no UTF-8", lambda value: value.replace(b"1.0", b"1.0\xff")),
+    _raw("byte order mark", lambda value: b"\xef\xbb\xbf" + value),
+    _raw("more after the end", lambda value: value + b"{}"),
+    _raw("a list", lambda value: b"[" + value + b"]"),
+    _raw("too deep", lambda value: b"[" * 5000 + value + b"]" * 5000),
+    Poison("no key", lambda key, value, _: (None, value, 0)),
+    Poison("another's key", lambda key, value, _: (b"somebody else", value, None)),
+    Poison("another partition", _elsewhere),
+    Poison("empty customer id", _renamed("")),
+    Poison("long customer id", _renamed("x" * 300)),
+    Poison("null byte in the customer id", _renamed("a\x00b")),
+    Poison("slash in the customer id", _renamed("a/b")),
+    _json("unknown type", lambda record: record.update(type="order.deleted")),
+    _json("another specversion", lambda record: record.update(specversion="0.3")),
+    _json("another subject", lambda record: record.update(subject="somebody else")),
+    _json("no time", lambda record: record.pop("time")),
+    _json("no data", lambda record: record.pop("data")),
+    _json("data of a wrong type", lambda record: record.update(data="text")),
+    _json("time without a zone", lambda record: record.update(time="2024-06-01T10:00:00")),
+    _json("time out of range", lambda record: record.update(time="2101-01-01")),
+    _field("number as customer id", "customer_id", 7),
+    _field("customer id missing", "customer_id", None),
+    _charge("another currency", "currency", "EUR"),
+    _charge("lower-case currency", "currency", "usd"),
+    _charge("negative amount", "amount", "-1.00"),
+    _charge("three decimals", "amount", "1.005"),
+    _charge("number as amount", "amount", 1.5),
+    _charge("huge amount", "amount", "99999999999.00"),
+    _charge("exponent", "amount", "1e3"),
+)
+"""Names are unique; whoever tests validation takes them all."""

@@ -1,0 +1,150 @@
+"""A store in memory behind serving's port, and the application on top of it, asked without a server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Final
+
+import httpx
+from fastapi import FastAPI
+
+from common.algebra.cut import Cut
+from common.algebra.dates import micros_of
+from common.algebra.facts import Delta, Image, Order, Payload, encode
+from common.algebra.measures import contribution
+from common.algebra.pointer import Plan, Pointer, Published
+from common.algebra.state import State
+from common.log.partition import partition_of
+from common.settings import ServingSettings, Settings
+from serving_layer.answer.provenance import Release
+from serving_layer.app import create_app
+from serving_layer.read.store import DeltaRow, Pin, Progress, SlotRow, Store, StoreSource
+
+NOW: Final = micros_of(datetime(2024, 6, 30, 12, tzinfo=UTC))
+PARTITIONS: Final = 4
+_JSON: Final = {"content-type": "application/json"}
+RELEASE: Final = Release.of(Settings())
+
+
+def order(cents: int = 1000, day: int = 19_900, status: str = "completed") -> Order:
+    return Order(day * 86_400_000_000, cents, status)
+
+
+def delta(after: Payload | None, before: Payload | None = None, entity_id: str = "o1") -> Delta:
+    """A change, or a reset where `after` is null."""
+    return Delta(
+        entity_id, None if before is None else Image(1, before), None if after is None else Image(2, after), NOW
+    )
+
+
+def published(batch_id: int = 1, cut: int = 0, slot: str = "a", release: Release = RELEASE) -> Published:
+    plan = Plan(7, Cut.of(dict.fromkeys(range(PARTITIONS), cut)), release.logic_version, release.validation_version)
+    return Published(batch_id, slot, plan, NOW - 3_600_000_000, 1, "checksum")
+
+
+def pointing_at(batch: Published) -> Pointer:
+    return Pointer(batch.batch_id, batch.batch_id, (batch,))
+
+
+def progress(
+    next_offset: int = 100,
+    *,
+    from_offset: int = 0,
+    end_offset: int | None = None,
+    validation_version: str = RELEASE.validation_version,
+    beat_at: int | None = NOW,
+    caught_up_at: int | None = NOW,
+) -> Progress:
+    """A speed layer that is well, but for what is said."""
+    end = next_offset if end_offset is None else end_offset
+    return Progress(from_offset, next_offset, end, validation_version, beat_at, caught_up_at)
+
+
+@dataclass
+class MemoryStore:
+    """Rows by slot, customer and partition; `calls` names the reads in their order, `on_read` may change it first."""
+
+    pointer: Pointer = field(default_factory=Pointer)
+    slots: dict[str, dict[str, SlotRow]] = field(default_factory=dict)
+    delta_rows: dict[str, list[DeltaRow]] = field(default_factory=dict)
+    progress_rows: dict[int, Progress] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), progress()))
+    calls: list[str] = field(default_factory=list)
+    on_read: Callable[[str], None] = lambda _: None
+
+    def put_state(self, customer: str, state: State, batch_id: int = 1, slot: str = "a") -> None:
+        self.slots.setdefault(slot, {})[customer] = SlotRow(batch_id, state.to_json())
+
+    def put_order(self, customer: str, cents: int = 1000, batch_id: int = 1, slot: str = "a") -> None:
+        self.put_state(customer, contribution(order(cents)), batch_id, slot)
+
+    def put_delta(self, customer: str, offset: int, change: Delta) -> None:
+        self.delta_rows.setdefault(customer, []).append((offset, encode(change)))
+
+    async def pin(self) -> Pin:
+        self._called("pin")
+        return Pin(self.pointer, PARTITIONS)
+
+    async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
+        self._called("progress")
+        await asyncio.sleep(0)
+        return {partition: self.progress_rows[partition] for partition in partitions if partition in self.progress_rows}
+
+    async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
+        self._called("slot_rows")
+        rows = self.slots.get(slot, {})
+        return {customer: rows[customer] for customer in customers if customer in rows}
+
+    async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+        self._called("deltas")
+        assert len({partition_of(customer, PARTITIONS) for customer in customers}) == 1
+        found = {each: [row for row in self.delta_rows.get(each, []) if row[0] >= cut] for each in customers}
+        return {customer: rows for customer, rows in found.items() if rows}
+
+    def _called(self, name: str) -> None:
+        self.on_read(name)
+        self.calls.append(name)
+
+
+@dataclass
+class Api:
+    """The application over a source of stores; each request starts it, asks, and stops it."""
+
+    source: StoreSource
+    settings: Settings = field(default_factory=Settings)
+
+    @classmethod
+    def over(cls, store: Store, **serving: object) -> "Api":
+        settings = Settings(serving=ServingSettings.model_validate(serving))
+        return cls(lambda: store, settings)
+
+    def get(self, url: str) -> httpx.Response:
+        return self.request("GET", url)
+
+    def metrics(self, customer: str = "ada", as_of: str = "2024-06-30") -> httpx.Response:
+        return self.get(f"/v1/customers/{customer}/metrics?as_of={as_of}")
+
+    def batch_get(self, *customers: object, **body: object) -> httpx.Response:
+        asked = {"customer_ids": list(customers), "as_of": "2024-06-30", **body}
+        return self.request("POST", "/v1/customers/metrics:batch-get", json=asked)
+
+    def request(self, method: str, url: str, *, json: object = None, content: bytes | None = None) -> httpx.Response:
+        return asyncio.run(self._request(method, url, json, content))
+
+    @cached_property
+    def app(self) -> FastAPI:
+        @asynccontextmanager
+        async def connect(_: Settings) -> AsyncIterator[StoreSource]:
+            yield self.source
+
+        return create_app(self.settings, lambda: NOW, connect)
+
+    async def _request(self, method: str, url: str, json: object, content: bytes | None) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        async with (
+            self.app.router.lifespan_context(self.app),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
+            return await client.request(method, url, json=json, content=content, headers=_JSON if content else None)

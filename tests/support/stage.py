@@ -1,0 +1,147 @@
+"""A stage for faults, benches and the end-to-end test: servers of its own, a speed worker or two, the API, a load."""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from cassandra.cluster import Session
+
+from common.servers.cassandra import connected
+from common.servers.kafka import end_offsets, producer
+from common.settings import Settings
+from infra.local.stack import guard, ports, servers
+from infra.proof.harness import Child, LogReader, Verdict, ask_all, judge, wait_until
+from infra.proof.oracle import Oracle
+from tests.conftest import new_system, patient_stack
+from tests.support.builders import Message
+
+ANY_PARTITION: Final = -1
+"""Leaves the choice to the producer's partitioner."""
+
+
+@contextmanager
+def own_stack() -> Iterator[Settings]:
+    """A real Kafka and Cassandra in a folder of their own; gone at the end, even if this process is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="lambda360-stage-"))
+    watcher = guard.set_on(folder)
+    settings = Settings(home=folder / "stack", stack=patient_stack())
+    try:
+        servers.up(settings)
+        yield settings
+    finally:
+        guard.clear(folder)
+        watcher.kill()
+        watcher.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Load(threading.Thread):
+    """Produces `messages` at `rate` a second until they or it end; all that was sent is acknowledged then."""
+
+    def __init__(self, settings: Settings, messages: Iterable[Message], rate: float) -> None:
+        super().__init__(daemon=True)
+        self._settings, self._messages, self._rate = settings, messages, rate
+        self._ending = threading.Event()
+        self.sent = 0
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        client, started = producer(self._settings, **{"queue.buffering.max.messages": 1_000_000}), time.monotonic()
+        for message in self._messages:
+            if self._ending.is_set():
+                break
+            where = ANY_PARTITION if message.partition is None else message.partition
+            topic = self._settings.log.topic
+            client.produce(topic, message.value, message.key, where, on_delivery=self._delivered)
+            self.sent += 1
+            client.poll(max(0.0, self.sent / self._rate - (time.monotonic() - started)))
+        client.flush()
+
+    def end(self) -> int:
+        """Stop, and the number of records that were acknowledged."""
+        self._ending.set()
+        self.join()
+        assert not self.failures, self.failures[:3]
+        return self.sent
+
+    def _delivered(self, error: object, _: object) -> None:
+        if error is not None:
+            self.failures.append(str(error))
+
+
+@dataclass
+class Stage:
+    """One running system, seen from outside."""
+
+    settings: Settings
+    session: Session
+    partitions: int
+    log: LogReader
+    oracle: Oracle
+    url: str
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, *arguments: str, name: str = "") -> Child:
+        child = Child(self.settings, *arguments, name=name)
+        self.children.append(child)
+        return child
+
+    def ends(self) -> dict[int, int]:
+        return dict(end_offsets(self.settings, self.partitions))
+
+    def progress(self) -> dict[int, int]:
+        """What the speed layer has applied, by partition."""
+        rows = self.session.execute(
+            "SELECT kafka_partition, next_offset FROM speed_progress WHERE generation = %s",
+            (self.settings.speed.generation,),
+        )
+        return {row.kafka_partition: row.next_offset for row in rows}
+
+    def lag(self) -> int:
+        """Records that the log has and the speed layer has not applied."""
+        applied = self.progress()
+        return sum(end - applied.get(partition, 0) for partition, end in self.ends().items())
+
+    def wait_applied(self, ends: dict[int, int], timeout: float = 180.0) -> float:
+        """Seconds until everything below `ends` is applied."""
+
+        def reached() -> bool:
+            applied = self.progress()
+            return all(applied.get(partition, 0) >= end for partition, end in ends.items())
+
+        return wait_until(reached, timeout, f"the speed layer reaches {ends}")
+
+    def check(self, as_of: date) -> Verdict:
+        """Every customer's served answer against the oracle; the log may go on meanwhile.
+
+        The log is read once more after the asking, so that it holds every offset that an answer can name.
+        """
+        self.oracle.extend(self.log.refresh())
+        entries = ask_all(self.url, self.oracle.mentioned, as_of)
+        self.oracle.extend(self.log.refresh())
+        return judge(entries, self.oracle, as_of)
+
+
+@contextmanager
+def stage(stack: Settings, *, partitions: int = 4, **overrides: object) -> Iterator[Stage]:
+    """A fresh system with its API up and no worker yet; `overrides` replace groups of its settings."""
+    port = next(port for port in range(18_360, 19_300) if ports.is_free(port))
+    settings = new_system(stack, partitions=partitions)
+    serving = settings.serving.model_copy(update={"port": port})
+    settings = settings.model_copy(update={"serving": serving, **overrides})
+    with ExitStack() as stack_of_exits:
+        session = stack_of_exits.enter_context(connected(settings))
+        url = f"http://127.0.0.1:{port}"
+        oracle = Oracle([], partitions, settings.log.currency)
+        scene = Stage(settings, session, partitions, LogReader(settings, partitions), oracle, url)
+        stack_of_exits.callback(lambda: [child.stop() for child in reversed(scene.children)])
+        scene.start("serve")
+        wait_until(lambda: not ports.is_free(port), 30, "the API listens")
+        yield scene

@@ -1,0 +1,29 @@
+"""`lambda360 batch list` says of each batch what the pointer says."""
+
+from batch_layer.view.publish import Manifest
+from common.algebra import pointer
+from common.algebra.cut import Cut
+from common.algebra.pointer import Plan, Pointer, Published
+from infra.commands.batch import HEADINGS, row_of, status_of
+
+
+def manifest(batch_id: int, status: str = "published") -> Manifest:
+    plan = Plan(77, Cut({0: 17, 1: 9}), "logic", "rules")
+    return Manifest(batch_id, "a", plan, status, 0, 1_700_000_000_000_000 if status == "published" else None, 3, "sum")
+
+
+def test_a_batch_is_what_the_pointer_says_of_it() -> None:
+    kept = [Published(n, slot, manifest(n).plan, 1, 1, "sum") for n, slot in ((3, "a"), (4, "b"))]
+    held = pointer.claim(Pointer(5, 4, tuple(kept), ()), manifest(6).plan)[0]
+    statuses = {
+        n: status_of(manifest(n, status), held)
+        for n, status in ((6, "loading"), (5, "verified"), (4, "published"), (3, "published"), (2, "published"))
+    }
+    assert statuses == {6: "unfinished", 5: "given up", 4: "current", 3: "kept", 2: "replaced"}
+
+
+def test_a_line_of_the_list_names_slot_customers_snapshot_versions_and_cut() -> None:
+    line = row_of(manifest(2), Pointer())
+    assert len(line) == len(HEADINGS)
+    assert line == ("2", "a", "replaced", "2023-11-14 22:13:20Z", "3", "77", "logic", "rules", "0:17,1:9")
+    assert row_of(manifest(2, "loading"), Pointer())[2:4] == ("given up", "-")

@@ -1,0 +1,97 @@
+"""Bundles through a worker: in order, together where they waited, and none that must not be forgotten."""
+
+import asyncio
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from common.errors import Lambda360Error
+from speed_layer.apply.lanes import Lane, Lanes
+from speed_layer.apply.pipeline import Pipeline
+from speed_layer.apply.worker import Delivered, Step, Worker
+from speed_layer.read.seam import Bundle, Linked
+
+
+class Recorder:
+    """Stands in for the worker: what it was given, and a gate that holds a step up."""
+
+    def __init__(self) -> None:
+        self.applied, self.published = list[list[int]](), list[Step]()
+        self.gate = asyncio.Event()
+
+    async def apply(self, batch: Sequence[Delivered]) -> Step:
+        self.applied.append([record.offset for record in batch])
+        return Step()
+
+    async def publish(self, step: Step) -> None:
+        await self.gate.wait()
+        self.published.append(step)
+
+
+def bundle(lane: Lane, *offsets: int) -> Bundle:
+    links = lane.send((offset, 1) for offset in offsets)
+    made = (SimpleNamespace(offset=o, key=b"ada", value=b"", timestamp=0, headers=()) for o in offsets)
+    return Bundle(map(Linked, made, links))
+
+
+async def settled(*work: Any) -> None:
+    """Let the tasks run until all of them wait."""
+    tasks = [asyncio.create_task(each) for each in work]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if not isinstance(result, asyncio.CancelledError):
+            raise cast(BaseException, result)
+
+
+def test_what_waited_is_applied_together_up_to_a_batch_and_few_steps_ahead_of_their_publishing() -> None:
+    """R14: one is published, one waits for that, and one waits for its place: then nothing more is applied."""
+    recorder, lanes = Recorder(), Lanes()
+    pipeline, lane = Pipeline(cast(Worker, recorder), lanes, 3), lanes.open(0, 0)
+
+    async def scene() -> None:
+        for start in range(0, 40, 2):
+            await pipeline.take(bundle(lane, start, start + 1))
+        await settled(pipeline.keep_applying(), pipeline.keep_publishing())
+
+    asyncio.run(scene())
+    assert recorder.applied == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert recorder.published == []
+
+
+def test_what_waits_of_a_lane_that_is_open_is_not_forgotten() -> None:
+    """R12: only what comes again in another lane may go."""
+    recorder, lanes = Recorder(), Lanes()
+    pipeline, closed, opened = Pipeline(cast(Worker, recorder), lanes, 10), lanes.open(0, 0), lanes.open(1, 0)
+
+    async def scene() -> None:
+        await pipeline.take(bundle(closed, 0, 1))
+        await pipeline.take(bundle(opened, 7))
+        lanes.open(0, 0)
+        pipeline.forget()
+        await settled(pipeline.keep_applying())
+
+    asyncio.run(scene())
+    assert recorder.applied == [[7]]
+
+
+def test_a_defect_ends_the_worker_in_words() -> None:
+    """R9: nothing is passed by."""
+
+    class Broken(Recorder):
+        async def apply(self, batch: Sequence[Delivered]) -> Step:
+            raise ExceptionGroup("tasks", [KeyError("c1")])
+
+    lanes = Lanes()
+    pipeline = Pipeline(cast(Worker, Broken()), lanes, 10)
+
+    async def scene() -> None:
+        await pipeline.take(bundle(lanes.open(0, 0), 0))
+        await settled(pipeline.keep_applying())
+
+    with pytest.raises(Lambda360Error, match=r"met what it does not know, and stops: KeyError\('c1'\)"):
+        asyncio.run(scene())
