@@ -24,7 +24,8 @@ def metrics_page() -> str:
     measures = ((f"`{measure.name}`", measure.kind, measure.day, _counted(measure)) for measure in MEASURES)
     return _page(
         "Metrics",
-        "`make docs` writes this page from `METRICS` and `MEASURES` (`common/algebra/metrics.py`, `common/algebra/measures.py`).",
+        "`make docs` writes this page from `METRICS` in `common/algebra/metrics.py` and `MEASURES` in "
+        "`common/algebra/measures.py`.",
         "An answer is of a day, `as_of`: days after it are dropped. A window holds both its ends: a day is in the "
         "30-day window when `0 <= as_of - day <= 30`. Rounding is half-even, once, at the end: money to cents, hours "
         "to 2 decimals, rates to 4. Money, hours and rates are decimal strings in JSON, dates ISO text; what has no "

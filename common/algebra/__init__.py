@@ -1,1 +1,1 @@
-"""The algebra of customer metrics: facts, measures, states, deltas, cut, pointer and merge. Pure: no input, no output, no clock."""
+"""The algebra of customer metrics: facts, measures, states, cut, pointer and merge. Pure: no I/O, no clock."""

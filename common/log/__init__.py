@@ -1,1 +1,1 @@
-"""What travels in the log and beside it: records, their validation, positions, copies and dead letters. Knows no client."""
+"""What travels in the log and beside it: records, their validation, copies, dead letters. Knows no client."""

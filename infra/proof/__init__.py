@@ -1,1 +1,1 @@
-"""The second opinion: an oracle that imports none of the packages it judges, and the comparison of every served answer with it."""
+"""The second opinion: an oracle that imports none of the packages it judges, and the comparison with it."""

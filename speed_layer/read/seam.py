@@ -1,7 +1,7 @@
 """The one seam in Faust: what is read (committed records only), from where (our own progress), and proof of each step.
 
-`app.py` puts this `Thread` in the place of Faust's own; tests/unit/speed_layer/test_speed_seam.py pins every name that both rely
-on. Faust's own offsets decide nothing: they are committed for the eyes of monitoring tools.
+`app.py` puts this `Thread` in the place of Faust's own. tests/unit/speed_layer/test_speed_seam.py pins every name that
+both rely on. Faust's own offsets decide nothing: they are committed for the eyes of monitoring tools.
 """
 
 import asyncio

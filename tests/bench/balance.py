@@ -17,7 +17,7 @@ from rich.console import Console
 
 from common.log.partition import partition_of
 from infra.operate.workers.status import status
-from infra.proof.harness import LogReader
+from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Record
 from infra.proof.oracle_reading import Entry, Invalid, read
 from tests.bench.throughput import peak_mebibytes

@@ -8,9 +8,9 @@ import httpx
 
 from common.servers.kafka import producer
 from common.settings import Settings
-from infra.proof.harness import wait_until
 from tests.bench.throughput import CUSTOMERS, messages
 from tests.support.builders import order
+from tests.support.harness import wait_until
 from tests.support.stage import Load, stage
 
 EVENTS = 500

@@ -15,8 +15,8 @@ from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
 from common.algebra.facts import Delta, Fact, Image, Order, encode
 from common.settings import Settings
-from infra.proof.harness import Child, wait_until
 from tests.support.builders import Message, order
+from tests.support.harness import Child, wait_until
 from tests.support.stage import Load, Stage, stage
 
 RECORDS: Final = 60_000

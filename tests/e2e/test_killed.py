@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from common.settings import Settings, SpeedSettings
-from infra.proof.harness import Child, wait_until
 from tests.support.builders import AS_OF, random_messages
+from tests.support.harness import Child, wait_until
 from tests.support.stage import Load, Stage, stage
 
 RATE = 400.0

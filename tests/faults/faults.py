@@ -5,8 +5,8 @@ import time
 from typing import Final
 
 from infra.local.stack import servers
-from infra.proof.harness import Child, wait_until
 from tests.faults.story import Story
+from tests.support.harness import Child, wait_until
 
 STOPPED_SECONDS: Final = 60.0
 CASSANDRA_SECONDS: Final = 300.0

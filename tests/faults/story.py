@@ -11,9 +11,10 @@ from rich.console import Console
 from common.errors import LogError
 from common.servers.cassandra import UNAVAILABLE
 from common.settings import Settings
-from infra.proof.harness import Child, Verdict, wait_until
+from infra.proof.comparison import Verdict
 from tests.support.builders import AS_OF, random_messages
 from tests.support.copies import tally_alerts, tally_deltas
+from tests.support.harness import Child, wait_until
 from tests.support.stage import Load, Stage
 
 CUSTOMERS: Final = 300

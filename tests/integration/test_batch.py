@@ -18,7 +18,7 @@ from common.servers.kafka import admin, end_offsets, producer
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
 from infra.cli import lambda360
-from infra.proof.harness import LogReader
+from infra.proof.log_reader import LogReader
 from tests.integration.conftest import Jobs
 from tests.support.builders import Message, erasure, marketing, order, random_messages, refund, ticket
 from tests.support.model import batch_states

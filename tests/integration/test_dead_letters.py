@@ -18,10 +18,11 @@ from common.settings import Settings
 from infra.cli import lambda360
 from infra.operate.dead_letters.selection import Filter
 from infra.operate.dead_letters.table import OperatorTable
-from infra.proof.harness import LogReader, running
+from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Record
 from tests.integration.test_speed import cells, wait_applied
 from tests.support.builders import Message, erasure, order
+from tests.support.harness import running
 from tests.support.poison import POISONS
 
 PARTITIONS = 4

@@ -18,8 +18,9 @@ from common.servers import kafka
 from common.settings import LogSettings, Settings
 from infra.ingest.importer import Summary, run
 from infra.ingest.mapping import mapping_of
-from infra.proof.harness import LogReader, running, wait_until
+from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Oracle
+from tests.support.harness import running, wait_until
 
 DAY = date(2024, 6, 30)
 GUIDE = Path(__file__).parents[2] / "docs" / "producing.md"

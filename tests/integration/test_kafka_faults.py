@@ -19,7 +19,7 @@ from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.local.stack import servers
 from infra.operate.workers.status import status
-from infra.proof.harness import Child, ask_all, running, wait_until
+from infra.proof.comparison import ask_all
 from infra.proof.oracle import Record
 from infra.schema import apply as schema
 from tests.conftest import new_system, patient_stack
@@ -38,6 +38,7 @@ from tests.integration.test_speed import (
     wait_applied,
 )
 from tests.support.builders import AS_OF, Message, order, random_messages
+from tests.support.harness import Child, running, wait_until
 from tests.support.kafka_faults import (
     CODECS,
     Headers,

@@ -21,10 +21,10 @@ from common.log.partition import partition_of
 from common.servers.cassandra import connected
 from common.settings import ServingSettings, Settings
 from infra.local.stack import servers
-from infra.proof.harness import Child, running, wait_until
 from serving_layer.answer.provenance import Release
 from serving_layer.read.cassandra_store import CHUNK
 from tests.conftest import new_system
+from tests.support.harness import Child, running, wait_until
 
 DAY = 86_400_000_000
 PARTITIONS = range(4)

@@ -16,10 +16,11 @@ from common.servers import kafka
 from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.local.stack import servers
-from infra.proof.harness import Child, LogReader, running, wait_until
+from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Record
 from tests.support.builders import Message, erasure, order, random_messages
 from tests.support.copies import tally_alerts, tally_deltas
+from tests.support.harness import Child, running, wait_until
 from tests.support.speed_fakes import Cells, fold, placed
 
 PARTITIONS = 4

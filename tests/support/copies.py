@@ -11,7 +11,7 @@ from common.algebra.facts import decode_delta
 from common.log.copies import AlertEvent, DeltaEvent, decode_alert_event, decode_delta_event
 from common.log.partition import partition_of
 from common.settings import Settings
-from infra.proof.harness import LogReader
+from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Record
 
 Event = TypeVar("Event", DeltaEvent, AlertEvent)

@@ -17,10 +17,12 @@ from common.servers.cassandra import connected
 from common.servers.kafka import end_offsets, producer
 from common.settings import Settings
 from infra.local.stack import guard, ports, servers
-from infra.proof.harness import Child, LogReader, Verdict, ask_all, judge, wait_until
+from infra.proof.comparison import Verdict, ask_all, judge
+from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Oracle
 from tests.conftest import new_system, patient_stack
 from tests.support.builders import Message
+from tests.support.harness import Child, wait_until
 
 ANY_PARTITION: Final = -1
 """Leaves the choice to the producer's partitioner."""

@@ -9,7 +9,8 @@ import httpx
 from common.errors import StackError
 from common.settings import Settings
 from infra.local.demo.purchases import AS_OF
-from infra.proof.harness import LogReader, Verdict, ask, compare
+from infra.proof.comparison import Verdict, ask, compare
+from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Oracle
 
 _FEW: Final = 200

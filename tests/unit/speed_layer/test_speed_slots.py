@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra.proof.harness import wait_until
 from speed_layer.operate.seats import Slot, is_alive, is_waiting, member_id, records
+from tests.support.harness import wait_until
 
 HOLDER = """
 import sys
