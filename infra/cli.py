@@ -1,7 +1,6 @@
-"""The `lambda360` command: it reads the settings once, loads the one command asked for, and words its errors."""
+"""The `lambda360` command: it loads the one command asked for, and words its errors."""
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -9,7 +8,6 @@ from typing import Final
 import click
 
 from common.errors import Lambda360Error, UsageError, shorten
-from common.settings import Settings, load_settings
 
 INTERRUPTED: Final = 130
 
@@ -54,14 +52,6 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="lambda360")
 def lambda360() -> None:
     """Exact customer metrics, merged from a batch view and a stream."""
-
-
-def settings_of(context: click.Context) -> Settings:
-    """The settings of this run, read from the environment at the first call; the one place that reads it."""
-    root = context.find_root()
-    if not isinstance(root.obj, Settings):
-        root.obj = load_settings(os.environ)
-    return root.obj
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -59,6 +59,11 @@ class Pointer(msgspec.Struct, frozen=True):
         return next((batch for batch in self.complete if batch.batch_id == self.current), None)
 
 
+def cut_of(published: Published | None) -> Cut:
+    """The cut of a batch; zero where there is none."""
+    return Cut.zero() if published is None else published.plan.cut
+
+
 def claim(pointer: Pointer, plan: Plan) -> tuple[Pointer, Claim]:
     """The pointer with a slot claimed for `plan`, and the claim.
 

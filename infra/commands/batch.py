@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from infra.cli import settings_of
+from infra.context import settings_of
 
 if TYPE_CHECKING:
     from batch_layer.view.publish import Manifest

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from common.errors import Lambda360Error, UsageError
-from infra.cli import settings_of
+from infra.context import Seconds, settings_of
 from infra.operate.dead_letters.options import filters, selection
 from infra.operate.dead_letters.selection import STATES, Filter, Selection, parse_id
-from infra.options import Seconds
 
 if TYPE_CHECKING:
     from infra.operate.dead_letters.judge import Refused

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from infra.cli import settings_of
+from infra.context import settings_of
 
 if TYPE_CHECKING:
     from infra.ingest.importer import Summary

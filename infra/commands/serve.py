@@ -13,7 +13,7 @@ import uvicorn
 
 from common.errors import SettingsError
 from common.settings import ServingSettings
-from infra.cli import settings_of
+from infra.context import settings_of
 from infra.local.stack.ports import owner
 from serving_layer.app import create_app
 

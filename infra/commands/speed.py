@@ -11,8 +11,7 @@ import click
 import msgspec
 
 from common.errors import LogUnavailable, StoreUnavailable
-from infra.cli import settings_of
-from infra.options import Seconds
+from infra.context import Seconds, settings_of
 
 SAY_SECONDS: Final = 2.0
 

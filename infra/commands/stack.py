@@ -2,7 +2,7 @@
 
 import click
 
-from infra.cli import settings_of
+from infra.context import settings_of
 
 
 @click.group()

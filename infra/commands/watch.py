@@ -11,7 +11,7 @@ import click
 from common.algebra.facts import PAYLOADS
 from common.errors import UsageError
 from common.log.wire import ALIASES
-from infra.cli import settings_of
+from infra.context import settings_of
 
 
 @click.command()

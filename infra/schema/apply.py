@@ -13,7 +13,7 @@ from common.servers.cassandra import UNAVAILABLE, connected
 from common.servers.kafka import topic_identity
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
-from infra.local.stack.server import Report, quiet
+from infra.context import Report, quiet
 from infra.schema import topics
 
 _KEYSPACE: Final = (

@@ -9,14 +9,15 @@ from typing import Final
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.merge import Merged, merge
 from common.algebra.metrics import METRICS, MetricValue, present
+from common.algebra.pointer import cut_of
 from common.algebra.state import State
 from common.log.partition import partition_of
 from common.settings import Settings
-from serving_layer.answer.provenance import Condition, Release, condition, cut_of
+from serving_layer.answer.provenance import Condition, Release, batch_info, condition
 from serving_layer.read.cells import UnreadableCell, batch_state, decoded
 from serving_layer.read.reading import Reading, read
 from serving_layer.read.store import StoreSource
-from serving_layer.schemas.answers import LogInfo, Provenance, SpeedInfo
+from serving_layer.schemas.answers import BatchInfo, LogInfo, Provenance, SpeedInfo
 
 _BREATH: Final = 50
 """Customers computed between two turns of the event loop, so that a large request does not hold up small ones."""
@@ -52,10 +53,10 @@ class Answers:
         """
         asked = dict.fromkeys(customers)
         reading = await read(self._source(), asked)
-        conditions = self._conditions(reading, asked)
+        conditions, batch = self._conditions(reading, asked), batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
-            answers[customer] = _answer(customer, as_of, reading, conditions)
+            answers[customer] = _answer(customer, as_of, reading, conditions, batch)
             if count % _BREATH == 0:
                 await asyncio.sleep(0)
         return [answers[customer] for customer in customers]
@@ -76,7 +77,9 @@ class Answers:
         }
 
 
-def _answer(customer: str, as_of: date, reading: Reading, conditions: Mapping[int, Condition]) -> Answer:
+def _answer(
+    customer: str, as_of: date, reading: Reading, conditions: Mapping[int, Condition], batch: BatchInfo | None
+) -> Answer:
     published = reading.pin.pointer.published
     partition = partition_of(customer, reading.pin.partitions)
     row, stands = reading.rows.get(customer), conditions[partition]
@@ -92,7 +95,7 @@ def _answer(customer: str, as_of: date, reading: Reading, conditions: Mapping[in
     provenance = Provenance(
         status="degraded" if reasons else "exact",
         reasons=reasons,
-        batch=reading.batch,
+        batch=batch,
         speed=SpeedInfo(merged.deltas, stands.behind_records, stands.behind_seconds),
         log=LogInfo(partition, max(stands.complete_below, merged.next_offset)),
     )

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from common.algebra.cut import Cut
 from common.algebra.dates import datetime_of
-from common.algebra.pointer import Published
+from common.algebra.pointer import Published, cut_of
 from common.algebra.versions import logic_version
 from common.log.events import Rules, validation_version
 from common.settings import ServingSettings, Settings
+from serving_layer.read.reading import complete_below
 from serving_layer.read.store import Progress
 from serving_layer.schemas.answers import BatchInfo
 
@@ -61,15 +61,6 @@ def condition(
     seconds = _since(progress.caught_up_at, now)
     reasons += _lateness(progress, records, seconds, limits, now)
     return Condition(tuple(reasons), records, seconds, complete_below(progress, cut))
-
-
-def complete_below(progress: Progress | None, cut: int) -> int:
-    """The offset below which every delta of the partition was readable when its progress was read."""
-    return cut if progress is None else max(cut, progress.next_offset)
-
-
-def cut_of(published: Published | None) -> Cut:
-    return Cut.zero() if published is None else published.plan.cut
 
 
 def batch_info(published: Published | None) -> BatchInfo | None:

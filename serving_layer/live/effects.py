@@ -13,12 +13,12 @@ from cassandra.query import tuple_factory
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.merge import merge
 from common.algebra.metrics import MetricValue, present
+from common.algebra.pointer import cut_of
 from common.errors import StoreUnavailable
 from common.log.copies import RESET, DeltaEvent
 from common.log.partition import partition_of
 from common.servers.cassandra import connected
 from common.settings import Settings
-from serving_layer.answer.provenance import cut_of
 from serving_layer.read.cassandra_store import CassandraStore
 from serving_layer.read.cells import UnreadableCell, batch_state, decoded
 from serving_layer.read.reading import Reading, read
@@ -41,11 +41,12 @@ def effect(event: DeltaEvent, reading: Reading, as_of: date) -> Effect:
     """What the event did to its customer's metrics, as far as the views still tell."""
     customer, offset = event.subject, event.data.offset
     partition = partition_of(customer, reading.pin.partitions)
-    cut, progress = cut_of(reading.pin.pointer.published)[partition], reading.progress.get(partition)
+    published = reading.pin.pointer.published
+    cut, progress = cut_of(published)[partition], reading.progress.get(partition)
     if event.type == RESET:
         return Effect(None, "the customer is forgotten: everything below this offset counts no more")
     if offset < cut:
-        return Effect(None, f"batch {reading.batch.id if reading.batch else 0} has absorbed it")
+        return Effect(None, f"batch {published.batch_id if published else 0} has absorbed it")
     if progress is not None and cut < progress.from_offset:
         return Effect(None, f"deltas from the cut {cut} to {progress.from_offset} are gone")
     try:

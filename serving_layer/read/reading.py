@@ -5,12 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from common.algebra.pointer import Published
+from common.algebra.pointer import Published, cut_of
 from common.log.partition import partition_of
-from serving_layer.answer.provenance import batch_info, complete_below, cut_of
 from serving_layer.read.deltas import whole_deltas
 from serving_layer.read.store import DeltaRow, Pin, Progress, SlotReused, SlotRow, Store
-from serving_layer.schemas.answers import BatchInfo
 
 PIN_ATTEMPTS: Final = 4
 """The first pin, and three more when the slot was reused under it (R20)."""
@@ -24,8 +22,6 @@ class Reading:
     rows: Mapping[str, SlotRow]
     progress: Mapping[int, Progress]
     deltas: Mapping[str, Sequence[DeltaRow]]
-    batch: BatchInfo | None
-    """The pinned batch as every answer names it."""
 
 
 async def read(store: Store, customers: Collection[str]) -> Reading:
@@ -42,7 +38,7 @@ async def read(store: Store, customers: Collection[str]) -> Reading:
             )
         except SlotReused:
             continue
-        return Reading(pin, rows, progress, deltas, batch_info(published))
+        return Reading(pin, rows, progress, deltas)
     raise SlotReused(f"the slot was reused under each of {PIN_ATTEMPTS} pins: batches land too fast for this request")
 
 
@@ -73,3 +69,8 @@ async def _speed_side(
         )
     )
     return progress, {customer: rows for deltas in found for customer, rows in deltas.items()}
+
+
+def complete_below(progress: Progress | None, cut: int) -> int:
+    """The offset below which every delta of the partition was readable when its progress was read."""
+    return cut if progress is None else max(cut, progress.next_offset)

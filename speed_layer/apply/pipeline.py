@@ -6,9 +6,9 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from common.errors import Lambda360Error
+from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lanes
-from speed_layer.apply.worker import Delivered, Step, Worker
-from speed_layer.read.seam import Bundle, Linked
+from speed_layer.apply.worker import Step, Worker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -7,8 +7,6 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from common.algebra.alerts import rule_of
 from common.algebra.facts import Outcome
 from common.errors import RejectedRecord
@@ -17,10 +15,11 @@ from common.log.events import Rules, parse
 from common.log.partition import partition_of
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.cache import FactCache
+from speed_layer.apply.dead_letter import DeadLetter
 from speed_layer.apply.decide import Applied, Store, apply
-from speed_layer.apply.lanes import Lane, Lanes, Link, OutOfSequence
+from speed_layer.apply.delivered import Delivered
+from speed_layer.apply.lanes import Lane, Lanes, OutOfSequence
 from speed_layer.apply.rows import Change, Placed, Reset, Stored
-from speed_layer.publish.dead_letters import DeadLetter
 
 log = logging.getLogger(__name__)
 COUNTED: Final = {
@@ -31,17 +30,6 @@ COUNTED: Final = {
     Outcome.SKIPPED: "again",
 }
 """What a record counts as; `again` is one that was applied before, by whomever."""
-
-
-class Delivered(msgspec.Struct, frozen=True):
-    """A record as it came, with the link that proves its place."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    appended_at: int
-    link: Link
-    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 @dataclass(frozen=True, slots=True)

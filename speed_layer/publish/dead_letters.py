@@ -5,15 +5,14 @@ import base64
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, Protocol
 
 from common.algebra.dates import datetime_of
-from common.errors import RejectedRecord
 from common.log.dead_letters import MAX_KEY_BYTES, Address, Rejection
 from common.servers.retry import Retry
 from common.settings import Settings
+from speed_layer.apply.dead_letter import DeadLetter
 from speed_layer.publish.portions import portions
 from speed_layer.publish.publisher import MAX_BYTES, Outgoing, Publisher
 
@@ -28,25 +27,6 @@ ROW_BYTES: Final = 1500
 GROUP: Final = 500
 GROUP_BYTES: Final = 4 * 2**20
 """Letters, and bytes of their records, that are on their way at once, at most, unless a single one is larger."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A rejected record as it lies in the log."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    appended_at: int
-    rejection: RejectedRecord
-    headers: Sequence[tuple[str, bytes | None]] = ()
-
-    @property
-    def address(self) -> Address:
-        """The row of a record that is no replay."""
-        return Address.of(self.partition, self.offset, self.appended_at)
 
 
 Entry = tuple[DeadLetter, Address]

@@ -13,8 +13,9 @@ from faust.types import TP, ConsumerMessage, StreamT, TransportT
 
 from common.errors import LogError
 from common.settings import Settings
+from speed_layer.apply.delivered import Bundle
 from speed_layer.apply.lanes import Lanes
-from speed_layer.read.seam import DAY_SECONDS, Bundle, Reader, Thread
+from speed_layer.read.seam import DAY_SECONDS, Reader, Thread
 
 log = logging.getLogger("speed_layer.reading")
 HEARTBEAT_SECONDS: Final = 3.0

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol, cast
 
 import aiokafka
-import msgspec
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
@@ -20,7 +19,8 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from common.errors import LogError
-from speed_layer.apply.lanes import Lanes, Link
+from speed_layer.apply.delivered import Bundle, Linked
+from speed_layer.apply.lanes import Lanes
 from speed_layer.read.headers import read_any_header
 
 log = logging.getLogger("speed_layer.log")
@@ -59,22 +59,6 @@ class Reader(Protocol):
     def fail(self, error: BaseException) -> None:
         """End the process; nothing more is to be acknowledged. May be called from any thread."""
         ...
-
-
-class Linked(msgspec.Struct, frozen=True):
-    """A fetched record on its way from the consumer's thread."""
-
-    record: Any
-    link: Link
-
-
-class Bundle(tuple[Linked, ...]):
-    """Records of one partition that were fetched together: Faust carries them as one message.
-
-    Most of what a message costs in Faust is the cost of delivering one, whatever is in it.
-    """
-
-    __slots__ = ()
 
 
 class Thread(AIOKafkaConsumerThread):

@@ -17,7 +17,7 @@ from common.log.dead_letters import (
     kept,
 )
 from common.servers.cassandra import AsyncStore
-from speed_layer.publish.dead_letters import DeadLetter
+from speed_layer.apply.dead_letter import DeadLetter
 
 COMPARED: Final = 8
 """Rows read at once, at most, to see whose replay a letter is: each may hold a mebibyte."""

@@ -12,8 +12,9 @@ from serving_layer.read import reading
 from serving_layer.read.store import DeltaRow, Store
 from speed_layer.apply import decide as apply
 from speed_layer.apply.cache import FactCache
+from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.rows import Change, Mutation, Reset
-from speed_layer.apply.worker import Delivered, Step, Worker
+from speed_layer.apply.worker import Step, Worker
 from speed_layer.store.statements import MARKER, Statements
 from tests.simulation.network import Bound, said
 

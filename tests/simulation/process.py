@@ -15,8 +15,9 @@ from common.servers.retry import Retry
 from common.settings import LogSettings, ServingSettings, Settings, SpeedSettings
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.cache import FactCache
+from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes
-from speed_layer.apply.worker import Delivered, Ports, Step, Terms, Worker
+from speed_layer.apply.worker import Ports, Step, Terms, Worker
 from speed_layer.progress.keeper import Keeper
 from speed_layer.progress.table import ProgressTable
 from speed_layer.publish.dead_letters import DeadLetters

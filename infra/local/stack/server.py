@@ -1,18 +1,12 @@
 """What a local server is: how it is prepared, run and asked whether it answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Protocol
 
 from common.settings import Settings
-
-Report = Callable[[str], None]
-
-
-def quiet(_: str) -> None:
-    """A report that nobody reads."""
 
 
 class Server(Protocol):

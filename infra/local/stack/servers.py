@@ -8,11 +8,12 @@ from typing import Final
 
 from common.errors import StackError
 from common.settings import Settings
+from infra.context import Report, quiet
 from infra.local.stack.cassandra import Cassandra
 from infra.local.stack.home import Home
 from infra.local.stack.kafka import Kafka
 from infra.local.stack.process import read_record
-from infra.local.stack.server import Report, Server, quiet
+from infra.local.stack.server import Server
 from infra.local.stack.start import STOP_SECONDS, log_of, record_of, running, start, stop
 from speed_layer.operate import seats as slots
 

@@ -9,10 +9,11 @@ from typing import Final
 
 from common.errors import StackError
 from common.settings import Settings
+from infra.context import Report, quiet
 from infra.local.stack import ports
 from infra.local.stack.home import PORT_BASE, Home
 from infra.local.stack.process import Process, read_record, spawn, write_record
-from infra.local.stack.server import Report, Server, quiet
+from infra.local.stack.server import Server
 
 STOP_SECONDS: Final = 30.0
 _LOG_LINES: Final = 15

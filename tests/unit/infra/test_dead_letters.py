@@ -27,12 +27,12 @@ from common.log.dead_letters import (
 from common.servers.breaker import Breaker
 from common.servers.retry import Retry
 from common.settings import Settings
+from speed_layer.apply.dead_letter import DeadLetter
 from speed_layer.publish.dead_letters import (
     BATCH,
     BATCH_BYTES,
     GROUP,
     GROUP_BYTES,
-    DeadLetter,
     DeadLetters,
     Entry,
     encode,

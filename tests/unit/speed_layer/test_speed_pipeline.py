@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 
 from common.errors import Lambda360Error
+from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lane, Lanes
 from speed_layer.apply.pipeline import Pipeline
-from speed_layer.apply.worker import Delivered, Step, Worker
-from speed_layer.read.seam import Bundle, Linked
+from speed_layer.apply.worker import Step, Worker
 
 
 class Recorder:

@@ -10,9 +10,10 @@ from common.log.copies import Copy
 from common.log.partition import partition_of
 from infra.proof.oracle import Record
 from speed_layer.apply.cache import FactCache
+from speed_layer.apply.dead_letter import DeadLetter
+from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes
-from speed_layer.apply.worker import Delivered, Ports, Terms, Worker
-from speed_layer.publish.dead_letters import DeadLetter
+from speed_layer.apply.worker import Ports, Terms, Worker
 from tests.support.builders import Log, Message, order, random_log
 from tests.support.speed_fakes import ALERTS, RULES, AwayStore, MemoryStore, fold, placed
 

@@ -1,0 +1,51 @@
+"""The raw log, or another topic, as Kafka holds it: what the oracle judges by."""
+
+from typing import Final
+
+from confluent_kafka import KafkaError, TopicPartition
+
+from common.servers.kafka import consumer, end_offsets
+from common.settings import Settings
+from infra.proof.oracle import Record
+
+GROUP: Final = "lambda360-log-reader"
+"""The client requires one. Nothing joins it, and nothing is committed to it."""
+
+
+class LogReader:
+    """The raw log so far, or another topic: `records` grows with each `refresh`, which reads up to the end at its call.
+
+    The other topic, if there is one, has as many partitions.
+    """
+
+    def __init__(self, settings: Settings, partitions: int, topic: str | None = None) -> None:
+        log = settings.log.model_copy(update={"topic": topic or settings.log.topic})
+        self._settings, self._partitions = settings.model_copy(update={"log": log}), partitions
+        self._next = dict.fromkeys(range(partitions), 0)
+        self.records: list[Record] = []
+
+    def refresh(self) -> list[Record]:
+        """The records that are new since the last call, in offset order within a partition."""
+        ends = end_offsets(self._settings, self._partitions)
+        behind = {p: end for p, end in ends.items() if self._next[p] < end}
+        reader = consumer(self._settings, GROUP)
+        reader.assign([TopicPartition(self._settings.log.topic, p, self._next[p]) for p in behind])
+        new: list[Record] = []
+        try:
+            while behind:
+                for message in reader.consume(5000, timeout=1.0):
+                    error = message.error()
+                    partition, offset = message.partition() or 0, message.offset() or 0
+                    if error is None:
+                        at = message.timestamp()[1] * 1000
+                        new.append(Record(partition, offset, message.key(), message.value(), at))
+                    elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name of the error
+                        behind.pop(partition, None)
+                    else:
+                        raise RuntimeError(error.str())
+        finally:
+            reader.close()
+        for record in new:
+            self._next[record.partition] = max(self._next[record.partition], record.offset + 1)
+        self.records.extend(new)
+        return new
