@@ -5,18 +5,16 @@ through `stack`, whose home holds the servers; `system` lives on the same server
 """
 
 import os
-import random
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from common.settings import PREFIX, CassandraSettings, LogSettings, Settings, StackSettings
-from infra.local.stack import guard, ports, servers
-from infra.schema import apply as schema
+from common.settings import PREFIX, Settings
+from infra.local.stack import guard, servers
+from tests.support.systems import new_system, patient_stack
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,40 +57,3 @@ def system(stack: Settings) -> Iterator[Settings]:
     settings = new_system(stack)
     yield settings
     shutil.rmtree(settings.home, ignore_errors=True)
-
-
-def patient_stack() -> StackSettings:
-    """Ports that nobody uses, and time enough for a machine that has other work."""
-    return StackSettings(port_base=free_ports(), start_timeout_seconds=300)
-
-
-def new_system(stack: Settings, *, partitions: int = 4) -> Settings:
-    """Another system on the same servers, its tables and topics made; its data goes with the servers'."""
-    name = uuid.uuid4().hex[:10]
-    settings = stack.model_copy(
-        update={
-            "home": stack.home.parent / f"system-{name}",
-            "cassandra": CassandraSettings(keyspace=f"t_{name}"),
-            "log": LogSettings(
-                topic=f"customer_events_{name}",
-                errors_topic=f"processing_errors_{name}",
-                deltas_topic=f"customer_deltas_{name}",
-                alerts_topic=f"customer_alerts_{name}",
-                group=f"lambda360-speed-{name}",
-                partitions=partitions,
-            ),
-            "speed": stack.speed.model_copy(update={"large_refund_cents": 5_000, "breaker_recovery_seconds": 2.0}),
-        }
-    )
-    settings.home.mkdir()
-    schema.apply(settings)
-    return settings
-
-
-def free_ports() -> int:
-    """The first of six free ports, below those that the kernel gives to clients."""
-    for _ in range(100):
-        base = random.randrange(20_000, 32_000, 6)
-        if all(ports.is_free(port) for port in range(base, base + 6)):
-            return base
-    raise RuntimeError("no six consecutive ports are free between 20000 and 32000")

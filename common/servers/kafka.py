@@ -8,7 +8,6 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
-    Producer,
     TopicCollection,
     TopicPartition,
 )
@@ -19,27 +18,11 @@ from common.servers.log_identity import LogIdentity
 from common.settings import Settings
 
 TIMEOUT_SECONDS: Final = 15.0
-_QUIET: Final = {"log_level": 0, "socket.timeout.ms": 10_000}
+QUIET: Final = {"log_level": 0, "socket.timeout.ms": 10_000}
 
 
 def admin(settings: Settings) -> AdminClient:
-    return AdminClient({"bootstrap.servers": settings.bootstrap_servers, **_QUIET})
-
-
-def producer(settings: Settings, **overrides: str | int | float | bool) -> Producer:
-    """A producer whose records agree with R1: murmur2 partitions, acknowledged by all replicas, in order, once."""
-    return Producer(
-        {
-            "bootstrap.servers": settings.bootstrap_servers,
-            "partitioner": "murmur2_random",
-            "acks": "all",
-            "enable.idempotence": True,
-            "compression.type": "lz4",
-            "linger.ms": 5,
-            **_QUIET,
-            **overrides,
-        }
-    )
+    return AdminClient({"bootstrap.servers": settings.bootstrap_servers, **QUIET})
 
 
 def consumer(
@@ -54,7 +37,7 @@ def consumer(
             "isolation.level": "read_committed",
             "auto.offset.reset": "error",
             "enable.partition.eof": True,
-            **_QUIET,
+            **QUIET,
             **overrides,
         }
     )

@@ -5,7 +5,7 @@ from typing import Final
 from confluent_kafka import KafkaError, Message
 
 from common.errors import LogError
-from common.servers.kafka import producer
+from common.servers.producer import producer
 from common.settings import Settings
 
 DELIVERY_TIMEOUT_MS: Final = 60_000

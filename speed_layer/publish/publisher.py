@@ -10,7 +10,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from common.errors import StoreUnavailable
 from common.log.copies import Copy, alert_event, delta_event
-from common.servers.kafka import producer
+from common.servers.producer import producer
 from common.servers.retry import Retry
 from common.settings import Settings
 

@@ -6,7 +6,7 @@ from statistics import median, quantiles
 
 import httpx
 
-from common.servers.kafka import producer
+from common.servers.producer import producer
 from common.settings import Settings
 from tests.bench.throughput import CUSTOMERS, messages
 from tests.support.builders import order

@@ -1,7 +1,5 @@
 """R15, R17, R19 and R24 on real servers: one batch after another on one log, and what refuses to go on."""
 
-from collections.abc import Iterable
-
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import TopicPartition
@@ -14,44 +12,16 @@ from batch_layer.view.recompute import recomputed
 from common.algebra.cut import Cut
 from common.algebra.pointer import Claim, Plan, Published
 from common.errors import BatchError, LogError
-from common.servers.kafka import admin, end_offsets, producer
+from common.servers.kafka import admin, end_offsets
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
 from infra.cli import lambda360
 from infra.proof.log_reader import LogReader
-from tests.integration.conftest import Jobs
-from tests.support.builders import Message, erasure, marketing, order, random_messages, refund, ticket
-from tests.support.model import batch_states
+from tests.support.batch_system import expected, produce, served
+from tests.support.builders import erasure, marketing, order, random_messages, refund, ticket
+from tests.support.jobs import Jobs
 
 pytestmark = pytest.mark.spark
-
-
-def produce(settings: Settings, messages: Iterable[Message], **overrides: str) -> None:
-    """The messages are in the log, each alone in its transaction if `overrides` name one that is aborted."""
-    client = producer(settings, **overrides)
-    if overrides:
-        client.init_transactions()
-        client.begin_transaction()
-    for message in messages:
-        partition = -1 if message.partition is None else message.partition
-        client.produce(settings.log.topic, key=message.key, value=message.value, partition=partition)
-    client.flush()
-    if overrides:
-        client.abort_transaction()
-
-
-def served(jobs: Jobs) -> dict[str, str]:
-    """What a reader of the current batch sees (R20): the slot's rows that carry its id."""
-    current = publish.read(jobs.session).published
-    assert current is not None
-    rows = jobs.session.execute(f"SELECT customer_id, batch_id, state FROM batch_view_{current.slot}")  # noqa: S608
-    return {row.customer_id: row.state for row in rows if row.batch_id == current.batch_id}
-
-
-def expected(settings: Settings, cut: Cut) -> dict[str, str]:
-    """The pure fold of the log's committed records below the cut."""
-    records = LogReader(settings, 4).refresh()
-    return {customer: state.to_json() for customer, state in batch_states(records, cut.offsets, 4).items()}
 
 
 def ends(settings: Settings) -> dict[int, int]:

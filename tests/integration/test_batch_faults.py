@@ -13,9 +13,9 @@ from common.algebra.pointer import Published
 from common.errors import ClaimLost
 from common.settings import environment_of
 from infra.paths import ROOT
-from tests.integration.conftest import Jobs
-from tests.integration.test_batch import expected, produce, served
+from tests.support.batch_system import expected, produce, served
 from tests.support.builders import order, random_messages
+from tests.support.jobs import Jobs
 
 pytestmark = pytest.mark.spark
 

@@ -25,8 +25,8 @@ from common.log.events import Rules, validation_version
 from common.servers.log_identity import LogIdentity
 from common.settings import BatchSettings, Settings
 from infra.proof.oracle import Oracle, Record
-from tests.integration.conftest import on_warehouse
 from tests.support.builders import AS_OF, Log, erasure, marketing, order, random_log, ticket
+from tests.support.jobs import on_warehouse
 from tests.support.model import batch_states
 
 pytestmark = pytest.mark.spark

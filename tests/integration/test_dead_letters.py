@@ -12,18 +12,18 @@ from common.errors import Lambda360Error, RejectedRecord, UsageError, shorten
 from common.log.dead_letters import HEADER, Letter, State
 from common.log.events import Rules, parse
 from common.log.partition import partition_of
-from common.servers import kafka
 from common.servers.cassandra import connected
+from common.servers.producer import producer as new_producer
 from common.settings import Settings
 from infra.cli import lambda360
 from infra.operate.dead_letters.selection import Filter
 from infra.operate.dead_letters.table import OperatorTable
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Record
-from tests.integration.test_speed import cells, wait_applied
 from tests.support.builders import Message, erasure, order
 from tests.support.harness import running
 from tests.support.poison import POISONS
+from tests.support.speed_system import cells, wait_applied
 
 PARTITIONS = 4
 TIMEOUT = 60.0
@@ -52,7 +52,7 @@ class Said:
 
 
 def produce(settings: Settings, messages: Iterable[Message], headers: Headers | None = None) -> None:
-    producer = kafka.producer(settings)
+    producer = new_producer(settings)
     for message in messages:
         partition = -1 if message.partition is None else message.partition
         producer.produce(settings.log.topic, message.value, message.key, partition, headers=headers or [])
@@ -89,7 +89,7 @@ def test_every_poison_is_kept_once_with_its_reason_and_bytes_and_met_again_chang
     spoiled = [Message(*poison.spoil(*order(f"p{i}")[:2], PARTITIONS)) for i, poison in enumerate(POISONS)]
     large = Message(b"large", b" " * (3 * 2**20))  # its batch is compressed to less than the log's limit
     produce(system, [*valid, *spoiled])
-    producer = kafka.producer(system, **{"message.max.bytes": 4 * 2**20})
+    producer = new_producer(system, **{"message.max.bytes": 4 * 2**20})
     producer.produce(system.log.topic, large.value, large.key)
     assert producer.flush(TIMEOUT) == 0
     with running(system, "speed", "run") as worker:

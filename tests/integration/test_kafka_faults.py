@@ -16,27 +16,13 @@ from common.log.dead_letters import HEADER
 from common.log.partition import partition_of
 from common.servers import kafka
 from common.servers.cassandra import connected
+from common.servers.producer import producer as new_producer
 from common.settings import Settings
 from infra.local.stack import servers
 from infra.operate.workers.status import status
 from infra.proof.comparison import ask_all
 from infra.proof.oracle import Record
 from infra.schema import apply as schema
-from tests.conftest import new_system, patient_stack
-from tests.integration.test_speed import (
-    PARTITIONS,
-    TIMEOUT,
-    assert_published,
-    cells,
-    dead_letters,
-    log_of,
-    moved,
-    places,
-    produce,
-    progress,
-    session,
-    wait_applied,
-)
 from tests.support.builders import AS_OF, Message, order, random_messages
 from tests.support.harness import Child, running, wait_until
 from tests.support.kafka_faults import (
@@ -54,9 +40,22 @@ from tests.support.kafka_faults import (
     unbounded,
 )
 from tests.support.speed_fakes import fold, placed
+from tests.support.speed_system import (
+    PARTITIONS,
+    TIMEOUT,
+    assert_published,
+    cells,
+    dead_letters,
+    log_of,
+    moved,
+    places,
+    produce,
+    progress,
+    wait_applied,
+)
 from tests.support.stage import Load, Stage, stage
+from tests.support.systems import new_system, patient_stack
 
-__all__ = ["session"]
 LOG_LIMIT = 1_048_588
 """Bytes of a batch that the log's topic takes, as it is set up."""
 FETCHED = 1_048_576
@@ -183,7 +182,7 @@ def test_odd_keys_values_and_partitions_are_dead_letters_and_the_rest_is_applied
         "another subject": Message(fine.key, (fine.value or b"").replace(b'"subject": "ada"', b'"subject": "eve"')),
     }
     produce(system, [each for name, message in odd.items() for each in (message, order("ada", f"behind {name}"))])
-    produce(system, [order(name) for name in CUSTOMERS], kafka.producer(system, partitioner="consistent_random"))
+    produce(system, [order(name) for name in CUSTOMERS], new_producer(system, partitioner="consistent_random"))
     with running(system, "speed", "run") as worker:
         wait_applied(system, worker)
     log = assert_folded(system, session)
@@ -218,7 +217,7 @@ def test_no_header_stops_the_reader(system: Settings, session: Session) -> None:
 
 def test_batches_of_every_codec_are_read(stack: Settings, system: Settings, session: Session) -> None:
     """R9: in one log, mixed."""
-    producers = [kafka.producer(system, **{"compression.type": codec}) for codec in CODECS]
+    producers = [new_producer(system, **{"compression.type": codec}) for codec in CODECS]
     messages = random_messages(seed=32, count=600)
     for number in range(15):
         produce(system, [next(messages) for _ in range(40)], producers[number % len(producers)])
@@ -264,7 +263,7 @@ def test_transactions_are_read_when_they_end_and_an_open_one_is_told_as_lag(stac
 
 def transaction(settings: Settings, name: str) -> Producer:
     """A producer with a transaction begun."""
-    producer = kafka.producer(settings, **{"transactional.id": f"{settings.log.topic}-{name}"})
+    producer = new_producer(settings, **{"transactional.id": f"{settings.log.topic}-{name}"})
     producer.init_transactions(TIMEOUT)
     producer.begin_transaction()
     return producer

@@ -13,13 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from common.settings import Settings
 from infra.local.stack import servers
 from speed_layer.operate import seats as slots
-from tests.integration.test_speed import TIMEOUT, cells, log_of, owners, produce, session, shared, wait_applied
 from tests.support.builders import AS_OF, order, random_messages
 from tests.support.harness import Child, running, wait_until
 from tests.support.speed_fakes import ALERTS, fold, placed
+from tests.support.speed_system import TIMEOUT, cells, log_of, owners, produce, shared, wait_applied
 from tests.support.stage import stage
 
-__all__ = ["session"]
 LONG_SESSION = 900.0
 """Much longer than anything here is waited for: what happens in time happened before the session was over."""
 

@@ -23,8 +23,8 @@ from common.settings import ServingSettings, Settings
 from infra.local.stack import servers
 from serving_layer.answer.provenance import Release
 from serving_layer.read.cassandra_store import CHUNK
-from tests.conftest import new_system
 from tests.support.harness import Child, running, wait_until
+from tests.support.systems import new_system
 
 DAY = 86_400_000_000
 PARTITIONS = range(4)

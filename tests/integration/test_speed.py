@@ -1,88 +1,40 @@
 """The speed layer on real servers: the stored cells against the fold of the log (R9 to R12, R14, R24; R1)."""
 
 import base64
-import json
 import os
 import signal
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-import pytest
 from cassandra.cluster import Session
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 from common.servers import kafka
-from common.servers.cassandra import connected
+from common.servers.producer import producer as new_producer
 from common.settings import Settings
 from infra.local.stack import servers
-from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Record
-from tests.support.builders import Message, erasure, order, random_messages
-from tests.support.copies import tally_alerts, tally_deltas
+from tests.support.builders import erasure, order, random_messages
 from tests.support.harness import Child, running, wait_until
-from tests.support.speed_fakes import Cells, fold, placed
-
-PARTITIONS = 4
-TIMEOUT = 60.0
-
-
-@pytest.fixture
-def session(system: Settings) -> Iterator[Session]:
-    with connected(system) as session:
-        yield session
-
-
-def produce(settings: Settings, messages: Iterable[Message], producer: Producer | None = None) -> None:
-    """Messages in the log, acknowledged."""
-    to = producer or kafka.producer(settings)
-    for message in messages:
-        partition = -1 if message.partition is None else message.partition
-        to.produce(settings.log.topic, key=message.key, value=message.value, partition=partition)
-    assert to.flush(TIMEOUT) == 0
-
-
-def log_of(settings: Settings) -> list[Record]:
-    """The committed records, in offset order within a partition."""
-    return LogReader(settings, PARTITIONS).refresh()
-
-
-def cells(session: Session) -> Cells:
-    """Every live cell of the speed tables, with its write timestamp."""
-    facts = session.execute("SELECT customer_id, kind, entity_id, value, WRITETIME(value) AS at FROM speed_facts")
-    found: Cells = {("facts", row.customer_id, row.kind, row.entity_id): (row.value, row.at) for row in facts}
-    deltas = session.execute("SELECT customer_id, kafka_offset, value, WRITETIME(value) AS at FROM speed_deltas")
-    found |= {("deltas", row.customer_id, str(row.kafka_offset)): (row.value, row.at) for row in deltas}
-    alerts = session.execute(
-        "SELECT customer_id, kafka_offset, rule, value, WRITETIME(value) AS at FROM customer_alerts"
-    )
-    found |= {("alerts", row.customer_id, str(row.kafka_offset), row.rule): (row.value, row.at) for row in alerts}
-    return found
-
-
-def assert_published(settings: Settings, session: Session) -> None:
-    """R14: every stored delta and alert is in its topic, as it is stored."""
-    deltas, alerts = tally_deltas(settings, session, PARTITIONS), tally_alerts(settings, session, PARTITIONS)
-    assert deltas.fits, deltas
-    assert alerts.fits, alerts
-    assert min(deltas.stored, alerts.stored) > 0
-
-
-def progress(session: Session, generation: int = 1) -> dict[int, Any]:
-    rows = session.execute("SELECT * FROM speed_progress WHERE generation = %s", (generation,))
-    return {row.kafka_partition: row for row in rows}
-
-
-def wait_applied(settings: Settings, *workers: Child) -> None:
-    """The log's end is applied, as `lambda360 speed wait` tells."""
-    try:
-        Child(settings, "speed", "wait", "--timeout", str(TIMEOUT), name="wait").finish(TIMEOUT + 20)
-    except AssertionError as error:
-        pytest.fail(f"{error}\n" + "\n".join(worker.tail() for worker in workers))
+from tests.support.speed_fakes import fold, placed
+from tests.support.speed_system import (
+    PARTITIONS,
+    TIMEOUT,
+    assert_published,
+    cells,
+    dead_letters,
+    log_of,
+    moved,
+    places,
+    produce,
+    progress,
+    shared,
+    wait_applied,
+)
 
 
 def transactional(settings: Settings) -> Producer:
-    producer = kafka.producer(settings, **{"transactional.id": settings.log.topic})
+    producer = new_producer(settings, **{"transactional.id": settings.log.topic})
     producer.init_transactions(TIMEOUT)
     return producer
 
@@ -120,22 +72,6 @@ def replace_generation(settings: Settings, generation: int) -> Any:
     return settings.speed.model_copy(update={"generation": generation})
 
 
-def places(log: list[Record]) -> set[tuple[int, int]]:
-    """Where the valid records lie."""
-    by_partition = {record.partition: [r for r in log if r.partition == record.partition] for record in log}
-    return {
-        (partition, valid.offset)
-        for partition, records in by_partition.items()
-        for customer in placed(records).values()
-        for valid in customer
-    }
-
-
-def dead_letters(settings: Settings) -> list[dict[str, Any]]:
-    records = LogReader(settings, PARTITIONS, settings.log.errors_topic).refresh()
-    return [json.loads(record.value or b"") for record in records]
-
-
 def assert_true_letters(letters: list[dict[str, Any]], log: list[Record]) -> None:
     by_place = {(record.partition, record.offset): record for record in log}
     for letter in letters:
@@ -169,26 +105,6 @@ def test_workers_share_the_log_and_a_killed_ones_partitions_go_on(system: Settin
         wait_applied(settings, two)
     assert cells(session) == fold(placed(log_of(settings)))
     assert_published(settings, session)
-
-
-def owners(worker: Child) -> set[str]:
-    """The partitions that the worker opened last."""
-    lines = [line for line in worker.tail(20_000).splitlines() if "event=partition" in line]
-    last: set[str] = set()
-    for line in lines:
-        words = dict(word.split("=", 1) for word in line.split() if "=" in word)
-        if words["event"] == "partitions_assigned":
-            last = set(words["partitions"].split(",")) - {""}
-    return last
-
-
-def shared(*workers: Child) -> bool:
-    """Each worker reads its share of the partitions, and no more."""
-    return all(len(owners(worker)) == PARTITIONS // len(workers) for worker in workers)
-
-
-def moved(session: Session) -> int:
-    return sum(row.next_offset for row in progress(session).values())
 
 
 def test_a_store_that_is_away_is_waited_for(stack: Settings, system: Settings, session: Session) -> None:

@@ -20,7 +20,7 @@ from common.settings import Settings, StackSettings
 from infra.local.stack import servers
 from infra.schema import apply as schema
 from infra.schema import topics
-from tests.conftest import free_ports, new_system, patient_stack
+from tests.support.systems import free_ports, new_system, patient_stack
 
 
 @pytest.fixture(scope="module")

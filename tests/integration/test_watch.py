@@ -12,9 +12,9 @@ import pytest
 
 from common.settings import Settings, environment_of
 from infra.local.stack import servers
-from tests.integration.test_speed import TIMEOUT, produce, wait_applied
 from tests.support.builders import order, refund
 from tests.support.harness import Child, running, wait_until
+from tests.support.speed_system import TIMEOUT, produce, wait_applied
 
 
 def watched(settings: Settings, *arguments: str, begin: str = "--from-beginning") -> list[dict[str, Any]]:

@@ -13,10 +13,11 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from common.log.partition import partition_of
 from common.servers import kafka
+from common.servers.producer import producer as new_producer
 from common.settings import Settings
 from infra.local.stack.home import Home
-from tests.integration.test_speed import PARTITIONS, TIMEOUT
 from tests.support.builders import Message, order
+from tests.support.speed_system import PARTITIONS, TIMEOUT
 
 CODECS: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 """By the number that a batch carries."""
@@ -54,7 +55,7 @@ def largest(customer_id: str, limit: int) -> Message:
 def unbounded(settings: Settings, codec: str = "none") -> Producer:
     """A producer that sends what it is given, one record a batch; the broker may refuse it."""
     limits: dict[str, str | int] = {"message.max.bytes": 2**26, "batch.num.messages": 1, "compression.type": codec}
-    return kafka.producer(settings, **limits)
+    return new_producer(settings, **limits)
 
 
 def set_topic(settings: Settings, name: str, value: str) -> None:

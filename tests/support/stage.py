@@ -14,15 +14,16 @@ from typing import Final
 from cassandra.cluster import Session
 
 from common.servers.cassandra import connected
-from common.servers.kafka import end_offsets, producer
+from common.servers.kafka import end_offsets
+from common.servers.producer import producer
 from common.settings import Settings
 from infra.local.stack import guard, ports, servers
 from infra.proof.comparison import Verdict, ask_all, judge
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Oracle
-from tests.conftest import new_system, patient_stack
 from tests.support.builders import Message
 from tests.support.harness import Child, wait_until
+from tests.support.systems import new_system, patient_stack
 
 ANY_PARTITION: Final = -1
 """Leaves the choice to the producer's partitioner."""

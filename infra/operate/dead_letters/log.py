@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from common.algebra.facts import decode_delta
 from common.log.dead_letters import HEADER
-from common.servers.kafka import producer
+from common.servers.producer import producer
 from common.settings import Settings
 from infra.operate.dead_letters.judge import Erasure, Ready, Refused
 from infra.operate.dead_letters.replay import Appended, Sent

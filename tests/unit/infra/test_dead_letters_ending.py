@@ -24,7 +24,7 @@ from infra.operate.dead_letters.options import selection
 from infra.operate.dead_letters.replay import CHUNK, Appended, Replay, Sent, Summary
 from infra.operate.dead_letters.selection import LetterId, Selection
 from tests.support.builders import order
-from tests.unit.infra.test_dead_letters_replay import AT, PARTITIONS, RULES, Servers, letter
+from tests.support.letters import AT, PARTITIONS, RULES, Servers, letter
 
 
 def ctrl_c() -> None:

@@ -1,7 +1,7 @@
 """Replaying dead letters before any server: what may go into the log again, in which portions, and what is said."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -11,26 +11,15 @@ from click.testing import CliRunner
 
 from common.errors import LogError, UsageError
 from common.log.dead_letters import Address, Discarded, Letter, Rejection
-from common.log.events import Rules
 from common.log.partition import partition_of
 from infra.cli import lambda360
 from infra.operate.dead_letters import report, view
 from infra.operate.dead_letters.judge import Cause, Erasure, Ready, Refused, is_erased, judge, unless_erased
-from infra.operate.dead_letters.replay import CHUNK, CHUNK_BYTES, Appended, Replay, Sent, Summary, chunks
+from infra.operate.dead_letters.replay import CHUNK, CHUNK_BYTES, Replay, Summary, chunks
 from infra.operate.dead_letters.selection import STATES, Filter, parse_id
 from tests.support.builders import Message, erasure, order
+from tests.support.letters import AT, PARTITIONS, RULES, Servers, letter
 from tests.support.poison import POISONS
-
-AT = 1_719_800_000_123_000
-RULES = Rules("USD")
-PARTITIONS = 4
-
-
-def letter(message: Message, offset: int = 7, partition: int = 0, *, kept: bool = True) -> Letter:
-    key, value, _ = message
-    sizes = None if key is None else len(key), None if value is None else len(value) + (not kept)
-    rejections = {f"{partition}:{offset}": Rejection(AT, "partition", "0", "another one")}
-    return Letter(Address(date(2024, 7, 1), partition, offset), AT, key, value, *sizes, rejections, {}, None)
 
 
 def judged(message: Message, **more: Any) -> Ready | Refused:
@@ -115,28 +104,6 @@ def test_a_record_from_before_its_customers_erasure_is_known(
     """R24."""
     where = Address(date(2024, 7, 1), partition, offset)
     assert is_erased(where, appended_at, 3, Erasure(10, AT)) == erased
-
-
-class Servers:
-    """The log and the table of a replay: what was appended, in which portions, and what was marked."""
-
-    def __init__(self, erased: Mapping[str, Erasure] | None = None, fail_after: int = 10**9) -> None:
-        self.erased, self.fail_after = erased or {}, fail_after
-        self.portions: list[list[Ready]] = []
-        self.marked: list[Appended] = []
-
-    def erasures(self, customers: Collection[str]) -> Mapping[str, Erasure]:
-        return {customer: self.erased[customer] for customer in customers if customer in self.erased}
-
-    def append(self, ready: Sequence[Ready]) -> Sent:
-        start = sum(len(portion) for portion in self.portions)
-        self.portions.append(list(ready))
-        done = [Appended(each.letter.address, each.partition, start + n, AT) for n, each in enumerate(ready)]
-        done = done[: max(0, self.fail_after - start)]
-        return Sent(done, failure=None if len(done) == len(ready) else "Kafka is away")
-
-    def mark_replayed(self, appended: Sequence[Appended]) -> None:
-        self.marked += appended
 
 
 def replayed(servers: Servers, letters: Sequence[Letter], summary: Summary) -> list[Refused]:

@@ -11,7 +11,7 @@ from common.settings import Settings, StackSettings
 from infra.local.stack import java, ports, servers
 from infra.schema import apply as schema
 from infra.schema import topics
-from tests.conftest import free_ports
+from tests.support.systems import free_ports
 
 
 @pytest.mark.parametrize(("offset", "use"), [(0, "kafka, clients"), (2, "cassandra, clients"), (4, "cassandra, jmx")])

@@ -15,7 +15,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from common.settings import Settings
 from speed_layer.read import seam
 from speed_layer.read.app import make_app
-from tests.unit.speed_layer.test_speed_seam import Reader
+from tests.support.reader import Reader
 
 
 def test_the_slots_member_id_reaches_aiokafka(tmp_path: Path) -> None:

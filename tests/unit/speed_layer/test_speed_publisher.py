@@ -13,8 +13,8 @@ from common.errors import StoreUnavailable
 from common.log.copies import Copy, decode_alert_event, decode_delta_event
 from common.settings import LogSettings, Settings, SpeedSettings
 from speed_layer.publish.publisher import Copies, Outgoing, Publisher
-from tests.conftest import free_ports
 from tests.support.speed_fakes import retry
+from tests.support.systems import free_ports
 
 
 class Producer:

@@ -24,22 +24,9 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from common.settings import Settings
-from speed_layer.apply.lanes import Lanes
 from speed_layer.read import seam
 from speed_layer.read.app import Consumer, SpeedApp, Transport, keep_place, make_app
-
-
-class Reader:
-    """Stands in for the worker."""
-
-    lanes, backlog_bytes, paused, leaves = Lanes(), 1, False, True
-
-    async def starts(self, partitions: object) -> dict[int, int]:
-        return {}
-
-    def forget(self) -> None: ...
-
-    def fail(self, error: BaseException) -> None: ...
+from tests.support.reader import Reader
 
 
 def app(tmp_path: Path) -> SpeedApp:

@@ -1,0 +1,40 @@
+"""The batch layer on real servers as a test holds it: what a reader of the current slot sees, and what it must see."""
+
+from collections.abc import Iterable
+
+from batch_layer.view import publish
+from common.algebra.cut import Cut
+from common.servers.producer import producer
+from common.settings import Settings
+from infra.proof.log_reader import LogReader
+from tests.support.builders import Message
+from tests.support.jobs import Jobs
+from tests.support.model import batch_states
+
+
+def produce(settings: Settings, messages: Iterable[Message], **overrides: str) -> None:
+    """The messages are in the log, each alone in its transaction if `overrides` name one that is aborted."""
+    client = producer(settings, **overrides)
+    if overrides:
+        client.init_transactions()
+        client.begin_transaction()
+    for message in messages:
+        partition = -1 if message.partition is None else message.partition
+        client.produce(settings.log.topic, key=message.key, value=message.value, partition=partition)
+    client.flush()
+    if overrides:
+        client.abort_transaction()
+
+
+def served(jobs: Jobs) -> dict[str, str]:
+    """What a reader of the current batch sees (R20): the slot's rows that carry its id."""
+    current = publish.read(jobs.session).published
+    assert current is not None
+    rows = jobs.session.execute(f"SELECT customer_id, batch_id, state FROM batch_view_{current.slot}")  # noqa: S608
+    return {row.customer_id: row.state for row in rows if row.batch_id == current.batch_id}
+
+
+def expected(settings: Settings, cut: Cut) -> dict[str, str]:
+    """The pure fold of the log's committed records below the cut."""
+    records = LogReader(settings, 4).refresh()
+    return {customer: state.to_json() for customer, state in batch_states(records, cut.offsets, 4).items()}

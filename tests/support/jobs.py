@@ -1,0 +1,39 @@
+"""Batch jobs on a Spark session that tests share, each system on a warehouse of its own."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cassandra.cluster import Session
+from pyspark.sql import SparkSession
+
+from batch_layer.job import Job
+from batch_layer.session import CATALOG, catalog
+from common.settings import Settings
+
+
+def on_warehouse(spark: SparkSession, settings: Settings) -> SparkSession:
+    """A session on the same JVM with the catalog of `settings`."""
+    session = spark.newSession()
+    for name, value in catalog(settings).items():
+        session.conf.set(name, value)
+    session.sql(f"USE {CATALOG}")  # Spark reads a catalog's configuration at its first use, from the active session
+    return session
+
+
+@dataclass
+class Jobs:
+    """Makes jobs on one system; what they tell is kept, and a test may step in after any step."""
+
+    spark: SparkSession
+    session: Session
+    settings: Settings
+    told: list[str] = field(default_factory=list)
+
+    def __call__(self, at: Callable[[str], None] = lambda step: None) -> Job:
+        def tell(step: str, figures: str, seconds: float) -> None:
+            self.told.append(f"{step}: {figures}")
+            at(step)
+
+        spark = on_warehouse(self.spark, self.settings)
+        return Job(self.settings, spark, self.session, clock=lambda: time.time_ns() // 1000, tell=tell)

@@ -1,0 +1,16 @@
+"""What stands in for the worker behind the Faust seam."""
+
+from speed_layer.apply.lanes import Lanes
+
+
+class Reader:
+    """Stands in for the worker."""
+
+    lanes, backlog_bytes, paused, leaves = Lanes(), 1, False, True
+
+    async def starts(self, partitions: object) -> dict[int, int]:
+        return {}
+
+    def forget(self) -> None: ...
+
+    def fail(self, error: BaseException) -> None: ...
