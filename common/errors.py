@@ -1,15 +1,31 @@
 """The one family of errors; each carries its data, and each message says what to do.
 
 Lambda360Error
-├── SettingsError        a setting: variable, value, rule
-├── RejectedRecord       a record that validation excludes (R3): field, value, rule
-├── UsageError           a command's input: field, value, rule
-├── StackError           a local server: what happened, what to do
-├── LogError             the log is not what it was, or not there (R1, R12, R15)
-│   └── LogUnavailable   Kafka does not answer
-├── StoreUnavailable     Cassandra does not answer
-├── ClaimLost            another batch run took the slot or published first (R17, R19)
-└── BatchError           a batch step that cannot go on
+├── FieldError               a value that breaks a rule: field, value, rule
+│   ├── SettingsError            a setting
+│   ├── UsageError               an argument or an input file of a command
+│   ├── RejectedRecord           a record that validation excludes (R3)
+│   └── InvalidRequest           an input of an HTTP request (serving_layer.problems)
+├── Unavailable              a server does not answer, and may answer later: server (R14)
+│   ├── StoreUnavailable         Cassandra
+│   │   └── SlotReused               the slot was overwritten while it was read (R20, serving_layer.read.store)
+│   ├── LogUnavailable           Kafka
+│   └── CircuitOpen              either: it was not even asked, for it failed too often: failures
+├── LogError                 the log is not what it was, or does not take a record (R1, R12, R15)
+├── NotApplied               the speed layer did not apply the log's end in time
+├── WorkerError              a speed worker cannot begin, or cannot go on
+│   ├── Stuck                    it stood still although there was work (speed_layer.progress.keeper)
+│   └── OutOfSequence            a record was lost or repeated inside it (speed_layer.apply.lanes)
+├── BatchError               a batch step cannot go on (R19)
+│   ├── ClaimLost                another run claimed the slot, or published, first (R17)
+│   └── Conflict                 another commit to the master came first (R15, batch_layer.master.table)
+├── StackError               a local server cannot be started, reached or stopped
+├── UnreadableCell           a stored cell of another release (R22, serving_layer.read.cells)
+├── UnknownCustomer          nothing is known of a customer: provenance (serving_layer.problems)
+└── NotReady                 the API cannot answer yet: reasons (serving_layer.problems)
+
+A class that one layer alone knows stands in that layer. The oracle's `Invalid` is outside on purpose: the oracle
+imports none of the packages that it judges.
 """
 
 
@@ -37,28 +53,56 @@ class UsageError(FieldError):
     """A command's argument or input file that cannot be used."""
 
 
-class StackError(Lambda360Error):
-    """A local server that cannot be started, reached or stopped."""
+class Unavailable(Lambda360Error):
+    """A server does not answer as it should; the same request may succeed later."""
+
+    server: str
+    """`cassandra` or `kafka`."""
+
+
+class StoreUnavailable(Unavailable):
+    """Cassandra did not answer, at the consistency asked for, in time."""
+
+    server = "cassandra"
+
+
+class LogUnavailable(Unavailable):
+    """Kafka did not answer as it should, in time; the log may be as it was."""
+
+    server = "kafka"
+
+
+class CircuitOpen(Unavailable):
+    """The request was not made: the server failed often enough, and the time to ask it again has not come."""
+
+    def __init__(self, server: str, failures: int) -> None:
+        self.server = server
+        self.failures = failures
+        super().__init__(f"{server} is left alone after {failures} failures in a row")
 
 
 class LogError(Lambda360Error):
-    """The log cannot be read as R1 and R12 demand: recreated, cut short, repartitioned or unreachable."""
+    """The log is not what R1 and R12 demand (recreated, cut short, repartitioned), or refuses a record."""
 
 
-class LogUnavailable(LogError):
-    """Kafka did not answer as it should, in time; the log may be as it was."""
+class NotApplied(Lambda360Error):
+    """The log's end was not applied in time."""
 
 
-class StoreUnavailable(Lambda360Error):
-    """Cassandra did not answer, at the consistency asked for, in time."""
-
-
-class ClaimLost(Lambda360Error):
-    """Another run claimed the slot, or published, first (R17); nothing was changed by this one."""
+class WorkerError(Lambda360Error):
+    """A speed worker cannot begin, or cannot go on; another one may."""
 
 
 class BatchError(Lambda360Error):
     """A batch step that cannot go on; the current view is as it was (R19)."""
+
+
+class ClaimLost(BatchError):
+    """Another run claimed the slot, or published, first (R17); nothing was changed by this one."""
+
+
+class StackError(Lambda360Error):
+    """A local server that cannot be started, reached or stopped."""
 
 
 def shorten(value: object, limit: int = 80) -> str:

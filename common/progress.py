@@ -7,16 +7,12 @@ from typing import Final
 
 from cassandra.cluster import Session
 
-from common.errors import Lambda360Error
+from common.errors import NotApplied
 from common.settings import Settings
 
 POLL_SECONDS: Final = 0.2
 SILENT_SECONDS: Final = 10.0
 """A worker whose heartbeat is older does not run, or cannot reach Cassandra."""
-
-
-class NotApplied(Lambda360Error):
-    """The log's end was not applied in time."""
 
 
 @dataclass(frozen=True, slots=True)

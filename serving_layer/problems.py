@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from common.errors import FieldError, StoreUnavailable
+from common.errors import FieldError, Lambda360Error, StoreUnavailable
 from serving_layer.schemas.answers import Provenance
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -21,7 +21,7 @@ class InvalidRequest(FieldError):
     """An input of the request that breaks a rule: a 422 that names field, value and rule."""
 
 
-class UnknownCustomer(Exception):
+class UnknownCustomer(Lambda360Error):
     """No current fact of the customer is in either layer: a 404 that says how complete the views are."""
 
     def __init__(self, customer_id: str, provenance: Provenance) -> None:
@@ -29,7 +29,7 @@ class UnknownCustomer(Exception):
         super().__init__(f"no order, refund, ticket or marketing event of customer {customer_id!r} is known")
 
 
-class NotReady(Exception):
+class NotReady(Lambda360Error):
     """The process lives and cannot answer yet: a 503 with the reasons."""
 
     def __init__(self, reasons: list[str]) -> None:

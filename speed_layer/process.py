@@ -8,7 +8,7 @@ from typing import Any, Final
 from cassandra.cluster import Session
 
 from common.algebra.versions import logic_version
-from common.errors import Lambda360Error
+from common.errors import WorkerError
 from common.log.events import Rules, validation_version
 from common.servers.breaker import Breaker
 from common.servers.cassandra import AsyncStore
@@ -117,7 +117,7 @@ class Process:
             for end in done - {stopping, crashed}:
                 end.result()
             if stopping not in done:
-                raise Lambda360Error(f"Faust ended: {self.app.crash_reason!r}")
+                raise WorkerError(f"Faust ended: {self.app.crash_reason!r}")
             await self._within(self.stop_seconds / 4, self.keeper.write())
         finally:
             self.lanes.close()
@@ -144,8 +144,8 @@ class Process:
             log.warning("event=stop_cut_short error=%r", error)
 
 
-def _retry(speed: SpeedSettings, target: str) -> Retry:
-    breaker = Breaker(target, speed.breaker_threshold, speed.breaker_recovery_seconds)
+def _retry(speed: SpeedSettings, server: str) -> Retry:
+    breaker = Breaker(server, speed.breaker_threshold, speed.breaker_recovery_seconds)
     return Retry(breaker, speed.retry_min_seconds, speed.retry_max_seconds)
 
 

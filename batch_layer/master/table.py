@@ -52,7 +52,7 @@ class Head(msgspec.Struct, frozen=True):
     validation_version: str
 
 
-class Conflict(Exception):
+class Conflict(BatchError):
     """Another commit came first, and this one changed nothing."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import TypeVar
 
-from common.errors import StoreUnavailable
+from common.errors import CircuitOpen, Unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -21,20 +21,17 @@ class CircuitState(Enum):
     HALF_OPEN = "half_open"
 
 
-class CircuitOpen(StoreUnavailable):
-    """The call was not made: the server failed often enough, and the time to ask it again has not come."""
-
-
 class Breaker:
-    """Guards calls to `target`. Only StoreUnavailable counts as a failure; `clock` gives seconds that never go back.
+    """Guards calls to `server`. Only Unavailable counts as a failure; `clock` gives seconds that never go back.
 
     What a call begun before the state last changed comes to is passed on, and says nothing about the server now.
     """
 
     def __init__(
-        self, target: str, threshold: int, recovery_seconds: float, clock: Callable[[], float] = time.monotonic
+        self, server: str, threshold: int, recovery_seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.target, self.state = target, CircuitState.CLOSED
+        self.server = server
+        self.state = CircuitState.CLOSED
         self.opened = 0
         """How often it went from closed to open."""
         self._threshold, self._recovery, self._clock = threshold, recovery_seconds, clock
@@ -51,7 +48,7 @@ class Breaker:
         turn = self._admit()
         try:
             result = await operation()
-        except StoreUnavailable as error:
+        except Unavailable as error:
             self._failed(turn, error)
             raise
         except BaseException:
@@ -72,7 +69,7 @@ class Breaker:
         if self.state is CircuitState.OPEN and self._clock() >= self._probe_at:
             self._enter(CircuitState.HALF_OPEN, "asks with one probe")
         elif self.is_open:
-            raise CircuitOpen(f"{self.target} is left alone after {self._threshold} failures in a row")
+            raise CircuitOpen(self.server, self._threshold)
         return self._turn
 
     def _succeeded(self, turn: int) -> None:
@@ -81,7 +78,7 @@ class Breaker:
             if self.is_open:
                 self._enter(CircuitState.CLOSED, "answers again")
 
-    def _failed(self, turn: int, error: StoreUnavailable) -> None:
+    def _failed(self, turn: int, error: Unavailable) -> None:
         if turn != self._turn:
             return
         self._failures += 1
@@ -102,6 +99,6 @@ class Breaker:
     def _enter(self, state: CircuitState, why: str) -> None:
         self.state, self._turn = state, self._turn + 1
         level = logging.INFO if state is CircuitState.CLOSED else logging.WARNING
-        log.log(level, "event=circuit_%s target=%s failures=%d why=%r", state.value, self.target, self._failures, why)
+        log.log(level, "event=circuit_%s server=%s failures=%d why=%r", state.value, self.server, self._failures, why)
         self._changed.set()
         self._changed = asyncio.Event()

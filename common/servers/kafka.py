@@ -1,6 +1,7 @@
 """Kafka for every layer: the settings of its clients, and the facts about the log that R1 and R8 rest on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from confluent_kafka import (
@@ -44,20 +45,24 @@ def consumer(
 
 
 def topic_identity(settings: Settings, topic: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> LogIdentity:
-    """The id and the partition count that Kafka gives `topic` now. Raises LogError if it is not there."""
+    """The id and the partition count that Kafka gives `topic` now.
+
+    Raises LogError if the topic does not exist, LogUnavailable if Kafka does not answer.
+    """
     client = admin(settings)  # it must outlive its futures
-    try:
-        described = client.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)
-        found = described[topic].result()
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise LogError(f"topic {topic!r} does not exist; `lambda360 stack up` creates it") from error
-        raise _unreachable(settings, error) from error
+    with kafka_errors(settings):
+        try:
+            described = client.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)
+            found = described[topic].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise LogError(f"topic {topic!r} does not exist; `lambda360 stack up` creates it") from error
+            raise
     return LogIdentity(topic, str(found.topic_id), len(found.partitions))
 
 
 def first_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
-    """The first offset that each partition of the log still holds."""
+    """The first offset that each partition of the log still holds. Raises LogUnavailable, as all that follow do."""
     return _offsets(settings, partitions, OffsetSpec.earliest())
 
 
@@ -87,12 +92,16 @@ def _offsets(
 ) -> Mapping[int, int]:
     wanted = {TopicPartition(settings.log.topic, partition): spec for partition in range(partitions)}
     client = admin(settings)  # it must outlive its futures
-    try:
+    with kafka_errors(settings):
         answers = client.list_offsets(wanted, isolation_level=isolation, request_timeout=timeout_seconds)
         return {asked.partition: answer.result().offset for asked, answer in answers.items()}
+
+
+@contextmanager
+def kafka_errors(settings: Settings) -> Iterator[None]:
+    """Raises LogUnavailable where a request of the client inside fails."""
+    try:
+        yield
     except KafkaException as error:
-        raise _unreachable(settings, error) from error
-
-
-def _unreachable(settings: Settings, error: KafkaException) -> LogUnavailable:
-    return LogUnavailable(f"Kafka at {settings.bootstrap_servers} does not answer as it should: {error.args[0].str()}")
+        text = f"Kafka at {settings.bootstrap_servers} does not answer as it should: {error.args[0].str()}"
+        raise LogUnavailable(text) from error

@@ -1,7 +1,8 @@
 """The producer of records and copies. import-linter lists by name the modules that may import it."""
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
+from common.errors import LogError, LogUnavailable
 from common.servers.kafka import QUIET
 from common.settings import Settings
 
@@ -20,3 +21,10 @@ def producer(settings: Settings, **overrides: str | int | float | bool) -> Produ
             **overrides,
         }
     )
+
+
+def undelivered(error: KafkaError, text: str) -> LogUnavailable | LogError:
+    """The error for a record that its delivery report says is not in the log: LogError where Kafka refused it."""
+    # The client repeats whatever may still succeed until `message.timeout.ms` is over, and then says just this.
+    timed_out = error.code() == KafkaError._MSG_TIMED_OUT  # noqa: SLF001 # the client's name of the error
+    return LogUnavailable(text) if timed_out else LogError(text)

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from common.errors import StoreUnavailable
-from common.servers.breaker import Breaker, CircuitOpen
+from common.errors import CircuitOpen, Unavailable
+from common.servers.breaker import Breaker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -18,7 +18,7 @@ WORDS_EVERY_SECONDS: Final = 10.0
 
 @dataclass(slots=True)
 class Retry:
-    """Runs operations until they succeed. Only StoreUnavailable is waited for; anything else is raised at once.
+    """Runs operations until they succeed. Only Unavailable is waited for; anything else is raised at once.
 
     All operations on one server share its `breaker`: while it is open they wait, and are not made.
     """
@@ -34,7 +34,7 @@ class Retry:
     _silent_until: float = field(default=0.0)
 
     async def once(self, operation: Callable[[], Awaitable[T]]) -> T:
-        """The operation's result. Raises StoreUnavailable if it failed, or (CircuitOpen) was not made."""
+        """The operation's result. Raises Unavailable if it failed, or (CircuitOpen) was not made."""
         return await self.breaker.call(operation)
 
     async def until_done(self, operation: Callable[[], Awaitable[T]]) -> T:
@@ -43,7 +43,7 @@ class Retry:
             return await self.breaker.call(operation)
         except CircuitOpen:
             pass
-        except StoreUnavailable as error:
+        except Unavailable as error:
             self._say(error)
         self.waiting += 1
         try:
@@ -59,11 +59,13 @@ class Retry:
                 return await self.breaker.call(operation)
             except CircuitOpen:
                 await self.breaker.wait()
-            except StoreUnavailable as error:
+            except Unavailable as error:
                 self._say(error)
                 pause = min(pause * 2, self.max_seconds)
 
-    def _say(self, error: StoreUnavailable) -> None:
+    def _say(self, error: Unavailable) -> None:
         if self.clock() >= self._silent_until:
-            log.warning("event=store_unavailable action=retry waiting=%d error=%s", self.waiting, error)
+            log.warning(
+                "event=unavailable server=%s action=retry waiting=%d error=%s", error.server, self.waiting, error
+            )
             self._silent_until = self.clock() + WORDS_EVERY_SECONDS

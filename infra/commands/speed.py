@@ -10,7 +10,7 @@ from typing import Final
 import click
 import msgspec
 
-from common.errors import LogUnavailable, StoreUnavailable
+from common.errors import Unavailable
 from infra.context import Seconds, settings_of
 
 SAY_SECONDS: Final = 2.0
@@ -49,7 +49,7 @@ def run_(context: click.Context, *, workers: int, parent: int | None, succeed: i
     children.end_with(parent)
     try:
         run(settings, _clock, lines, succeed=succeed)
-    except (StoreUnavailable, LogUnavailable) as error:
+    except Unavailable as error:
         click.secho(f"error: {error}", fg="red", err=True)
         return os.EX_TEMPFAIL
     return 0

@@ -53,7 +53,7 @@ def run(
 ) -> Summary:
     """Every valid row of `path` is in the log, every other one in the rejects file; doing it again changes no answer.
 
-    Raises UsageError before anything is sent, and LogError or StoreUnavailable if the log cannot be written.
+    Raises UsageError before anything is sent, and Unavailable or LogError if the log cannot be written.
     """
     source = open_source(path, format_name)
     mapping.check(source.columns(mapping.wanted))

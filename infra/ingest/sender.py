@@ -4,8 +4,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, Message
 
-from common.errors import LogError
-from common.servers.producer import producer
+from common.servers.producer import producer, undelivered
 from common.settings import Settings
 
 DELIVERY_TIMEOUT_MS: Final = 60_000
@@ -24,7 +23,7 @@ class Sender:
         self.acknowledged = 0
 
     def send(self, key: bytes, value: bytes) -> None:
-        """The record is on its way. Raises LogError if an earlier one failed for good."""
+        """The record is on its way. Raises LogUnavailable or LogError if an earlier one failed."""
         while True:
             try:
                 self._producer.produce(self._topic, value=value, key=key, on_delivery=self._delivered)
@@ -38,7 +37,7 @@ class Sender:
             self._check()
 
     def finish(self) -> None:
-        """Every record sent is acknowledged. Raises LogError if one could not be, in time."""
+        """Every record sent is acknowledged. Raises LogUnavailable if one was not, in time, LogError if refused."""
         while self.acknowledged < self.handed_over:
             self._producer.flush(0.5)
             self._check()
@@ -60,7 +59,8 @@ class Sender:
             return
         failure, self._failure = self._failure, None
         self.abandon(0.1)
-        raise LogError(
+        text = (
             f"Kafka did not take a record: {failure.str()}. {self.acknowledged} records were acknowledged; running the "
             "same command again is safe: what is there already changes no answer"
         )
+        raise undelivered(failure, text)

@@ -4,6 +4,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, TopicPartition
 
+from common.errors import LogError
 from common.servers.kafka import consumer, end_offsets
 from common.settings import Settings
 from infra.proof.oracle import Record
@@ -25,7 +26,10 @@ class LogReader:
         self.records: list[Record] = []
 
     def refresh(self) -> list[Record]:
-        """The records that are new since the last call, in offset order within a partition."""
+        """The records that are new since the last call, in offset order within a partition.
+
+        Raises LogUnavailable if Kafka does not answer, LogError for what cannot be read.
+        """
         ends = end_offsets(self._settings, self._partitions)
         behind = {p: end for p, end in ends.items() if self._next[p] < end}
         reader = consumer(self._settings, GROUP)
@@ -42,7 +46,7 @@ class LogReader:
                     elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name of the error
                         behind.pop(partition, None)
                     else:
-                        raise RuntimeError(error.str())
+                        raise LogError(f"{self._settings.log.topic} cannot be read: {error.str()}")
         finally:
             reader.close()
         for record in new:

@@ -26,7 +26,7 @@ def apply(settings: Settings, report: Report = quiet) -> None:
     """The keyspace, its tables and the topics exist, and the log is the one on record (R1).
 
     Raises LogError, before anything is made in Kafka, where the log on record is gone or is another one;
-    StoreUnavailable where Cassandra does not answer.
+    Unavailable where Cassandra or Kafka does not answer.
     """
     with connected(settings, keyspace=False) as session:
         try:

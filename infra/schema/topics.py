@@ -1,16 +1,15 @@
 """The log's topic and those beside it: made once, with the settings R1 demands, and held to them."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.resources import files
 
 import yaml
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from common.errors import LogError
-from common.servers.kafka import TIMEOUT_SECONDS, admin
+from common.errors import LogError, LogUnavailable
+from common.servers.kafka import TIMEOUT_SECONDS, admin, kafka_errors
 from common.servers.log_identity import LogIdentity
 from common.settings import TOPIC_FIELDS, Settings
 
@@ -18,10 +17,10 @@ from common.settings import TOPIC_FIELDS, Settings
 def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
     """All topics exist, as `infra/schema/topics.yaml` says.
 
-    Raises LogError where Kafka is away, where one exists and differs, or where the log that is on record is gone:
-    a new one in its place would be another log, to which no stored offset belongs.
+    Raises LogUnavailable where Kafka does not answer, LogError where one exists and differs, or where the log that is
+    on record is gone: a new one in its place would be another log, to which no stored offset belongs.
     """
-    with _errors_told(settings):
+    with kafka_errors(settings):
         client = admin(settings)
         existing = _partitions(client)
         _check_log(settings, existing, on_record)
@@ -35,9 +34,9 @@ def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
 
 
 def brokers(settings: Settings) -> int:
-    """How many brokers the cluster has. Raises LogError if none does."""
+    """How many brokers the cluster has. Raises LogUnavailable if none answers."""
     client = admin(settings)
-    with _errors_told(settings):
+    with kafka_errors(settings):
         return len(client.describe_cluster(request_timeout=5.0).result().nodes)
 
 
@@ -103,13 +102,4 @@ def _wait_for_leaders(client: AdminClient, name: str) -> None:
         if found and found.partitions and all(partition.leader >= 0 for partition in found.partitions.values()):
             return
         time.sleep(0.05)
-    raise LogError(f"topic {name!r} was made, but its partitions have no leaders after {TIMEOUT_SECONDS:.0f} s")
-
-
-@contextmanager
-def _errors_told(settings: Settings) -> Iterator[None]:
-    try:
-        yield
-    except KafkaException as error:
-        said = error.args[0].str()
-        raise LogError(f"Kafka at {settings.bootstrap_servers} does not answer as it should: {said}") from error
+    raise LogUnavailable(f"topic {name!r} was made, but its partitions have no leaders after {TIMEOUT_SECONDS:.0f} s")

@@ -12,12 +12,13 @@ import msgspec
 from common.algebra.facts import Delta, decode_delta
 from common.algebra.measures import MEASURES
 from common.algebra.state import State
+from common.errors import Lambda360Error
 from serving_layer.read.store import DeltaRow, SlotRow
 
 _WIDTH: Final = len(MEASURES)
 
 
-class UnreadableCell(Exception):
+class UnreadableCell(Lambda360Error):
     """A stored cell that this release cannot read; its text is the reason that the answer gives."""
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from common.errors import Lambda360Error
+from common.errors import WorkerError
 
 
-class OutOfSequence(Lambda360Error):
+class OutOfSequence(WorkerError):
     """A record did not follow the one before it: something between the fetch and the worker dropped or repeated one."""
 
 

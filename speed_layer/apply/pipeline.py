@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from common.errors import Lambda360Error
+from common.errors import WorkerError
 from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lanes
 from speed_layer.apply.worker import Step, Worker
@@ -64,10 +64,10 @@ def _delivered(linked: Linked) -> Delivered:
 
 
 async def _known_to_end(work: Awaitable[T]) -> T:
-    """What `work` comes to. Raises Lambda360Error whatever it fails with: the worker stops, nothing is passed by."""
+    """What `work` comes to. Raises WorkerError whatever it fails with: the worker stops, nothing is passed by."""
     try:
         return await work
     except Exception as error:
         log.exception("event=defect")
         text = f"the worker met what it does not know, and stops: {innermost(error)!r}"
-        raise Lambda360Error(text) from error
+        raise WorkerError(text) from error

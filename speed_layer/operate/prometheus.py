@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.metrics_core import Metric
 
-from common.errors import Lambda360Error
+from common.errors import WorkerError
 from speed_layer.operate.vitals import PartitionVitals, Vitals
 
 HOST: Final = "127.0.0.1"
@@ -49,7 +49,7 @@ _COUNTERS: Final[Mapping[str, tuple[str, str, Callable[[Vitals], Mapping[str, in
     "records": ("Records by what became of them.", "outcome", lambda v: v.counts),
     "published": ("Messages acknowledged, by topic.", "topic", lambda v: v.published),
     "alerts": ("Alerts written, by rule.", "rule", lambda v: v.alerts),
-    "circuit_openings": ("How often a circuit opened, by target.", "target", lambda v: v.openings),
+    "circuit_openings": ("How often a circuit opened, by server.", "server", lambda v: v.openings),
     "future_dated_records": ("Valid records dated beyond their append time.", "", lambda v: {"": v.future_dated}),
 }
 
@@ -75,9 +75,9 @@ class WorkerCollector:
             for key, count in of_counts(vitals).items():
                 counter.add_metric([key] if label else [], count)
             yield counter
-        circuits = StateSetMetricFamily(f"{PREFIX}_circuit", "The circuit breakers' states.", labels=["target"])
-        for target, state in vitals.breakers.items():
-            circuits.add_metric([target], {each: each == state for each in STATES})
+        circuits = StateSetMetricFamily(f"{PREFIX}_circuit", "The circuit breakers' states.", labels=["server"])
+        for server, state in vitals.breakers.items():
+            circuits.add_metric([server], {each: each == state for each in STATES})
         yield circuits
         about = {"slot": str(vitals.slot), "member": vitals.member, "logic_version": vitals.logic_version}
         yield InfoMetricFamily(f"{PREFIX}_worker", "The worker and its release.", value=about)
@@ -87,7 +87,7 @@ class WorkerCollector:
 def endpoint(gauge: Callable[[], Vitals], first_port: int) -> Iterator[int]:
     """Answer on `first_port`, or the next free one; the port is the value. 0 asks for none.
 
-    Raises OSError if none of many ports is free.
+    Raises WorkerError if none of many ports is free.
     """
     if not first_port:
         yield 0
@@ -129,4 +129,4 @@ def _server(app: Callable[..., Iterable[bytes]], first_port: int) -> Any:
         except OSError:
             continue
     text = f"none of {PORTS_TRIED} ports from {first_port} on is free on {HOST}"
-    raise Lambda360Error(f"{text}: set LAMBDA360_SPEED_METRICS_PORT, or to 0 for no metrics")
+    raise WorkerError(f"{text}: set LAMBDA360_SPEED_METRICS_PORT, or to 0 for no metrics")

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import msgspec
 
-from common.errors import Lambda360Error
+from common.errors import WorkerError
 
 FOLDER: Final = "workers"
 MOST: Final = 1000
@@ -47,7 +47,7 @@ class Slot:
 
     @classmethod
     def take(cls, home: Path) -> Self:
-        """The lowest free slot of `home`."""
+        """The lowest free slot of `home`. Raises WorkerError if none is free."""
         folder = home / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(MOST):
@@ -58,7 +58,7 @@ class Slot:
                 os.close(fd)
                 continue
             return cls(number, member_id(home, number), folder, fd)
-        raise Lambda360Error(f"{folder} holds {MOST} workers already: give this one another LAMBDA360_HOME")
+        raise WorkerError(f"{folder} holds {MOST} workers already: give this one another LAMBDA360_HOME")
 
     @classmethod
     def succeed(cls, home: Path, number: int) -> Self:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from common.errors import Lambda360Error, LogError, StoreUnavailable
-from common.servers.breaker import CircuitOpen
+from common.errors import CircuitOpen, LogUnavailable, Unavailable, WorkerError
 from common.servers.retry import Retry
 from common.settings import SpeedSettings
 from speed_layer.apply.lanes import Lane, Lanes
@@ -21,7 +20,7 @@ IDENTITY_SECONDS: Final = 2.0
 EXPIRY_SECONDS: Final = 60.0
 
 
-class Stuck(Lambda360Error):
+class Stuck(WorkerError):
     """The worker stopped moving although there is work, and the store answers."""
 
 
@@ -73,13 +72,7 @@ class Keeper:
         return {p: start_of(p, self._rows.get(p), firsts[p], self.ends[p]) for p in partitions}
 
     async def _from_kafka(self, ask: Callable[[], Awaitable[Mapping[int, int]]]) -> Mapping[int, int]:
-        async def asked() -> Mapping[int, int]:
-            try:
-                return await ask()
-            except LogError as error:
-                raise StoreUnavailable(str(error)) from error
-
-        return await self.kafka_retry.until_done(asked)
+        return await self.kafka_retry.until_done(ask)
 
     async def _ask_for_expired(self) -> Mapping[int, int]:
         """Where deltas may have expired: asked before a row says that they are alive, however long the worker slept."""
@@ -89,14 +82,14 @@ class Keeper:
         return found
 
     async def beat(self) -> None:
-        """Every open lane's row says where it is. Raises StoreUnavailable, or Stuck if a lane does not move on."""
+        """Every open lane's row says where it is. Raises Unavailable, or Stuck if a lane does not move on."""
         now = self.clock()
         try:
             if self.monotonic() - self._expired_at >= EXPIRY_SECONDS:
                 self._expired_below = await self._ask_for_expired()
             self.ends, self._lasts = await asyncio.gather(self.watch.ends(), self.watch.lasts())
-        except LogError as error:
-            log.warning("event=log_unreachable error=%s", error)
+        except LogUnavailable as error:
+            log.warning("event=unavailable server=%s action=go_on error=%s", error.server, error)
             now = 0  # nobody knows whether a lane has caught up
         await self.write(now)
         for lane in self.lanes.all():
@@ -154,8 +147,8 @@ class Keeper:
                 await self.beat()
             except CircuitOpen as error:
                 log.debug("event=progress_unwritten error=%s", error)
-            except StoreUnavailable as error:
-                log.warning("event=progress_unwritten error=%s", error)
+            except Unavailable as error:
+                log.warning("event=progress_unwritten server=%s error=%s", error.server, error)
             await asyncio.sleep(self.settings.progress_interval_seconds)
 
     async def keep_checking(self) -> None:

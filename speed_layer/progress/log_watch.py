@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from common.errors import LogError
+from common.errors import LogError, LogUnavailable
 from common.servers import kafka
 from common.servers.log_identity import LogIdentity, compare
 from common.settings import Settings
@@ -23,28 +23,31 @@ class LogWatch:
         """Raises LogError if the topic is another one than was recorded; Kafka out of reach is no difference (R1)."""
         try:
             found = await asyncio.to_thread(kafka.topic_identity, self._settings, self.recorded.topic)
+        except LogUnavailable as error:
+            log.warning("event=unavailable server=%s action=go_on error=%s", error.server, error)
+            return
         except LogError as error:
-            log.warning("event=log_unreachable error=%s", error)
+            log.warning("event=topic_missing action=go_on error=%s", error)
             return
         compare(self.recorded, found)
 
     async def ends(self) -> Mapping[int, int]:
-        """How far the log can be read, by partition. Raises LogError if Kafka does not answer."""
+        """How far the log can be read, by partition. Raises LogUnavailable if Kafka does not answer."""
         return await asyncio.to_thread(kafka.end_offsets, self._settings, self.recorded.partitions)
 
     async def lasts(self) -> Mapping[int, int]:
         """The offset after the last record, by partition: what is appended behind an open transaction counts too.
 
-        Raises LogError if Kafka does not answer.
+        Raises LogUnavailable if Kafka does not answer.
         """
         return await asyncio.to_thread(kafka.last_offsets, self._settings, self.recorded.partitions)
 
     async def firsts(self) -> Mapping[int, int]:
-        """The log's first offset by partition. Raises LogError if Kafka does not answer."""
+        """The log's first offset by partition. Raises LogUnavailable if Kafka does not answer."""
         return await asyncio.to_thread(kafka.first_offsets, self._settings, self.recorded.partitions)
 
     async def expired_below(self, now: int) -> Mapping[int, int]:
-        """The offset by partition below which deltas may have expired by `now`. Raises LogError."""
+        """The offset by partition below which deltas may have expired by `now`. Raises LogUnavailable."""
         ends = await self.ends()  # first: a record that is appended meanwhile is alive
         at = horizon(now, self._settings.speed.delta_ttl_days)
         found = await asyncio.to_thread(kafka.offsets_at, self._settings, self.recorded.partitions, at)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
-from common.errors import StoreUnavailable
+from common.errors import LogUnavailable
 from common.log.copies import Copy, alert_event, delta_event
 from common.servers.producer import producer
 from common.servers.retry import Retry
@@ -51,7 +51,7 @@ class Publisher:
             self.published.update(message.topic for message in messages)
 
     def _send(self, messages: Sequence[Outgoing]) -> None:
-        """Send them all. Raises StoreUnavailable if one is not acknowledged in time."""
+        """Send them all. Raises LogUnavailable if one is not acknowledged in time."""
         failures: list[str] = []
         left = len(messages)
 
@@ -73,7 +73,7 @@ class Publisher:
             self._producer = None  # what it still holds is sent anew, by another one
             client.purge()
             reason = failures[0] if failures else f"{left} not acknowledged in {self._seconds:g} s"
-            raise StoreUnavailable(f"Kafka does not take what is published: {reason}")
+            raise LogUnavailable(f"Kafka does not take what is published: {reason}")
 
     def _ready(self) -> Producer:
         if self._producer is None:

@@ -11,7 +11,7 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP, ConsumerMessage, StreamT, TransportT
 
-from common.errors import LogError
+from common.errors import WorkerError
 from common.settings import Settings
 from speed_layer.apply.delivered import Bundle
 from speed_layer.apply.lanes import Lanes
@@ -132,7 +132,7 @@ async def keep_place(app: SpeedApp) -> None:
     """Return when the process has lost its place in the group, or could not join it, and the worker is told so."""
     while (error := app.lost) is None:
         await asyncio.sleep(LOOK_SECONDS)
-    app.reader.fail(LogError(f"the worker has lost its place in the group: {error!r}"))
+    app.reader.fail(WorkerError(f"the worker has lost its place in the group: {error!r}"))
 
 
 async def keep_reading(app: SpeedApp, lanes: Lanes) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
-from common.errors import LogError
+from common.errors import LogUnavailable
 from common.servers.cassandra import UNAVAILABLE
 from common.settings import Settings
 from infra.proof.comparison import Verdict
@@ -94,7 +94,7 @@ class Story:
             try:
                 wanted.update({} if wanted else self.scene.ends())
                 return self._is_applied(wanted)
-            except (LogError, *UNAVAILABLE):
+            except (LogUnavailable, *UNAVAILABLE):
                 return False  # a server has just come back
 
         wait_until(applied, PATIENCE_SECONDS, "the speed layer has applied what the log held")

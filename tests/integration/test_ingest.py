@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from common.errors import LogError
+from common.errors import LogError, LogUnavailable
 from common.log.events import Rules, parse
 from common.servers import kafka
 from common.settings import LogSettings, Settings
@@ -80,7 +80,7 @@ def _answers(settings: Settings) -> bool:
     try:
         kafka.topic_identity(settings, settings.log.topic)
         return len(kafka.end_offsets(settings, 4)) == 4
-    except LogError:
+    except (LogError, LogUnavailable):
         return False
 
 
@@ -88,7 +88,7 @@ def _answers(settings: Settings) -> bool:
 def test_a_kafka_that_is_away_is_said_in_seconds_and_leaves_no_file(tmp_path: Path) -> None:
     away = Settings(log=LogSettings(bootstrap_servers="127.0.0.1:1"))
     path = orders_file(tmp_path, 3)
-    with pytest.raises(LogError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
+    with pytest.raises(LogUnavailable, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
         import_orders(away, path, **OPTIONS)
     assert list(tmp_path.iterdir()) == [path]
 

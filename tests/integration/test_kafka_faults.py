@@ -328,7 +328,7 @@ def freeze(broker: Settings, worker: Child, under_way: Callable[[], bool]) -> No
 
 def circuits(worker: Child) -> list[str]:
     """The states that the circuit breaker of Kafka went through."""
-    return re.findall(r"event=circuit_(\w+) target=kafka", worker.tail(10**7))
+    return re.findall(r"event=circuit_(\w+) server=kafka", worker.tail(10**7))
 
 
 def behind(settings: Settings, session: Session) -> int:

@@ -119,7 +119,9 @@ def test_a_store_that_is_away_is_waited_for(stack: Settings, system: Settings, s
         os.kill(cassandra, signal.SIGSTOP)
         try:
             produce(settings, random_messages(seed=13, count=1000, customers=40))
-            wait_until(lambda: "event=store_unavailable" in worker.tail(50_000), TIMEOUT, "the store is missed")
+            wait_until(
+                lambda: "event=unavailable server=cassandra" in worker.tail(50_000), TIMEOUT, "the store is missed"
+            )
         finally:
             os.kill(cassandra, signal.SIGCONT)
         wait_applied(system, worker)

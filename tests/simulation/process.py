@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from common.algebra.versions import logic_version
-from common.errors import LogError, StoreUnavailable
+from common.errors import LogUnavailable
 from common.log.events import Rules, validation_version
 from common.servers.breaker import Breaker
 from common.servers.cassandra import AsyncStore
@@ -103,7 +103,7 @@ class Topics:
         await self._process.later("publish acknowledged" if not fails else "publish fails")
         if fails:
             self._world.count("publish lost" if arrived < len(messages) else "publish acknowledged late")
-            raise StoreUnavailable("not acknowledged")
+            raise LogUnavailable("not acknowledged")
 
 
 class Watch:
@@ -132,7 +132,7 @@ class Watch:
         await self._process.later("kafka")
         if fails:
             self._world.count("kafka away")
-            raise LogError("no answer")
+            raise LogUnavailable("no answer")
         return answer()
 
 
@@ -177,9 +177,9 @@ class WorkerProcess(Process):
         for work in (self._keep_applying(), self._keep_publishing(), self.keeper.keep_beating()):
             self.spawn(work)
 
-    def _retry(self, target: str) -> Retry:
+    def _retry(self, server: str) -> Retry:
         speed, world = SETTINGS.speed, self.world
-        breaker = Breaker(target, speed.breaker_threshold, speed.breaker_recovery_seconds, world.loop.time)
+        breaker = Breaker(server, speed.breaker_threshold, speed.breaker_recovery_seconds, world.loop.time)
         return Retry(breaker, speed.retry_min_seconds, 1.0, jitter=world.random.random, clock=world.loop.time)
 
     def revoke(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
+from common.errors import LogUnavailable
 from common.log.dead_letters import Address, Letter, Rejection
 from common.log.events import Rules
 from infra.operate.dead_letters.judge import Erasure, Ready
@@ -41,7 +42,7 @@ class Servers:
         self.portions.append(list(ready))
         done = [Appended(each.letter.address, each.partition, start + n, AT) for n, each in enumerate(ready)]
         done = done[: max(0, self.fail_after - start)]
-        return Sent(done, failure=None if len(done) == len(ready) else "Kafka is away")
+        return Sent(done, failure=None if len(done) == len(ready) else LogUnavailable("Kafka is away"))
 
     def mark_replayed(self, appended: Sequence[Appended]) -> None:
         self.marked += appended

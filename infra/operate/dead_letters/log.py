@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from common.algebra.facts import decode_delta
 from common.log.dead_letters import HEADER
-from common.servers.producer import producer
+from common.servers.producer import producer, undelivered
 from common.settings import Settings
 from infra.operate.dead_letters.judge import Erasure, Ready, Refused
 from infra.operate.dead_letters.replay import Appended, Sent
@@ -42,7 +42,7 @@ class Servers:
         """Every record is acknowledged in its customer's partition, or it is said why not."""
         appended: list[Appended] = []
         refused: list[Refused] = []
-        failures: list[str] = []
+        failures: list[KafkaError] = []
         for each in ready:
             self._produce(each, appended, refused, failures)
         while self._producer.flush(0.5):
@@ -50,16 +50,18 @@ class Servers:
         if not failures:
             return Sent(appended, refused)
         text = (
-            f"Kafka did not acknowledge a record: {failures[0]}. What it acknowledged is marked as replayed, and is "
-            "not appended twice: run the same command again for the rest"
+            f"Kafka did not acknowledge a record: {failures[0].str()}. What it acknowledged is marked as replayed, and "
+            "is not appended twice: run the same command again for the rest"
         )
-        return Sent(appended, refused, text)
+        return Sent(appended, refused, undelivered(failures[0], text))
 
     def mark_replayed(self, appended: Sequence[Appended]) -> None:
         """See `OperatorTable`."""
         self._table.mark_replayed(appended)
 
-    def _produce(self, ready: Ready, appended: list[Appended], refused: list[Refused], failures: list[str]) -> None:
+    def _produce(
+        self, ready: Ready, appended: list[Appended], refused: list[Refused], failures: list[KafkaError]
+    ) -> None:
         letter = ready.letter
 
         def delivered(error: KafkaError | None, message: Message) -> None:
@@ -69,7 +71,7 @@ class Servers:
             elif error.code() == TOO_LARGE:
                 refused.append(_too_large(ready, error))
             else:
-                failures.append(error.str())
+                failures.append(error)
 
         try:
             self._producer.produce(
@@ -84,9 +86,9 @@ class Servers:
             if error.args[0].code() == TOO_LARGE:
                 refused.append(_too_large(ready, error.args[0]))
             else:
-                failures.append(error.args[0].str())
+                failures.append(error.args[0])
         except BufferError as error:
-            failures.append(str(error))
+            failures.append(KafkaError(KafkaError._QUEUE_FULL, str(error)))  # noqa: SLF001 # the client's name
 
     def _erasure(self, customer_id: str, offset: int) -> Erasure:
         """Its append time is in the erasure's delta; without one, everything elsewhere in the log counts as before."""

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from common.errors import LogError
+from common.errors import LogError, LogUnavailable
 from common.log.dead_letters import Address, Letter
 from common.log.events import Rules
 from infra.operate.dead_letters.judge import Cause, Erasure, Ready, Refused, judge, unless_erased
@@ -36,7 +36,7 @@ class Sent:
 
     appended: Sequence[Appended]
     refused: Sequence[Refused] = ()
-    failure: str | None = None
+    failure: LogUnavailable | LogError | None = None
 
 
 class Ports(Protocol):
@@ -87,10 +87,10 @@ class Replay:
     def run(self, letters: Iterable[Letter], summary: Summary) -> None:
         """Every letter is appended and marked, or refused; `summary` grows as it goes.
 
-        Raises LogError when the log does not take a record. Whatever ends it, it may be run again: what was marked
-        is refused. What was appended and not marked, named by the summary unless the process was killed, is appended
-        again, for otherwise it could be lost: that changes nothing but where another record of equal version lies
-        between, which the later one of the two wins (R4).
+        Raises LogUnavailable or LogError when the log does not take a record. Whatever ends it, it may be run again:
+        what was marked is refused. What was appended and not marked, named by the summary unless the process was
+        killed, is appended again, for otherwise it could be lost: that changes nothing but where another record of
+        equal version lies between, which the later one of the two wins (R4).
         """
         for chunk in chunks(letters):
             self._run(chunk, summary)
@@ -124,7 +124,7 @@ class Replay:
         self.ports.mark_replayed(sent.appended)
         summary.unmarked = []
         if sent.failure is not None:
-            raise LogError(sent.failure)
+            raise sent.failure
 
     def _refuse(self, refused: Refused, summary: Summary) -> None:
         summary.refused += 1

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from common.errors import Lambda360Error
+from common.errors import NotApplied
 from common.log.dead_letters import Address, Letter
 from common.log.events import Rules
-from common.progress import NotApplied, wait
+from common.progress import wait
 from common.servers import kafka, log_identity
 from common.settings import Settings
 from infra.operate.dead_letters.interrupts import held
@@ -37,8 +37,9 @@ def run(
 ) -> None:
     """The chosen letters are appended or refused; the summary says how far it came, whatever ends it.
 
-    Raises UsageError for an unknown id, LogError or StoreUnavailable if a server is away, and Lambda360Error if the
-    speed layer does not apply the log's end in time. Nothing was appended then, but for a server lost in between.
+    Raises UsageError for an unknown id, Unavailable if a server does not answer, LogError if the log is another one,
+    and NotApplied if the speed layer does not apply its end in time. Nothing was appended then, unless a server was
+    lost in between.
     """
     identity = log_identity.check(
         table.session, kafka.topic_identity(settings, settings.log.topic, timeout_seconds=CONNECT_SECONDS)
@@ -70,10 +71,10 @@ def _letters(table: OperatorTable, chosen: Selection, addresses: Sequence[Addres
 
 
 def _wait_for_erasures(settings: Settings, table: OperatorTable, partitions: int, timeout: float) -> None:
-    """The speed layer has applied the log's end, as of now. Raises Lambda360Error if it has not, in time."""
+    """The speed layer has applied the log's end, as of now. Raises NotApplied if it has not, in time."""
     ends = kafka.end_offsets(settings, partitions)
     try:
         wait(table.session, settings, ends, timeout, lambda: time.time_ns() // 1000, lambda missing, total: None)
     except NotApplied as error:
         text = f"nothing was appended: an erasure that is not applied yet could not be seen. The log is {error}"
-        raise Lambda360Error(text) from error
+        raise NotApplied(text) from error

@@ -43,7 +43,7 @@ class Begin:
 
 
 def begin(settings: Settings, wish: Wish) -> Begin:
-    """Where the watch begins. Raises UsageError, or LogError if a topic or Kafka is not there."""
+    """Where the watch begins. Raises UsageError, LogError without the topics, or LogUnavailable."""
     log = settings.log
     topic = kafka.topic_identity(settings, log.deltas_topic, timeout_seconds=KAFKA_SECONDS)
     check_partitions(wish.positions, topic.partitions)
@@ -58,7 +58,7 @@ def begin(settings: Settings, wish: Wish) -> Begin:
 def watch(settings: Settings, wish: Wish, views: Views, show: Show, tell: Callable[[str], None]) -> None:
     """Show each event that is wished for, once, until `limit` were shown; `tell` hears when Kafka is away, and back.
 
-    Raises what `show` raises, UsageError or LogError where it cannot begin, and LogError for what it cannot read.
+    Raises what `show` and `begin` raise, and LogError for what it cannot read.
     """
     left, start = wish.limit, begin(settings, wish)
     with closing(Follower(settings, start.topics, tell)) as follower:

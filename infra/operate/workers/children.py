@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from common.errors import Lambda360Error
+from common.errors import WorkerError
 from common.settings import Settings, environment_of
 from speed_layer.operate import seats as slots
 
@@ -44,10 +44,10 @@ class Children:
 
 
 def end_with(parent: int) -> None:
-    """From now on this process gets SIGTERM when `parent` ends. Raises Lambda360Error if it has ended already.
+    """From now on this process gets SIGTERM when `parent` ends. Raises WorkerError if it has ended already.
 
     The kernel sends it when the parent's main thread ends, whatever ended it; no thread of ours has to look.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
     if os.getppid() != parent:
-        raise Lambda360Error(f"process {parent}, which started this worker, has ended")
+        raise WorkerError(f"process {parent}, which started this worker, has ended")

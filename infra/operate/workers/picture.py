@@ -64,7 +64,7 @@ def _trouble_of(worker: WorkerStatus) -> list[str]:
     if vitals is None:
         return []
     found = [
-        f"{name}: circuit of {target} is {state}" for target, state in vitals.breakers.items() if state != "closed"
+        f"{name}: circuit of {server} is {state}" for server, state in vitals.breakers.items() if state != "closed"
     ]
     if vitals.paused:
         found.append(f"{name} has paused fetching")

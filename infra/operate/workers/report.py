@@ -34,7 +34,7 @@ def _worker(worker: WorkerStatus) -> Row:
         return *start, "-", "-", "-", *end
     partitions = ",".join(str(partition.partition) for partition in vitals.partitions) or "none"
     fetching = "paused" if vitals.paused else "yes" if vitals.steady else "rebalance"
-    circuits = ",".join(f"{target}={state}" for target, state in vitals.breakers.items())
+    circuits = ",".join(f"{server}={state}" for server, state in vitals.breakers.items())
     return *start, partitions, fetching, circuits, *end
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from common.errors import Lambda360Error
+from common.errors import WorkerError
 from infra.operate.workers.place import Child, Nursery, Place
 
 TEMPORARY: Final = 75
@@ -39,7 +39,7 @@ class Supervisor:
         """Set by signals, at any moment; heeded at the next tick."""
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT, or no place is left to fill; SIGHUP restarts. Raises if a worker failed.
+        """Until SIGTERM or SIGINT, or no place is left to fill; SIGHUP restarts. Raises WorkerError if one failed.
 
         Where SIGHUP was ignored (nohup), it stays so.
         """
@@ -51,7 +51,7 @@ class Supervisor:
             self.tick()
             time.sleep(TICK_SECONDS)
         if codes := [place.code for place in self.places if place.code]:
-            raise Lambda360Error(f"workers ended with {codes}; see their lines above")
+            raise WorkerError(f"workers ended with {codes}; see their lines above")
 
     @property
     def ended(self) -> bool:

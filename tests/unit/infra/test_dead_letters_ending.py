@@ -13,7 +13,7 @@ from cassandra import OperationTimedOut
 from click.testing import CliRunner
 from confluent_kafka import KafkaError
 
-from common.errors import Lambda360Error, LogError, StoreUnavailable, UsageError
+from common.errors import Lambda360Error, LogError, LogUnavailable, StoreUnavailable, UsageError
 from common.log.events import Rules
 from common.settings import Settings
 from infra.cli import lambda360
@@ -168,7 +168,7 @@ def replaying(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None
     return invoke
 
 
-@pytest.mark.parametrize("error", [LogError("Kafka is away"), StoreUnavailable("away"), RuntimeError("a defect")])
+@pytest.mark.parametrize("error", [LogUnavailable("Kafka is away"), StoreUnavailable("away"), RuntimeError("a defect")])
 def test_whatever_ends_a_replay_its_summary_is_printed(replaying: Any, error: Exception) -> None:
     unmarked = [letter(order("ada")).address]
     result = replaying(error, Summary(appended=3, refused=1, unmarked=unmarked))
@@ -233,8 +233,10 @@ def test_a_record_that_kafka_did_not_acknowledge_is_told_with_what_to_do(monkeyp
     ready = [judge(letter(order(f"c{n}"), n), Rules("USD"), PARTITIONS, by_id=True) for n in range(3)]
     sent = log.Servers(Settings(), session, marks).append([each for each in ready if isinstance(each, Ready)])
     assert [(each.letter.offset, each.offset) for each in sent.appended] == [(0, 5)]
-    assert sent.failure is not None
-    assert "is marked as replayed, and is not appended twice: run the same command again for the rest" in sent.failure
+    assert isinstance(sent.failure, LogUnavailable)
+    assert "is marked as replayed, and is not appended twice: run the same command again for the rest" in str(
+        sent.failure
+    )
 
 
 def test_every_letter_is_tried_before_one_that_could_not_be_marked_ends_the_replay(

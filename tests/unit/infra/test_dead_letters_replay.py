@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from common.errors import LogError, UsageError
+from common.errors import LogUnavailable, UsageError
 from common.log.dead_letters import Address, Discarded, Letter, Rejection
 from common.log.partition import partition_of
 from infra.cli import lambda360
@@ -129,7 +129,7 @@ def test_a_replay_goes_in_bounded_portions_and_marks_what_was_acknowledged() -> 
 
 def test_a_log_that_stops_taking_records_ends_the_replay_with_what_it_took_marked() -> None:
     servers, summary = Servers(fail_after=3), Summary()
-    with pytest.raises(LogError, match="Kafka is away"):
+    with pytest.raises(LogUnavailable, match="Kafka is away"):
         replayed(servers, [letter(order(f"c{n}"), n) for n in range(9)], summary)
     assert (summary.appended, [each.letter.offset for each in servers.marked]) == (3, [0, 1, 2])
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from common.errors import StoreUnavailable
-from common.servers.breaker import Breaker, CircuitOpen, CircuitState
+from common.errors import CircuitOpen, LogUnavailable, StoreUnavailable, Unavailable
+from common.servers.breaker import Breaker, CircuitState
 from common.servers.retry import Retry
 
 
@@ -203,6 +203,42 @@ def test_a_probe_that_succeeds_wakes_those_who_wait_at_once() -> None:
         return await asyncio.wait_for(asyncio.gather(*waiting), 30)
 
     assert asyncio.run(scene()) == ["done"] * 3
+
+
+@pytest.mark.parametrize(
+    ("error", "server"), [(StoreUnavailable("away"), "cassandra"), (LogUnavailable("away"), "kafka")]
+)
+def test_either_server_is_waited_for_and_the_line_names_the_one_that_is_away(
+    error: Unavailable, server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """R14: Kafka's absence is not reported as Cassandra's."""
+    answers = iter([error])
+
+    async def ask() -> str:
+        for failure in answers:
+            raise failure
+        return "done"
+
+    retry = Retry(Breaker(server, 9, 60.0), 0, 0)
+
+    assert asyncio.run(retry.until_done(ask)) == "done"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"event=unavailable server={server} action=retry waiting=0 error=away"
+    ]
+
+
+def test_a_circuit_that_opens_for_kafka_says_so() -> None:
+    breaker = Breaker("kafka", 1, 60.0, Clock())
+
+    async def ask() -> None:
+        raise LogUnavailable("away")
+
+    with pytest.raises(LogUnavailable):
+        asyncio.run(breaker.call(ask))
+
+    with pytest.raises(CircuitOpen, match="kafka is left alone after 1 failures") as held_back:
+        asyncio.run(breaker.call(ask))
+    assert (held_back.value.server, held_back.value.failures) == ("kafka", 1)
 
 
 def test_any_other_failure_is_not_waited_for() -> None:

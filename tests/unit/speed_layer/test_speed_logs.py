@@ -30,11 +30,11 @@ def test_before_there_is_a_slot_or_a_position_neither_is_named() -> None:
 @pytest.mark.parametrize(
     ("message", "args", "expected"),
     [
-        ("event=store_unavailable waiting=%d error=%s", (2, "it is away"), 'waiting=2 error="it is away"'),
+        ("event=unavailable waiting=%d error=%s", (2, "it is away"), 'waiting=2 error="it is away"'),
         ("event=stop_cut_short error=%r", (ValueError("a b"),), "error=\"ValueError('a b')\""),
-        ("event=log_unreachable error=%s", ("one\ntwo",), r'error="one\ntwo"'),
+        ("event=progress_unwritten error=%s", ("one\ntwo",), r'error="one\ntwo"'),
         ("event=out_of_sequence action=read_again %s", ("partition=1 offset=2",), "read_again partition=1 offset=2"),
-        ("event=circuit_%s target=%s", ("open", "kafka"), "event=circuit_open target=kafka"),
+        ("event=circuit_%s server=%s", ("open", "kafka"), "event=circuit_open server=kafka"),
         ("event=empty topic=%s", ("",), 'topic=""'),
     ],
 )

@@ -106,7 +106,7 @@ def test_a_lag_that_nobody_knows_yet_is_not_told_as_a_number() -> None:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_circuits_state_and_openings_are_told() -> None:
     scene = Scene()
-    assert scene.value("circuit", target="cassandra", lambda360_speed_circuit="closed") == 1
+    assert scene.value("circuit", server="cassandra", lambda360_speed_circuit="closed") == 1
 
     async def fail() -> None:
         raise StoreUnavailable("away")
@@ -114,9 +114,9 @@ def test_a_circuits_state_and_openings_are_told() -> None:
     call = scene.retry.once(fail)
     with pytest.raises(StoreUnavailable):
         call.send(None)
-    assert scene.value("circuit", target="cassandra", lambda360_speed_circuit="open") == 1
-    assert scene.value("circuit", target="cassandra", lambda360_speed_circuit="closed") == 0
-    assert scene.value("circuit_openings_total", target="cassandra") == 1
+    assert scene.value("circuit", server="cassandra", lambda360_speed_circuit="open") == 1
+    assert scene.value("circuit", server="cassandra", lambda360_speed_circuit="closed") == 0
+    assert scene.value("circuit_openings_total", server="cassandra") == 1
     assert scene.value("paused") == 1
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from common.algebra.dates import MICROS_PER_DAY
-from common.errors import LogError
+from common.errors import LogError, LogUnavailable
 from common.servers.log_identity import LogIdentity
-from common.settings import SpeedSettings
+from common.settings import Settings, SpeedSettings
 from speed_layer.apply.lanes import Lanes
 from speed_layer.progress.keeper import Keeper, Stuck
 from speed_layer.progress.log_watch import LogWatch
@@ -70,7 +70,7 @@ class Watch(LogWatch):
 
     async def ends(self) -> Mapping[int, int]:
         if self.away:
-            raise LogError("away")
+            raise LogUnavailable("away")
         return {0: self.end}
 
     async def lasts(self) -> Mapping[int, int]:
@@ -142,6 +142,26 @@ def test_while_kafka_is_away_no_lane_counts_as_caught_up() -> None:
     assert (found.beat_at, found.caught_up_at) == (NOW + 99, NOW)
 
 
+def test_a_start_waits_for_kafka_and_reports_kafka(caplog: pytest.LogCaptureFixture) -> None:
+    """R12, R14."""
+    scene = Scene()
+    ends = scene.watch.ends
+    failures = iter([LogUnavailable("no broker"), LogUnavailable("no broker")])
+
+    async def ends_later() -> Mapping[int, int]:
+        for failure in failures:
+            raise failure
+        return await ends()
+
+    scene.watch.ends = ends_later  # type: ignore[method-assign] # Kafka comes back at the third question
+
+    scene.start()
+
+    assert [lane.start for lane in scene.lanes.all()] == [0]
+    assert "event=unavailable server=kafka action=retry" in caplog.text
+    assert "cassandra" not in caplog.text
+
+
 def test_a_worker_of_another_version_keeps_the_stored_one() -> None:
     """What is stored was validated with it, so answers say degraded (R22)."""
     scene = Scene(Table({0: row(4, 2, "v0", 77)}))
@@ -202,3 +222,33 @@ def test_the_watchdog_bears_with_a_store_that_is_away_and_with_an_idle_log() -> 
         scene.beat()
         scene.seconds = 1000
         scene.beat()
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (LogUnavailable("no broker"), "event=unavailable server=kafka action=go_on error=no broker"),
+        (LogError("no such topic"), "event=topic_missing action=go_on error=no such topic"),
+    ],
+)
+def test_a_log_that_cannot_be_looked_at_is_not_another_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answer: Exception, line: str
+) -> None:
+    """R1."""
+
+    def fail(*_: object) -> LogIdentity:
+        raise answer
+
+    monkeypatch.setattr("common.servers.kafka.topic_identity", fail)
+
+    asyncio.run(LogWatch(Settings(), LogIdentity("log", "id", 1)).check())
+
+    assert [record.getMessage() for record in caplog.records] == [line]
+
+
+def test_another_log_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R1."""
+    monkeypatch.setattr("common.servers.kafka.topic_identity", lambda *_: LogIdentity("log", "another id", 1))
+
+    with pytest.raises(LogError, match="not the log this system was built on"):
+        asyncio.run(LogWatch(Settings(), LogIdentity("log", "id", 1)).check())

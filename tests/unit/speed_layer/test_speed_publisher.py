@@ -9,7 +9,7 @@ import pytest
 
 from common.algebra.alerts import LargeRefund
 from common.algebra.facts import Delta, Image, Refund
-from common.errors import StoreUnavailable
+from common.errors import LogUnavailable
 from common.log.copies import Copy, decode_alert_event, decode_delta_event
 from common.settings import LogSettings, Settings, SpeedSettings
 from speed_layer.publish.publisher import Copies, Outgoing, Publisher
@@ -64,7 +64,7 @@ def test_what_is_not_acknowledged_is_sent_anew_and_only_then_counts_as_published
 @pytest.mark.parametrize("answer", ["silent", "refused"])
 def test_a_producer_that_does_not_deliver_is_a_server_that_is_away(answer: str) -> None:
     made, _ = publisher(answer)
-    with pytest.raises(StoreUnavailable, match=r"refused|3 not acknowledged"):
+    with pytest.raises(LogUnavailable, match=r"refused|3 not acknowledged"):
         made._send(messages())
     assert made.published == {}
 
@@ -73,7 +73,7 @@ def test_a_broker_that_is_not_there_is_a_server_that_is_away(tmp_path: Path) -> 
     """The real client: it says nothing at all until the time is over."""
     log = LogSettings(bootstrap_servers=f"127.0.0.1:{free_ports()}")
     settings = Settings(home=tmp_path, log=log, speed=SpeedSettings(publish_timeout_seconds=0.2))
-    with pytest.raises(StoreUnavailable, match="Kafka does not take what is published"):
+    with pytest.raises(LogUnavailable, match="Kafka does not take what is published"):
         Publisher(settings, retry())._send(messages())
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from common.progress import NotApplied, wait
+from common.errors import NotApplied
+from common.progress import wait
 from common.settings import Settings
 
 NOW = 1_800_000_000_000_000
