@@ -9,6 +9,7 @@ from cassandra.cluster import Session
 
 from common.errors import NotApplied
 from common.settings import Settings
+from common.tables import Tables
 
 POLL_SECONDS: Final = 0.2
 SILENT_SECONDS: Final = 10.0
@@ -36,8 +37,8 @@ class Place:
 def places(session: Session, settings: Settings, ends: Mapping[int, int]) -> dict[int, Place]:
     """Every partition's place against the given ends; without any, against those of the last heartbeats."""
     rows = session.execute(
-        "SELECT kafka_partition, from_offset, next_offset, end_offset, beat_at, caught_up_at FROM speed_progress "
-        "WHERE generation = %s",
+        "SELECT kafka_partition, from_offset, next_offset, end_offset, beat_at, caught_up_at "
+        f"FROM {Tables.progress} WHERE generation = %s",
         (settings.speed.generation,),
     )
     found = {

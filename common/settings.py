@@ -82,7 +82,7 @@ class CassandraSettings(Group):
 class SpeedSettings(Group):
     """The speed layer's workers."""
 
-    generation: Positive = Field(1, description="the set of speed tables that progress belongs to (R13)")
+    generation: Positive = Field(1, description="the set of speed tables that is written and read (R13)")
     batch_records: Positive = Field(1000, description="records taken at once, at most")
     in_flight: Positive = Field(128, description="statements awaiting Cassandra at once, at most (back-pressure)")
     cache_customers: Positive = Field(50_000, description="customers whose current facts a worker remembers, at most")

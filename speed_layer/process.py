@@ -15,6 +15,7 @@ from common.servers.cassandra import AsyncStore
 from common.servers.log_identity import LogIdentity
 from common.servers.retry import Retry
 from common.settings import Settings, SpeedSettings
+from common.tables import Tables
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.lanes import Lanes
@@ -56,7 +57,9 @@ class Process:
         self.publisher = Publisher(settings, self.kafka_retry)
         letters = DeadLetters(settings, LetterTable(self.store), self.store_retry, self.publisher)
         ports = Ports(
-            CassandraStore(self.store, self.store_retry, speed.delta_ttl_days * SECONDS_PER_DAY),
+            CassandraStore(
+                self.store, self.store_retry, Tables(speed.generation), speed.delta_ttl_days * SECONDS_PER_DAY
+            ),
             self.cache,
             self.lanes,
             Copies(settings, self.publisher, logic_version()).publish,

@@ -17,6 +17,7 @@ from common.algebra.pointer import Claim
 from common.servers.cassandra import UNAVAILABLE, connected
 from common.servers.patience import patiently
 from common.settings import Settings
+from common.tables import Tables
 
 Task = Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]
 
@@ -77,7 +78,7 @@ class Writer:
     def __init__(self, session: Session, settings: Settings, claim: Claim) -> None:
         self._session, self._settings, self._claim = session, settings, claim
         self._insert = session.prepare(
-            f"INSERT INTO batch_view_{claim.slot} (customer_id, batch_id, state) VALUES (?, ?, ?) "  # noqa: S608 # a, b or c
+            f"INSERT INTO {Tables.batch_view(claim.slot)} (customer_id, batch_id, state) VALUES (?, ?, ?) "
             f"USING TIMESTAMP {claim.batch_id}"
         )
         self._pending: defaultdict[tuple[str, ...], list[tuple[str, int, str]]] = defaultdict(list)

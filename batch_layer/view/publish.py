@@ -13,6 +13,7 @@ from common.algebra.pointer import NAME, Claim, Plan, Pointer, Published
 from common.errors import BatchError, ClaimLost
 from common.servers.cassandra import UNAVAILABLE
 from common.servers.patience import patiently
+from common.tables import Tables
 
 ATTEMPTS: Final = 20
 
@@ -90,20 +91,20 @@ def read(session: Session) -> Pointer:
 def record(session: Session, manifest: Manifest) -> None:
     """The manifest is stored; a later one of the same batch replaces it."""
     text = msgspec.json.encode(manifest).decode()
-    insert = "INSERT INTO batches (name, batch_id, manifest) VALUES (%s, %s, %s)"
+    insert = f"INSERT INTO {Tables.batches} (name, batch_id, manifest) VALUES (%s, %s, %s)"
     patiently(lambda: session.execute(insert, (NAME, manifest.batch_id, text)), "recording the batch")
 
 
 def manifests(session: Session) -> list[Manifest]:
     """All manifests, the newest batch first."""
-    select = "SELECT manifest FROM batches WHERE name = %s"
+    select = f"SELECT manifest FROM {Tables.batches} WHERE name = %s"
     rows = patiently(lambda: list(session.execute(select, (NAME,))), "reading the batches")
     return [msgspec.json.decode(row.manifest, type=Manifest) for row in rows]
 
 
 def _read(session: Session) -> str | None:
     select = SimpleStatement(
-        "SELECT value FROM batch_pointer WHERE name = %s", consistency_level=ConsistencyLevel.LOCAL_SERIAL
+        f"SELECT value FROM {Tables.batch_pointer} WHERE name = %s", consistency_level=ConsistencyLevel.LOCAL_SERIAL
     )
     row = patiently(lambda: session.execute(select, (NAME,)).one(), "reading the pointer")
     return None if row is None else row.value
@@ -113,9 +114,9 @@ def _compare_and_set(session: Session, before: str | None, after: str) -> bool:
     """Whether the change is known to be applied."""
     try:
         if before is None:
-            insert = "INSERT INTO batch_pointer (name, value) VALUES (%s, %s) IF NOT EXISTS"
+            insert = f"INSERT INTO {Tables.batch_pointer} (name, value) VALUES (%s, %s) IF NOT EXISTS"
             return bool(session.execute(insert, (NAME, after)).one()[0])  # its first column is `[applied]`
-        update = "UPDATE batch_pointer SET value = %s WHERE name = %s IF value = %s"
+        update = f"UPDATE {Tables.batch_pointer} SET value = %s WHERE name = %s IF value = %s"
         return bool(session.execute(update, (after, NAME, before)).one()[0])
     except UNAVAILABLE:
         return False

@@ -17,6 +17,7 @@ from common.errors import BatchError
 from common.servers.cassandra import connected
 from common.servers.patience import patiently
 from common.settings import Settings
+from common.tables import Tables
 
 _RANGES_PER_TASK: Final = 4
 _LEAST_TOKEN: Final = -(2**63)
@@ -46,7 +47,7 @@ def _scanner(settings: Settings, claim: Claim, ranges: int) -> Task:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with connected(settings) as session:
             select = session.prepare(
-                f"SELECT customer_id, batch_id, state FROM batch_view_{claim.slot} "  # noqa: S608 # a, b or c
+                f"SELECT customer_id, batch_id, state FROM {Tables.batch_view(claim.slot)} "
                 "WHERE token(customer_id) > ? AND token(customer_id) <= ?"
             )
             select.fetch_size = _PAGE_ROWS

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cassandra.cluster import Session
 
 from common.errors import LogError
+from common.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class LogIdentity:
 def record(session: Session, found: LogIdentity) -> LogIdentity:
     """The identity on record, which is `found` if there was none. Raises LogError where they differ."""
     session.execute(
-        "INSERT INTO log_identity (topic, topic_id, partitions) VALUES (%s, %s, %s) IF NOT EXISTS",
+        f"INSERT INTO {Tables.log_identity} (topic, topic_id, partitions) VALUES (%s, %s, %s) IF NOT EXISTS",
         (found.topic, found.topic_id, found.partitions),
     )
     return check(session, found)
@@ -27,7 +28,8 @@ def record(session: Session, found: LogIdentity) -> LogIdentity:
 
 def check(session: Session, found: LogIdentity) -> LogIdentity:
     """The identity on record. Raises LogError if there is none, or if `found` is another log."""
-    row = session.execute("SELECT topic_id, partitions FROM log_identity WHERE topic = %s", (found.topic,)).one()
+    select = f"SELECT topic_id, partitions FROM {Tables.log_identity} WHERE topic = %s"
+    row = session.execute(select, (found.topic,)).one()
     if row is None:
         raise LogError(f"topic {found.topic!r} was never recorded; `lambda360 stack up` records it")
     return compare(LogIdentity(found.topic, row.topic_id, row.partitions), found)

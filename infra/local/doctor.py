@@ -18,6 +18,7 @@ from common.servers import log_identity
 from common.servers.cassandra import connected
 from common.servers.kafka import topic_identity
 from common.settings import Settings
+from common.tables import Tables
 from infra.local.stack import servers
 from infra.local.stack.java import HEADERS, find_java, jars
 from infra.paths import LOCK_FILE, ROOT
@@ -115,7 +116,7 @@ def _log(session: Session, settings: Settings) -> str:
 
 
 def _worker(session: Session, settings: Settings) -> Finding:
-    query = "SELECT beat_at FROM speed_progress WHERE generation = %s"
+    query = f"SELECT beat_at FROM {Tables.progress} WHERE generation = %s"
     beats = [row.beat_at for row in session.execute(query, (settings.speed.generation,)) if row.beat_at]
     age = time.time() - max(beats, default=0) / 1_000_000
     alive, detail = (

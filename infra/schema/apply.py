@@ -13,6 +13,7 @@ from common.servers.cassandra import UNAVAILABLE, connected
 from common.servers.kafka import topic_identity
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
+from common.tables import Tables
 from infra.context import Report, quiet
 from infra.schema import topics
 
@@ -66,6 +67,6 @@ def _make_tables(session: Session, settings: Settings) -> None:
 
 def _on_record(session: Session, settings: Settings) -> LogIdentity | None:
     row = session.execute(
-        "SELECT topic, topic_id, partitions FROM log_identity WHERE topic = %s", (settings.log.topic,)
+        f"SELECT topic, topic_id, partitions FROM {Tables.log_identity} WHERE topic = %s", (settings.log.topic,)
     ).one()
     return LogIdentity(row.topic, row.topic_id, row.partitions) if row else None

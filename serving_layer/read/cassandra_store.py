@@ -13,6 +13,7 @@ from common.algebra import pointer
 from common.errors import StoreUnavailable
 from common.servers.cassandra import UNAVAILABLE, AsyncStore
 from common.settings import Settings
+from common.tables import Tables
 from serving_layer.read.store import DeltaRow, Pin, Progress, SlotRow
 
 CHUNK: Final = 32
@@ -21,16 +22,17 @@ CHUNK: Final = 32
 On many nodes such a statement's coordinator asks the other replicas itself: one hop more, none of it wrong. Grouping
 the ids by replica would spare the hop; a single customer is sent to a replica already.
 """
-_SLOT: Final = "SELECT customer_id, batch_id, state FROM {keyspace}.batch_view_{slot} WHERE customer_id {of}"
+_SLOT: Final = "SELECT customer_id, batch_id, state FROM {keyspace}.{view} WHERE customer_id {of}"
 _DELTAS: Final = (
-    "SELECT customer_id, kafka_offset, value FROM {keyspace}.speed_deltas WHERE customer_id {of} AND kafka_offset >= ?"
+    "SELECT customer_id, kafka_offset, value FROM {keyspace}.{tables.deltas} "
+    "WHERE customer_id {of} AND kafka_offset >= ?"
 )
 _PROGRESS: Final = (
     "SELECT kafka_partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at "
-    "FROM {keyspace}.speed_progress WHERE generation = ? AND kafka_partition IN ?"
+    "FROM {keyspace}.{tables.progress} WHERE generation = ? AND kafka_partition IN ?"
 )
-_POINTER: Final = "SELECT value FROM {keyspace}.batch_pointer WHERE name = ?"
-_LOG: Final = "SELECT partitions FROM {keyspace}.log_identity WHERE topic = ?"
+_POINTER: Final = "SELECT value FROM {keyspace}.{tables.batch_pointer} WHERE name = ?"
+_LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE topic = ?"
 
 
 class CassandraStore:
@@ -41,15 +43,17 @@ class CassandraStore:
         self._store = AsyncStore(session, settings.serving.in_flight)
         self._topic, self._generation = settings.log.topic, settings.speed.generation
 
+        tables = Tables(self._generation)
+
         def prepare(query: str, **parts: str) -> PreparedStatement:
-            return session.prepare(query.format(keyspace=settings.cassandra.keyspace, **parts))
+            return session.prepare(query.format(keyspace=settings.cassandra.keyspace, tables=tables, **parts))
 
         def by_customer(query: str, **parts: str) -> _ByCustomer:
             return _ByCustomer(prepare(query, of="= ?", **parts), prepare(query, of="IN ?", **parts))
 
         try:
             self._pointer, self._log, self._progress = map(prepare, (_POINTER, _LOG, _PROGRESS))
-            self._slots = {slot: by_customer(_SLOT, slot=slot) for slot in pointer.SLOTS}
+            self._slots = {slot: by_customer(_SLOT, view=tables.batch_view(slot)) for slot in pointer.SLOTS}
             self._deltas = by_customer(_DELTAS)
         except (*UNAVAILABLE, DriverException) as error:
             raise StoreUnavailable(f"the schema is not there, `lambda360 stack up` applies it: {error}") from error

@@ -6,6 +6,7 @@ from typing import Final
 from common.algebra.dates import MICROS_PER_DAY
 from common.errors import LogError
 from common.servers.cassandra import AsyncStore
+from common.tables import Tables
 
 HORIZON_MARGIN_MICROS: Final = 3_600_000_000
 """Deltas count as expired an hour early: clocks differ, and a row is up to a minute old when it is read."""
@@ -40,10 +41,10 @@ class ProgressTable:
         self._store, self._generation = store, generation
         self._read = store.session.prepare(
             "SELECT kafka_partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at "
-            "FROM speed_progress WHERE generation = ?"
+            f"FROM {Tables.progress} WHERE generation = ?"
         )
         self._write = store.session.prepare(
-            "INSERT INTO speed_progress (generation, kafka_partition, from_offset, next_offset, end_offset, "
+            f"INSERT INTO {Tables.progress} (generation, kafka_partition, from_offset, next_offset, end_offset, "
             "validation_version, beat_at, caught_up_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
         )
 

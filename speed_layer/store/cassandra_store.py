@@ -10,6 +10,7 @@ from common.algebra.alerts import decode_alert
 from common.algebra.facts import decode_delta, decode_fact
 from common.servers.cassandra import AsyncStore
 from common.servers.retry import Retry
+from common.tables import Tables
 from speed_layer.apply.known import EVERY_KIND, Known
 from speed_layer.apply.rows import EntityKey, Mutation, Stored
 from speed_layer.store.grouped import Grouped
@@ -28,24 +29,27 @@ OFFSETS: Final = 100
 class CassandraStore:
     """The `Store` of `apply`; `delta_ttl_seconds` is how long a delta lives."""
 
-    def __init__(self, store: AsyncStore, retry: Retry, delta_ttl_seconds: int) -> None:
+    def __init__(self, store: AsyncStore, retry: Retry, tables: Tables, delta_ttl_seconds: int) -> None:
         self._store, self._retry = store, retry
-        self._statements = Statements(store.session, delta_ttl_seconds)
+        self._statements = Statements(store.session, tables, delta_ttl_seconds)
         self._few = Grouped(self._fetch_few, most=GROUP, max_size=GROUP_BYTES)
         self._batches = Grouped(self._write_batch, most=GROUP, max_size=GROUP_BYTES)
         prepare = store.session.prepare
         self._read_few = prepare(
-            "SELECT customer_id, kind, entity_id, value FROM speed_facts WHERE customer_id IN ? PER PARTITION LIMIT ?"
+            f"SELECT customer_id, kind, entity_id, value FROM {tables.facts} "
+            "WHERE customer_id IN ? PER PARTITION LIMIT ?"
         )
         self._read_some = prepare(
-            "SELECT kind, entity_id, value FROM speed_facts WHERE customer_id = ? AND (kind, entity_id) IN ?"
+            f"SELECT kind, entity_id, value FROM {tables.facts} WHERE customer_id = ? AND (kind, entity_id) IN ?"
         )
-        self._read_kind = prepare("SELECT kind, entity_id, value FROM speed_facts WHERE customer_id = ? AND kind IN ?")
+        self._read_kind = prepare(
+            f"SELECT kind, entity_id, value FROM {tables.facts} WHERE customer_id = ? AND kind IN ?"
+        )
         self._read_deltas = prepare(
-            "SELECT kafka_offset, value FROM speed_deltas WHERE customer_id = ? AND kafka_offset IN ?"
+            f"SELECT kafka_offset, value FROM {tables.deltas} WHERE customer_id = ? AND kafka_offset IN ?"
         )
         self._read_alerts = prepare(
-            "SELECT kafka_offset, value FROM customer_alerts WHERE customer_id = ? AND kafka_offset IN ?"
+            f"SELECT kafka_offset, value FROM {tables.alerts} WHERE customer_id = ? AND kafka_offset IN ?"
         )
 
     async def read(

@@ -17,6 +17,7 @@ from common.log.dead_letters import (
     kept,
 )
 from common.servers.cassandra import AsyncStore
+from common.tables import Tables
 from speed_layer.apply.dead_letter import DeadLetter
 
 COMPARED: Final = 8
@@ -30,15 +31,15 @@ class LetterTable:
         self._store, prepare = store, store.session.prepare
         self._comparing = asyncio.Semaphore(COMPARED)
         self._insert = prepare(
-            "UPDATE dead_letters USING TIMESTAMP ? SET appended_at = ?, key = ?, value = ?, key_bytes = ?, "
+            f"UPDATE {Tables.dead_letters} USING TIMESTAMP ? SET appended_at = ?, key = ?, value = ?, key_bytes = ?, "
             "value_bytes = ?, rejections[?] = ? WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
         )
         self._reject_again = prepare(
-            "UPDATE dead_letters USING TIMESTAMP ? SET rejections[?] = ? "
+            f"UPDATE {Tables.dead_letters} USING TIMESTAMP ? SET rejections[?] = ? "
             "WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
         )
         self._bytes = prepare(
-            "SELECT key, value, key_bytes, value_bytes FROM dead_letters "
+            f"SELECT key, value, key_bytes, value_bytes FROM {Tables.dead_letters} "
             "WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
         )
 

@@ -9,6 +9,7 @@ from cassandra.query import BoundStatement, PreparedStatement
 
 from common.algebra.alerts import encode_alert, rule_of
 from common.algebra.facts import encode
+from common.tables import Tables
 from speed_layer.apply.rows import Change, Mutation, Reset
 
 MARKER: Final = ("", "")
@@ -33,20 +34,23 @@ def bound(statement: PreparedStatement, *values: bytes) -> BoundStatement:
 class Statements:
     """What a mutation writes, ready for one batch; a delta lives for `delta_ttl_seconds`."""
 
-    def __init__(self, session: Session, delta_ttl_seconds: int) -> None:
+    def __init__(self, session: Session, tables: Tables, delta_ttl_seconds: int) -> None:
         self._ttl, prepare = int4(delta_ttl_seconds), session.prepare
-        insert_delta = "INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TIMESTAMP ?"
+        insert_delta = (
+            f"INSERT INTO {tables.deltas} (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TIMESTAMP ?"
+        )
         self._fact = prepare(
-            "INSERT INTO speed_facts (customer_id, kind, entity_id, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
+            f"INSERT INTO {tables.facts} (customer_id, kind, entity_id, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
         )
         self._delta = prepare(f"{insert_delta} AND TTL ?")
         self._reset_delta = prepare(insert_delta)
         self._alert = prepare(
-            "INSERT INTO customer_alerts (customer_id, kafka_offset, rule, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
+            f"INSERT INTO {tables.alerts} (customer_id, kafka_offset, rule, value) "
+            "VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
         )
-        self._delete_alerts = prepare("DELETE FROM customer_alerts USING TIMESTAMP ? WHERE customer_id = ?")
-        self._delete_facts = prepare("DELETE FROM speed_facts USING TIMESTAMP ? WHERE customer_id = ?")
-        self._delete_deltas = prepare("DELETE FROM speed_deltas USING TIMESTAMP ? WHERE customer_id = ?")
+        self._delete_alerts = prepare(f"DELETE FROM {tables.alerts} USING TIMESTAMP ? WHERE customer_id = ?")
+        self._delete_facts = prepare(f"DELETE FROM {tables.facts} USING TIMESTAMP ? WHERE customer_id = ?")
+        self._delete_deltas = prepare(f"DELETE FROM {tables.deltas} USING TIMESTAMP ? WHERE customer_id = ?")
 
     def of(self, customer_id: str, mutation: Mutation) -> tuple[list[BoundStatement], int]:
         """The statements, all of the customer's partition key, and how many bytes they weigh, about."""

@@ -51,7 +51,7 @@ class Views:
     def batch(self, batch_id: int, slot: str, cut: int, states: dict[str, int]) -> None:
         """A loaded slot: customers whose one order has so many cents."""
         insert = self.session.prepare(
-            f"INSERT INTO batch_view_{slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP ?"  # noqa: S608
+            f"INSERT INTO batch_view_{slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP ?"
         )
         states_of = {customer: contribution(order(cents)).to_json() for customer, cents in states.items()}
         rows = [(customer, batch_id, state, batch_id) for customer, state in states_of.items()]

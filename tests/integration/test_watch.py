@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cassandra.cluster import Session
 
 from common.settings import Settings, environment_of
 from infra.local.stack import servers
 from tests.support.builders import order, refund
 from tests.support.harness import Child, running, wait_until
-from tests.support.speed_system import TIMEOUT, produce, wait_applied
+from tests.support.speed_system import TIMEOUT, forget_progress, produce, wait_applied
 
 
 def watched(settings: Settings, *arguments: str, begin: str = "--from-beginning") -> list[dict[str, Any]]:
@@ -40,16 +41,15 @@ def test_an_order_and_its_correction_show_the_metrics_they_moved(system: Setting
     assert third == second
 
 
-def test_a_delta_that_is_published_again_is_shown_once(system: Settings) -> None:
-    """R14: another generation applies the log anew, and publishes the same ids."""
+def test_a_delta_that_is_published_again_is_shown_once(system: Settings, session: Session) -> None:
+    """R14: a worker without progress applies the log anew, and publishes the same ids."""
     produce(system, [order("ada"), order("ada", "o2")])
-    for generation in (1, 2):
-        speed = system.speed.model_copy(update={"generation": generation})
-        settings = system.model_copy(update={"speed": speed})
-        with running(settings, "speed", "run") as worker:
-            wait_applied(settings, worker)
-            produce(settings, [order("ada", f"last-{generation}")])
-            wait_applied(settings, worker)
+    for turn in (1, 2):
+        forget_progress(session)
+        with running(system, "speed", "run") as worker:
+            wait_applied(system, worker)
+            produce(system, [order("ada", f"last-{turn}")])
+            wait_applied(system, worker)
     shown = watched(system, "--limit", "4")
     assert [each["entity_id"] for each in shown] == ["o1", "o2", "last-1", "last-2"]
 

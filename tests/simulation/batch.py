@@ -118,11 +118,11 @@ class BatchRun(Process):
         world.count("batch published")
 
     async def _load(self, claim: Claim, customer: str, state: str) -> None:
-        text = f"INSERT INTO batch_view_{claim.slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP {claim.batch_id}"  # noqa: S608, E501 # a, b or c
+        text = f"INSERT INTO batch_view_{claim.slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP {claim.batch_id}"  # noqa: E501
         await self._patiently(text, (customer, claim.batch_id, state))
 
     async def _verify(self, claim: Claim, states: Mapping[str, str]) -> None:
-        text = f"SELECT customer_id, batch_id, state FROM batch_view_{claim.slot} WHERE customer_id IN ?"  # noqa: S608 # a, b or c
+        text = f"SELECT customer_id, batch_id, state FROM batch_view_{claim.slot} WHERE customer_id IN ?"
         rows = await self._patiently(text, (sorted(self.world.judge.oracle.mentioned),))
         if {row.customer_id: row.state for row in rows if row.batch_id == claim.batch_id} != states:
             publish.check_held(self._session, claim)

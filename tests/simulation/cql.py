@@ -11,10 +11,10 @@ from cassandra.query import UNSET_VALUE
 Key = tuple[Any, ...]
 MARK: Final = r"(\?|%s|\d+)"
 INSERT: Final = re.compile(
-    rf"INSERT INTO (?:\w+\.)?(\w+) \(([^)]*)\) VALUES \([^)]*\)(?: USING TIMESTAMP {MARK})?(?: AND TTL {MARK})?"  # noqa: S608 # a pattern
+    rf"INSERT INTO (?:\w+\.)?(\w+) \(([^)]*)\) VALUES \([^)]*\)(?: USING TIMESTAMP {MARK})?(?: AND TTL {MARK})?"
 )
 UPDATE: Final = re.compile(r"UPDATE (\w+) USING TIMESTAMP \? SET (.*) WHERE (.*)")
-DELETE: Final = re.compile(rf"DELETE FROM (?:\w+\.)?(\w+)(?: USING TIMESTAMP {MARK})? WHERE (\w+) = {MARK}")  # noqa: S608 # a pattern
+DELETE: Final = re.compile(rf"DELETE FROM (?:\w+\.)?(\w+)(?: USING TIMESTAMP {MARK})? WHERE (\w+) = {MARK}")
 SELECT: Final = re.compile(r"SELECT (.*) FROM (?:\w+\.)?(\w+) WHERE (.*?)(?: PER PARTITION LIMIT (\?))?")
 CONDITION: Final = re.compile(r"(\w+|\(\w+(?:, \w+)*\)) (=|IN|>=) \?")
 

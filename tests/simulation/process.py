@@ -13,6 +13,7 @@ from common.servers.breaker import Breaker
 from common.servers.cassandra import AsyncStore
 from common.servers.retry import Retry
 from common.settings import LogSettings, ServingSettings, Settings, SpeedSettings
+from common.tables import Tables
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.delivered import Delivered
@@ -152,7 +153,7 @@ class WorkerProcess(Process):
         topics: Any = Topics(self, kafka_retry)
         watch: Any = Watch(self)
         ports = Ports(
-            CassandraStore(store, store_retry, TTL_SECONDS),
+            CassandraStore(store, store_retry, Tables(speed.generation), TTL_SECONDS),
             self.cache,
             self.lanes,
             Copies(SETTINGS, topics, logic_version()).publish,

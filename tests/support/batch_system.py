@@ -30,7 +30,7 @@ def served(jobs: Jobs) -> dict[str, str]:
     """What a reader of the current batch sees (R20): the slot's rows that carry its id."""
     current = publish.read(jobs.session).published
     assert current is not None
-    rows = jobs.session.execute(f"SELECT customer_id, batch_id, state FROM batch_view_{current.slot}")  # noqa: S608
+    rows = jobs.session.execute(f"SELECT customer_id, batch_id, state FROM batch_view_{current.slot}")
     return {row.customer_id: row.state for row in rows if row.batch_id == current.batch_id}
 
 

@@ -63,6 +63,11 @@ def progress(session: Session, generation: int = 1) -> dict[int, Any]:
     return {row.kafka_partition: row for row in rows}
 
 
+def forget_progress(session: Session) -> None:
+    """The next worker applies the log from its beginning, over the rows that are there."""
+    session.execute("TRUNCATE speed_progress")
+
+
 def wait_applied(settings: Settings, *workers: Child) -> None:
     """The log's end is applied, as `lambda360 speed wait` tells."""
     try:

@@ -10,6 +10,7 @@ from common.algebra.facts import decode_delta
 from common.log.dead_letters import HEADER
 from common.servers.producer import producer, undelivered
 from common.settings import Settings
+from common.tables import Tables
 from infra.operate.dead_letters.judge import Erasure, Ready, Refused
 from infra.operate.dead_letters.replay import Appended, Sent
 from infra.operate.dead_letters.table import OperatorTable, errors_told
@@ -27,10 +28,11 @@ class Servers:
     def __init__(self, settings: Settings, session: Session, table: OperatorTable) -> None:
         self._topic, self._session, self._table = settings.log.topic, session, table
         self._producer = producer(settings, **{"message.timeout.ms": TIMEOUT_MS, "message.max.bytes": MAX_BYTES})
+        tables = Tables(settings.speed.generation)
         self._marker = session.prepare(
-            "SELECT customer_id, value FROM speed_facts WHERE customer_id IN ? AND kind = '' AND entity_id = ''"
+            f"SELECT customer_id, value FROM {tables.facts} WHERE customer_id IN ? AND kind = '' AND entity_id = ''"
         )
-        self._reset = session.prepare("SELECT value FROM speed_deltas WHERE customer_id = ? AND kafka_offset = ?")
+        self._reset = session.prepare(f"SELECT value FROM {tables.deltas} WHERE customer_id = ? AND kafka_offset = ?")
 
     def erasures(self, customers: Collection[str]) -> Mapping[str, Erasure]:
         """The last erasure of those customers that were erased, as far as the speed layer has applied the log."""

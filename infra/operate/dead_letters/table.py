@@ -14,6 +14,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from common.errors import StackError, StoreUnavailable, UsageError
 from common.log.dead_letters import Address, Discarded, Letter, Rejection
 from common.servers.cassandra import UNAVAILABLE
+from common.tables import Tables
 from infra.operate.dead_letters.replay import Appended
 from infra.operate.dead_letters.selection import Filter, LetterId
 
@@ -23,6 +24,7 @@ LINES_AT_ONCE: Final = 500
 """Rows in one page of those read without their values."""
 WRITES_AT_ONCE: Final = 16
 
+_TABLE: Final = Tables.dead_letters
 _COLUMNS: Final = (
     "day, kafka_partition, kafka_offset, appended_at, key, key_bytes, value_bytes, rejections, replays, discarded"
 )
@@ -36,17 +38,17 @@ class OperatorTable:
     def __init__(self, session: Session) -> None:
         self.session, prepare = session, session.prepare
         with errors_told():
-            self._lines = prepare(f"SELECT {_COLUMNS} FROM dead_letters WHERE day = ? AND kafka_partition = ?")  # noqa: S608 # constants
-            self._rows = prepare(f"SELECT {_COLUMNS}, value FROM dead_letters WHERE day = ? AND kafka_partition = ?")  # noqa: S608 # constants
+            self._lines = prepare(f"SELECT {_COLUMNS} FROM {_TABLE} WHERE day = ? AND kafka_partition = ?")
+            self._rows = prepare(f"SELECT {_COLUMNS}, value FROM {_TABLE} WHERE day = ? AND kafka_partition = ?")
             self._row = prepare(
-                f"SELECT {_COLUMNS}, value FROM dead_letters WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"  # noqa: S608 # constants
+                f"SELECT {_COLUMNS}, value FROM {_TABLE} WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
             )
             self._replayed = prepare(
-                "UPDATE dead_letters USING TIMESTAMP ? SET replays[?] = ? "
+                f"UPDATE {_TABLE} USING TIMESTAMP ? SET replays[?] = ? "
                 "WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
             )
             self._discarded = prepare(
-                "UPDATE dead_letters USING TIMESTAMP ? SET discarded = ? "
+                f"UPDATE {_TABLE} USING TIMESTAMP ? SET discarded = ? "
                 "WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
             )
         self._lines.fetch_size, self._rows.fetch_size = LINES_AT_ONCE, ROWS_AT_ONCE
@@ -105,7 +107,7 @@ class OperatorTable:
     @cached_property
     def _keys(self) -> list[tuple[date, int]]:
         """The table's partitions, in order: a day and a partition of the log each."""
-        rows = self.session.execute("SELECT DISTINCT day, kafka_partition FROM dead_letters")
+        rows = self.session.execute(f"SELECT DISTINCT day, kafka_partition FROM {_TABLE}")
         return sorted((row.day.date(), row.kafka_partition) for row in rows)
 
 
