@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import msgspec
+import psutil
 
 from common.errors import WorkerError
 
@@ -119,11 +120,12 @@ def is_waiting(home: Path, pid: int) -> bool:
 
 def is_alive(home: Path, record: Record) -> bool:
     """Whether the process that left this record still holds the slot's lock: no later owner of its pid counts."""
+    lock = str(_lock_path(home.resolve() / FOLDER, record.slot))
     try:
-        held = Path(f"/proc/{record.pid}/fd/{record.lock_fd}").readlink()
-    except OSError:
+        held = psutil.Process(record.pid).open_files()
+    except psutil.Error:
         return False
-    return held == _lock_path(home.resolve() / FOLDER, record.slot)
+    return any((file.fd, file.path) == (record.lock_fd, lock) for file in held)
 
 
 def _lock_path(folder: Path, number: int) -> Path:

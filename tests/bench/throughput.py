@@ -1,6 +1,5 @@
 """Speed workers against a backlog, and beside them the bare driver writing the same mutations without Faust."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from random import Random
 from threading import Semaphore
 from typing import Final
 
+import psutil
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
@@ -104,12 +104,12 @@ def _drain(scene: Stage, workers: int) -> Drained:
 
 def cpu_seconds(child: Child) -> float:
     """CPU that the child's process has used, all its threads together."""
-    fields = Path(f"/proc/{child.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    used = psutil.Process(child.process.pid).cpu_times()
+    return used.user + used.system
 
 
 def peak_mebibytes(child: Child) -> float:
-    """The child's greatest resident memory so far."""
+    """The child's greatest resident memory so far, which psutil does not report."""
     lines = Path(f"/proc/{child.process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 

@@ -6,9 +6,9 @@ end the topics of deltas and alerts are compared with what is stored.
 """
 
 import argparse
+import os
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Final
 
@@ -39,7 +39,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1, help="of the load and of the choice of victims")
     chosen = options.parse_args()
     console = Console(width=140)
-    console.print(f"load average before: {Path('/proc/loadavg').read_text().split()[0]}")
+    console.print(f"load average before: {os.getloadavg()[0]:.2f}")
     speed = SpeedSettings(session_timeout_seconds=SESSION_SECONDS, large_refund_cents=5_000)
     with own_stack() as stack, stage(stack, speed=speed) as scene:
         story = Story(scene, stack, console, random.Random(chosen.seed), LOAD)

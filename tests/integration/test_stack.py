@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka.admin import NewPartitions, NewTopic
 
@@ -230,13 +231,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 def listening(pid: int | None) -> set[str]:
-    """The IPv4 addresses (or `::…` for IPv6) on which a process listens."""
-    sockets = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()}
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for row in [line.split() for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]:
-            if row[3] == "0A" and f"socket:[{row[9]}]" in sockets:
-                address = bytes.fromhex(row[1].partition(":")[0])
-                found.add(".".join(str(byte) for byte in reversed(address)) if table == "tcp" else f"::{address.hex()}")
+    """The addresses on which a process listens."""
+    sockets = psutil.Process(pid).net_connections("tcp")
+    found = {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
     assert found
     return found

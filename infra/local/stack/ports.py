@@ -1,11 +1,9 @@
 """Loopback ports: which are taken, and by whom."""
 
 import socket
-from contextlib import closing
-from pathlib import Path
-from typing import Final
+from contextlib import closing, suppress
 
-_LISTEN: Final = "0A"
+import psutil
 
 
 def is_free(port: int) -> bool:
@@ -30,23 +28,8 @@ def is_open(port: int) -> bool:
 
 def owner(port: int) -> str:
     """Who listens on `port`: `pid 123 (java …)`, or `an unknown process` where that cannot be seen."""
-    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
-    for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            if any(str(entry.readlink()) in sockets for entry in folder.iterdir()):
-                command = (folder.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                return f"pid {folder.parent.name} ({command[:60]})"
-        except OSError:
-            continue
+    for found in psutil.net_connections("tcp"):
+        if found.status == psutil.CONN_LISTEN and found.laddr and found.laddr.port == port and found.pid:
+            with suppress(psutil.Error):
+                return f"pid {found.pid} ({' '.join(psutil.Process(found.pid).cmdline())[:60]})"
     return "an unknown process"
-
-
-def _listening(port: int) -> set[str]:
-    found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            rows = [line.split() for line in Path(table).read_text(encoding="ascii").splitlines()[1:]]
-        except FileNotFoundError:
-            continue
-        found |= {row[9] for row in rows if row[3] == _LISTEN and int(row[1].rpartition(":")[2], 16) == port}
-    return found

@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
-_THREADS: Final = 16
-_START_TIME: Final = 18
-"""Where fields 20 and 22 of /proc/<pid>/stat lie among those after the process's state, which is field 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +21,20 @@ class Process:
 
     pid: int
     started: str
+    """The machine's boot, and the clock ticks from then to the process's start."""
 
     @classmethod
     def of(cls, pid: int) -> "Process | None":
         """The living process with this pid; a zombie is none once its last thread has let go of its ports."""
         try:
-            state, *fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            boot = _BOOT.read_text(encoding="ascii").strip()
-            ended = state in "ZX" and int(fields[_THREADS]) <= 1
-            return None if ended else cls(pid, f"{boot}/{fields[_START_TIME]}")
-        except (FileNotFoundError, ProcessLookupError):
+            found = psutil.Process(pid)
+            if found.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) and found.num_threads() <= 1:
+                return None
+            # As a time of day the start would move whenever the machine's clock is set.
+            ticks = round((found.create_time() - psutil.boot_time()) * os.sysconf("SC_CLK_TCK"))
+        except psutil.NoSuchProcess:
             return None
+        return cls(pid, f"{_BOOT.read_text(encoding='ascii').strip()}/{ticks}")
 
     @property
     def is_alive(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Final
 
 import httpx
 import msgspec
+import psutil
 
 from common.errors import Lambda360Error
 from common.progress import Place, places, silent_seconds
@@ -80,7 +81,7 @@ def _worker(home: Path, record: slots.Record) -> WorkerStatus:
         return WorkerStatus(record.slot, record.pid, record.member, "dead", None, None, None)
     vitals = _vitals(url) if url else None
     state = "unseen" if url is None else "alive" if vitals else "silent"
-    return WorkerStatus(record.slot, record.pid, record.member, state, _rss_mib(record.pid), url, vitals)
+    return WorkerStatus(record.slot, record.pid, record.member, state, rss_mib(record.pid), url, vitals)
 
 
 def _vitals(url: str) -> Vitals | None:
@@ -91,9 +92,9 @@ def _vitals(url: str) -> Vitals | None:
         return None
 
 
-def _rss_mib(pid: int) -> float | None:
+def rss_mib(pid: int) -> float | None:
+    """The memory that a process holds; None once it has ended."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    except OSError:
+        return round(psutil.Process(pid).memory_info().rss / 2**20, 1)
+    except psutil.Error:
         return None
-    return next((round(int(line.split()[1]) / 1024, 1) for line in lines if line.startswith("VmRSS:")), None)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from infra.local.stack.home import Home
 from infra.local.stack.process import Process, read_record, spawn, write_record
 
@@ -59,6 +61,35 @@ def test_a_record_whose_pid_belongs_to_somebody_else_now_is_dead_and_gets_no_sig
     assert not recorded.is_alive
     assert not recorded.send(signal.SIGKILL)
     assert recorded.stop(1.0)
+
+
+def test_a_process_whose_main_thread_has_ended_is_alive_while_another_one_runs(tmp_path: Path) -> None:
+    """A server's other threads may still hold its ports and files."""
+    go_on = tmp_path / "go on"
+    code = (
+        "import ctypes, pathlib, threading, time\n"
+        "def run():\n"
+        f"    while not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.01)\n"
+        "threading.Thread(target=run).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    process = spawn([sys.executable, "-c", code], tmp_path / "out", os.environ)
+    try:
+        assert eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+        assert process.is_alive
+    finally:
+        go_on.touch()
+
+    assert process.wait(20.0)
+
+
+def test_a_record_of_this_machine_names_its_boot_and_the_ticks_from_then_on() -> None:
+    """The form is on disk, and servers that run are known by it over an upgrade."""
+    me = Process.of(os.getpid())
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+
+    assert me == Process(os.getpid(), f"{boot}/{ticks}")
 
 
 def test_an_unreadable_record_counts_as_none(tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
 """What `lambda360 speed status` says: each partition and worker, and everything that is not as it should be."""
 
+import os
+import subprocess
+
 import msgspec
 
 from infra.operate.workers.picture import PartitionStatus, Status, WorkerStatus
 from infra.operate.workers.report import lines_of
+from infra.operate.workers.status import rss_mib
 from speed_layer.operate.vitals import PartitionVitals, Vitals
 
 VITALS = Vitals(
@@ -68,3 +72,14 @@ def test_the_tables_name_every_partition_worker_and_trouble() -> None:
     assert text[2].split() == ["2", *["-"] * 5, "never", "-"]
     assert text[5].split()[:5] == ["0", "7", "alive", "1", "yes"]
     assert text[-2] == "! kafka does not answer: refused"
+
+
+def test_a_workers_memory_is_told_while_it_lives() -> None:
+    ended = subprocess.Popen(["/bin/true"])
+    ended.wait()
+
+    mine, of_nobody = rss_mib(os.getpid()), rss_mib(ended.pid)
+
+    assert mine is not None
+    assert 10 < mine < 10_000
+    assert of_nobody is None
