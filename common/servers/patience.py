@@ -1,32 +1,35 @@
-"""Patience with the store: asked again with growing pauses, for a bounded time."""
+"""Patience with the store where a step has to wait for it: asked again in growing pauses, for a bounded time."""
 
-import time
+import logging
 from collections.abc import Callable
 from typing import Final, TypeVar
+
+import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from common.errors import StoreUnavailable
 from common.servers.cassandra import UNAVAILABLE
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
-
 PATIENCE_SECONDS: Final = 60.0
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 5.0
 
 
 def patiently(ask: Callable[[], T], what: str, patience_seconds: float = PATIENCE_SECONDS) -> T:
-    """What `ask` gives, once the store answers; it is asked again only where that changes nothing.
+    """Returns what `ask` returns, and repeats it until the store answers: `ask` must be idempotent.
 
-    Raises StoreUnavailable if it did not answer for `patience_seconds`.
+    The pauses double from 0.1 to 5 seconds, each with up to half a second of jitter. Raises StoreUnavailable if the
+    store did not answer for `patience_seconds`.
     """
-    deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE
-    while True:
-        try:
-            return ask()
-        except UNAVAILABLE as error:
-            if time.monotonic() + pause > deadline:
-                raise StoreUnavailable(
-                    f"{what}: Cassandra did not answer for {patience_seconds:g} s: {error}"
-                ) from error
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+    set_on_retry_hooks([_report])  # in place of stamina's own, which write to structlog and Prometheus
+    again = stamina.RetryingCaller(attempts=None, timeout=patience_seconds, wait_jitter=0.5)
+    try:
+        return again(UNAVAILABLE, ask)
+    except UNAVAILABLE as error:
+        text = f"{what}: Cassandra did not answer for {patience_seconds:g} s: {error}"
+        raise StoreUnavailable(text) from error
+
+
+def _report(details: RetryDetails) -> None:
+    pause, error = details.wait_for, details.caused_by
+    log.warning("event=unavailable server=cassandra action=retry pause_seconds=%.1f error=%s", pause, error)

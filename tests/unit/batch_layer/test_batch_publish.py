@@ -11,8 +11,7 @@ from batch_layer.view import publish
 from common.algebra import pointer
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan, Pointer, Published
-from common.errors import BatchError, ClaimLost, StoreUnavailable
-from common.servers import patience as retry
+from common.errors import BatchError, ClaimLost
 
 
 class Row:
@@ -105,16 +104,3 @@ def test_a_store_that_never_decides_is_given_up() -> None:
     row.faults = ["request lost"] * 100
     with pytest.raises(BatchError, match="run this again"):
         publish.claim(row, plan(1))
-
-
-def test_patience_ends_with_a_word_about_what_was_asked() -> None:
-    asked = []
-
-    def ask() -> None:
-        asked.append(1)
-        raise OperationTimedOut
-
-    with pytest.raises(StoreUnavailable, match=r"reading the pointer: Cassandra did not answer for 0\.25 s"):
-        retry.patiently(ask, "reading the pointer", patience_seconds=0.25)
-    assert len(asked) == 2
-    assert retry.patiently(lambda: 7, "x") == 7
