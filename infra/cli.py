@@ -14,7 +14,11 @@ INTERRUPTED: Final = 130
 # name → (module, attribute, one line of help): a module is imported when its command is asked for, and not before.
 COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "stack": ("infra.commands.stack", "stack", "Run Kafka and Cassandra on this machine: up, down, status, reset."),
-    "import": ("infra.commands.import_", "import_", "Bring a file of orders, refunds, tickets or marketing events in."),
+    "import": (
+        "infra.commands.import_",
+        "import_",
+        "Bring a file of orders, refunds, tickets, events or profiles in.",
+    ),
     "schema": ("infra.commands.schema", "schema", "Show the records' JSON Schema."),
     "speed": ("infra.commands.speed", "speed", "Run a speed worker, or wait until the log's end is applied."),
     "watch": ("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),

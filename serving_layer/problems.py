@@ -26,7 +26,7 @@ class UnknownCustomer(Lambda360Error):
 
     def __init__(self, customer_id: str, provenance: Provenance) -> None:
         self.customer_id, self.provenance = customer_id, provenance
-        super().__init__(f"no order, refund, ticket or marketing event of customer {customer_id!r} is known")
+        super().__init__(f"no current fact of customer {customer_id!r} is known")
 
 
 class NotReady(Lambda360Error):

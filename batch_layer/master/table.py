@@ -29,10 +29,11 @@ PARSED: Final = {
     "kind": "string",
     "entity_id": "string",
     "version": "bigint",
+    "retracted": "boolean",
     "future_dated": "boolean",
     **{name: "bigint" if kind is int else "string" for name, kind in payload_columns().items()},
 }
-"""What validation made of it: either the `rejected_` columns or the others are null."""
+"""What validation made of it: either the `rejected_` columns or the others are null. An erasure has no version."""
 COLUMNS: Final = {**RAW, "archive_id": "bigint", **PARSED}
 """`archive_id` numbers the archiving commits, from 1: what a repeated one collides on."""
 _PROPERTY: Final = "lambda360.master"

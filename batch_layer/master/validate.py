@@ -45,7 +45,8 @@ _NOTHING: Final = (None,) * len(PARSED)
 
 def _identity(event: Event) -> tuple[object, ...]:
     version = None if event.image is None else event.image.version
-    return event.customer_id, event.kind, event.entity_id, version, event.future_dated
+    retracted = None if event.image is None else event.image.retracted
+    return event.customer_id, event.kind, event.entity_id, version, retracted, event.future_dated
 
 
 def _payload(event: Event) -> Iterator[object]:

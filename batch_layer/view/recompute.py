@@ -2,18 +2,21 @@
 
 from typing import Final
 
+import msgspec
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from common.algebra.cut import Cut
 from common.algebra.facts import ERASURE
 from common.algebra.measures import MEASURES, contribution_sql
+from common.algebra.profile import KIND as PROFILE
+from common.algebra.profile import CustomerProfile
 
 _ENTITY: Final = ("kind", "entity_id")
 
 
 def recomputed(master: DataFrame, cut: Cut) -> DataFrame:
-    """Columns `customer_id` and `state` (the text of `State.to_json`): a row for every known customer below `cut`.
+    """Columns `customer_id` and `state` (the text of `ViewRow.to_json`): a row for every known customer below `cut`.
 
     `master` is one snapshot of it. A customer is known by a current fact since the last reset; the state may be zero.
     """
@@ -28,11 +31,11 @@ def below(master: DataFrame, cut: Cut) -> DataFrame:
 
 
 def current_facts(rows: DataFrame) -> DataFrame:
-    """Of each entity's rows above its customer's last reset, the one with the greatest (version, offset) (R4, R24).
+    """Of each entity's rows above its customer's last reset, the current one (R4, R24).
 
-    Both windows are ordered alike, so that one sort serves both.
+    It has the greatest (version, retracted, offset). Both windows are ordered alike, so that one sort serves both.
     """
-    latest_first = F.col("version").desc(), F.col("kafka_offset").desc()
+    latest_first = F.col("version").desc(), F.col("retracted").desc(), F.col("kafka_offset").desc()
     of_customer = Window.partitionBy("customer_id").orderBy(*_ENTITY, *latest_first)
     whole = of_customer.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     of_entity = Window.partitionBy("customer_id", *_ENTITY).orderBy(*latest_first)
@@ -46,21 +49,42 @@ def current_facts(rows: DataFrame) -> DataFrame:
 
 
 def day_sums(facts: DataFrame) -> DataFrame:
-    """Columns `customer_id`, `day` and `values`: the sum of the contributions (R5).
+    """Columns `customer_id`, `day`, `values` and `profile`: the sum of the contributions (R5), and the profile's text.
 
-    A fact that contributes nothing leaves its customer a row without a day.
+    A fact that contributes nothing leaves its customer a row without a day. The profile is null but in one of a
+    customer's rows: its entity is the customer.
     """
-    entries = facts.select("customer_id", F.explode_outer(F.expr(contribution_sql())).alias("entry"))
+    entries = facts.select(
+        "customer_id", _profile().alias("profile"), F.explode_outer(F.expr(contribution_sql())).alias("entry")
+    )
     sums = [F.sum(F.col("entry.values")[index]).alias(measure.name) for index, measure in enumerate(MEASURES)]
-    summed = entries.groupBy("customer_id", F.col("entry.day").alias("day")).agg(*sums)
-    return summed.select("customer_id", "day", F.array(*(measure.name for measure in MEASURES)).alias("values"))
+    summed = entries.groupBy("customer_id", F.col("entry.day").alias("day")).agg(
+        *sums, F.max("profile").alias("profile")
+    )
+    values = F.array(*(measure.name for measure in MEASURES)).alias("values")
+    return summed.select("customer_id", "day", values, "profile")
 
 
 def states(sums: DataFrame) -> DataFrame:
-    """The sums of a customer's days as one text; days whose values are all zero are left out."""
+    """A customer's days and profile as one text; days whose values are all zero are left out."""
     counts = F.col("day").isNotNull() & F.exists("values", lambda value: value != 0)
     days = F.sort_array(F.collect_list(F.when(counts, F.struct("day", "values"))))
-    return sums.groupBy("customer_id").agg(_json(days).alias("state"))
+    profile = F.coalesce(F.max("profile"), F.lit("null"))
+    text = F.concat(F.lit('{"days":'), _json(days), F.lit(',"profile":'), profile, F.lit("}"))
+    return sums.groupBy("customer_id").agg(text.alias("state"))
+
+
+def _profile() -> Column:
+    """The text of a profile fact's `Image`, its fields in their own order; null for a fact of another kind (R5a)."""
+    fields = [field.name for field in msgspec.structs.fields(CustomerProfile)]
+    payload = F.struct(F.col("kind"), *fields)
+    taken_back = F.struct(F.lit("retracted").alias("kind"), F.col("kind").alias("of"))
+    image = F.when(F.col("retracted"), _as_json(taken_back)).otherwise(_as_json(payload))
+    return F.when(F.col("kind") == PROFILE, image)
+
+
+def _as_json(payload: Column) -> Column:
+    return F.to_json(F.struct(F.col("version"), payload.alias("payload")), {"ignoreNullFields": "false"})
 
 
 def _json(days: Column) -> Column:

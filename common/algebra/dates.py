@@ -15,6 +15,12 @@ _END: Final = (date(2101, 1, 1) - _EPOCH_DATE).days * MICROS_PER_DAY
 _DATE: Final = re.compile(DATE_PATTERN)
 
 
+PLAIN_DATE_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)"
+BIRTH_DATE_RULE: Final = "a plain date from 1850-01-01 to 2100-12-31"
+_FIRST_BIRTH: Final = date(1850, 1, 1)
+_LAST_BIRTH: Final = date(2100, 12, 31)
+
+
 class Moment(NamedTuple):
     """A date as read: microseconds since the epoch (UTC), and whether it was a plain date (then midnight)."""
 
@@ -43,6 +49,20 @@ def moment_of(text: str) -> Moment:
     if not 0 <= micros < _END:
         raise ValueError(DATE_RULE)
     return Moment(micros, plain)
+
+
+def birth_micros(text: str) -> int:
+    """Microseconds from the epoch to the midnight (UTC) of a birth date, before 1970 below zero.
+
+    `text` is known to match `PLAIN_DATE_PATTERN`. Raises ValueError with the rule.
+    """
+    try:
+        born = date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(BIRTH_DATE_RULE) from error
+    if not _FIRST_BIRTH <= born <= _LAST_BIRTH:
+        raise ValueError(BIRTH_DATE_RULE)
+    return day_of(born) * MICROS_PER_DAY
 
 
 def _micros_of(text: str) -> int:

@@ -1,11 +1,13 @@
 """Facts and the current-fact rule (R4), and the changes that a fact's replacement leaves (R9)."""
 
 from enum import Enum
-from typing import Final, NewType
+from types import NoneType
+from typing import Final, NewType, Self, get_args
 
 import msgspec
 
 from common.algebra.alerts import Alert
+from common.algebra.profile import CustomerProfile
 
 CustomerId = NewType("CustomerId", str)
 Micros = NewType("Micros", int)
@@ -48,12 +50,22 @@ class MarketingEvent(msgspec.Struct, frozen=True, gc=False, tag_field="kind", ta
     campaign_id: str
 
 
-Payload = Order | Refund | SupportTicket | MarketingEvent
-PAYLOADS: Final[dict[str, type[Payload]]] = {
+class Retracted(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="retracted"):
+    """An entity that was taken back (R5b): it contributes nothing. An older release cannot decode it."""
+
+    of: str
+    """The entity's kind."""
+
+
+Said = Order | Refund | SupportTicket | MarketingEvent | CustomerProfile
+"""What an entity of some kind says."""
+Payload = Said | Retracted
+PAYLOADS: Final[dict[str, type[Said]]] = {
     "order": Order,
     "refund": Refund,
     "support_ticket": SupportTicket,
     "marketing_event": MarketingEvent,
+    "customer_profile": CustomerProfile,
 }
 """The kinds of fact. Dates are microseconds (UTC), amounts cents; a field's name has one type everywhere."""
 ERASURE: Final = "customer"
@@ -65,8 +77,17 @@ def payload_columns() -> dict[str, type[int] | type[str]]:
     columns: dict[str, type[int] | type[str]] = {}
     for payload in PAYLOADS.values():
         for field in msgspec.structs.fields(payload):
-            columns[field.name] = str if field.type is str else int
+            columns[field.name] = str if _is_text(field.type) else int
     return columns
+
+
+def _is_text(annotation: object) -> bool:
+    return set(get_args(annotation) or (annotation,)) - {NoneType} == {str}
+
+
+def kind_of(payload: Payload) -> str:
+    """The kind of the entity that `payload` is of."""
+    return payload.of if isinstance(payload, Retracted) else str(payload.__struct_config__.tag)
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +95,22 @@ class Image(msgspec.Struct, frozen=True, gc=False):
 
     version: int
     payload: Payload
+
+    @property
+    def retracted(self) -> bool:
+        return isinstance(self.payload, Retracted)
+
+    @property
+    def rank(self) -> tuple[int, bool]:
+        """Of an entity's facts the greatest rank is current; of equal ranks the greatest offset (R4)."""
+        return self.version, self.retracted
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Where a record came from: the `source` of its envelope, a file's URI for an import, and the row there, from 1."""
+
+    source: str
+    row: int | None = None
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -89,16 +126,26 @@ class Fact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     alerts: tuple[Alert, ...] = ()
 
 
-class Delta(msgspec.Struct, frozen=True, gc=False):
+class Delta(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A change (R9) or, when `after` is null, the reset marker of an erasure (R24), at a log offset.
 
-    Its value, `contribution(after) - contribution(before)`, is for whoever adds it up.
+    Its value, `contribution(after) - contribution(before)`, is for whoever adds it up. `origin` stands outside the
+    images, so that a repeat from another file is a repeat.
     """
 
+    kind: str = ""
+    """The entity's kind; empty for a reset, and in cells of releases that did not name it."""
     entity_id: str
     before: Image | None
     after: Image | None
     appended_at: int
+    """Microseconds since 1970-01-01T00:00:00Z."""
+    origin: Origin | None = None
+
+    @classmethod
+    def reset(cls, appended_at: int, origin: Origin | None = None) -> Self:
+        """The marker of an erasure."""
+        return cls(entity_id="", before=None, after=None, appended_at=appended_at, origin=origin)
 
     @property
     def is_reset(self) -> bool:
@@ -119,7 +166,8 @@ def decide(current: Fact | None, image: Image, offset: int) -> tuple[Outcome, Fa
     """What the record `image` at `offset` makes of its entity's `current` fact (R4, R10): a pure function.
 
     The fact returned is to be written with its delta and alerts; none is returned where nothing is to be written.
-    A record below the stored offset was applied before; one at that offset writes the same again.
+    A record below the stored offset was applied before; one at that offset writes the same again. On equal versions a
+    retraction outranks what it takes back, so a repeat does not undo it.
     """
     if current is None:
         return Outcome.CHANGED, Fact(offset, None, image)
@@ -127,7 +175,7 @@ def decide(current: Fact | None, image: Image, offset: int) -> tuple[Outcome, Fa
         return Outcome.SKIPPED, None
     if offset == current.offset:
         return Outcome.REWRITTEN, Fact(offset, current.before, image, current.alerts)
-    if image.version < current.after.version:
+    if image.rank < current.after.rank:
         return Outcome.STALE, None
     if image == current.after:
         return Outcome.REPEATED, None

@@ -26,6 +26,8 @@ class Measure:
 
     name: str
     kind: str
+    unit: str
+    """`count`, `money` (cents) or `seconds`."""
     day: str
     value: str | None = None
     where: Where | None = None
@@ -34,17 +36,19 @@ class Measure:
 _CHARGED: Final = Where("status", ("cancelled",), negated=True)
 
 MEASURES: Final = (
-    Measure("order_count", "order", "order_date", where=_CHARGED),
-    Measure("revenue", "order", "order_date", "amount", _CHARGED),
-    Measure("refund_count", "refund", "refunded_at"),
-    Measure("refunded", "refund", "refunded_at", "amount"),
-    Measure("tickets", "support_ticket", "created_date"),
-    Measure("high_priority_tickets", "support_ticket", "created_date", where=Where("priority", ("high", "urgent"))),
-    Measure("tickets_resolved", "support_ticket", "resolved_date"),
-    Measure("resolution_seconds", "support_ticket", "resolved_date", "resolution_seconds"),
-    Measure("email_opens", "marketing_event", "event_date", where=Where("event_type", ("email_open",))),
-    Measure("email_clicks", "marketing_event", "event_date", where=Where("event_type", ("email_click",))),
-    Measure("campaign_views", "marketing_event", "event_date", where=Where("event_type", ("campaign_view",))),
+    Measure("order_count", "order", "count", "order_date", where=_CHARGED),
+    Measure("revenue", "order", "money", "order_date", "amount", _CHARGED),
+    Measure("refund_count", "refund", "count", "refunded_at"),
+    Measure("refunded", "refund", "money", "refunded_at", "amount"),
+    Measure("tickets", "support_ticket", "count", "created_date"),
+    Measure(
+        "high_priority_tickets", "support_ticket", "count", "created_date", where=Where("priority", ("high", "urgent"))
+    ),
+    Measure("tickets_resolved", "support_ticket", "count", "resolved_date"),
+    Measure("resolution_seconds", "support_ticket", "seconds", "resolved_date", "resolution_seconds"),
+    Measure("email_opens", "marketing_event", "count", "event_date", where=Where("event_type", ("email_open",))),
+    Measure("email_clicks", "marketing_event", "count", "event_date", where=Where("event_type", ("email_click",))),
+    Measure("campaign_views", "marketing_event", "count", "event_date", where=Where("event_type", ("campaign_view",))),
 )
 INDEX: Final = {measure.name: index for index, measure in enumerate(MEASURES)}
 
@@ -53,9 +57,9 @@ INDEX: Final = {measure.name: index for index, measure in enumerate(MEASURES)}
 
 
 def contribution(payload: Payload) -> State:
-    """What a current fact with this payload adds to its customer's state."""
+    """What a current fact with this payload adds to its customer's state; a retracted one and a profile add nothing."""
     days: dict[int, Vector] = {}
-    for index, measure in _BY_KIND[str(payload.__struct_config__.tag)]:
+    for index, measure in _BY_KIND.get(str(payload.__struct_config__.tag), ()):
         at = getattr(payload, measure.day)
         if at is not None and _holds(measure.where, payload):
             day = at // MICROS_PER_DAY
@@ -85,19 +89,19 @@ _BY_KIND: Final = {
 }
 
 
-# The second interpreter: Spark's SQL, over the columns `kind` and `payload_columns()`.
+# The second interpreter: Spark's SQL, over the columns `kind`, `retracted` and `payload_columns()`.
 
 
 def contribution_sql() -> str:
     """A Spark SQL expression of type `array<struct<day: int, values: array<bigint>>>`: a row's contribution.
 
-    `values` has one entry a measure, in table order. A null day counts for nothing, a day may stand twice, and a
-    vector may be zero: whoever sums them by day drops the null day and the zero sums. Only a row's own kind is
-    evaluated, and no lambda: that takes a third of the time.
+    It is null for a retracted row, and for a kind without measures. `values` has one entry a measure, in table order.
+    A null day counts for nothing, a day may stand twice, and a vector may be zero: whoever sums them by day drops the
+    null day and the zero sums. Only a row's own kind is evaluated, and no lambda: that takes a third of the time.
     """
     kinds = dict.fromkeys(measure.kind for measure in MEASURES)
     cases = " ".join(f"WHEN kind = '{kind}' THEN array({_entries_sql(kind)})" for kind in kinds)
-    return f"CASE {cases} END"
+    return f"CASE WHEN retracted THEN NULL {cases} END"
 
 
 def _entries_sql(kind: str) -> str:

@@ -3,16 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.algebra.facts import Delta
+from common.algebra.facts import Delta, Image
 from common.algebra.measures import value
+from common.algebra.profile import KIND as PROFILE
+from common.algebra.profile import CustomerProfile
 from common.algebra.state import State
+from common.algebra.view_row import ViewRow
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """One customer's merged state, and what it was made of."""
+    """One customer's merged state and profile, and what they were made of."""
 
     state: State
+    image: Image | None
+    """The current fact of the profile's kind, a retracted one too; none where the customer never had one."""
     known: bool
     """Whether the customer has a current fact since its last reset."""
     deltas: int
@@ -20,29 +25,44 @@ class Merged:
     next_offset: int
     """The offset after the last row at or above the cut, a reset included; 0 without any."""
 
+    @property
+    def profile(self) -> CustomerProfile | None:
+        """The profile to answer with; none where it was retracted."""
+        payload = None if self.image is None else self.image.payload
+        return payload if isinstance(payload, CustomerProfile) else None
 
-def merge(batch: State | None, deltas: Sequence[tuple[int, Delta]], cut: int) -> Merged:
-    """The state of a customer below the last offset of `deltas`, which may come in any order; `batch` is its row.
+
+def merge(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) -> Merged:
+    """The customer below the last offset of `deltas`, which may come in any order; `batch` is its row.
 
     1. Deltas below the cut are ignored: the batch absorbed them, resets among them (R8, R21).
-    2. A reset at or above the cut forgets the batch state and every delta below the reset (R24).
+    2. A reset at or above the cut forgets the batch's row and every delta below the reset (R24).
     3. The merged state is what is left of the batch, plus the values of the deltas that are left (R9).
-    4. A customer is known if a batch row or a delta is left, even when they sum to zero.
+    4. The profile is that of the last delta of its kind that is left, else the batch's (R5a).
+    5. A customer is known if a batch row or a delta is left, even when they sum to zero.
 
     `cut` is the one of the customer's partition. Nothing is mutated, and no clock is read.
     """
     above = [(offset, delta) for offset, delta in deltas if offset >= cut]
     reset = max((offset for offset, delta in above if delta.is_reset), default=None)
-    live = [delta for offset, delta in above if reset is None or offset > reset]
+    live = [(offset, delta) for offset, delta in above if reset is None or offset > reset]
     base = batch if reset is None else None
     return Merged(
-        state=_plus(base, live),
+        state=_state(base, live),
+        image=_image(base, live),
         known=base is not None or bool(live),
         deltas=len(live),
         next_offset=max((offset + 1 for offset, _ in above), default=0),
     )
 
 
-def _plus(base: State | None, deltas: Sequence[Delta]) -> State:
-    start = State({}) if base is None else base
-    return State.sum((start, *map(value, deltas))) if deltas else start
+def _state(base: ViewRow | None, live: Sequence[tuple[int, Delta]]) -> State:
+    start = State({}) if base is None else base.state
+    return State.sum((start, *(value(delta) for _, delta in live))) if live else start
+
+
+def _image(base: ViewRow | None, live: Sequence[tuple[int, Delta]]) -> Image | None:
+    found = [(offset, delta) for offset, delta in live if delta.kind == PROFILE]
+    if found:
+        return max(found, key=lambda each: each[0])[1].after
+    return None if base is None else base.profile

@@ -8,17 +8,24 @@ from typing import Final
 
 from common.algebra.dates import date_of, day_of
 from common.algebra.measures import INDEX
+from common.algebra.profile import CustomerProfile, age_years, tenure_days
 from common.algebra.state import State, Vector
+
+WINDOW_DAYS: Final = 30
+"""The window of risk and engagement."""
+RECENT_DAYS: Final = 90
+"""The window of recency models."""
 
 MetricValue = str | int | bool | None
 """Money, hours and rates are decimal strings, counts numbers, dates ISO text; what has no value is null."""
 
 
 class View:
-    """A state as of a day: sums over all its days or over a window that ends on that day, both ends included."""
+    """A customer as of a day: sums over all days or over a window that ends on that day, both ends included."""
 
-    def __init__(self, state: State, as_of: date) -> None:
+    def __init__(self, state: State, as_of: date, profile: CustomerProfile | None = None) -> None:
         self.as_of = day_of(as_of)
+        self.profile = profile
         self.days = state.until(self.as_of).days
         self.ordered = [day for day, values in self.days.items() if values[INDEX["order_count"]] > 0]
         self._computed: dict[int | None, Vector] = {}
@@ -43,9 +50,12 @@ class View:
         return max(self.ordered) - min(self.ordered) + 1
 
 
-def present(state: State, as_of: date) -> dict[str, MetricValue]:
-    """Every metric of `METRICS` for the days of `state` up to and with `as_of`; rounding is half-even, here only."""
-    view = View(state, as_of)
+def present(state: State, as_of: date, profile: CustomerProfile | None = None) -> dict[str, MetricValue]:
+    """Every metric of `METRICS` for the days of `state` up to and with `as_of`; rounding is half-even, here only.
+
+    `profile` is today's: `as_of` selects days, not profiles.
+    """
+    view = View(state, as_of, profile)
     return {metric.name: metric.of(view) for metric in METRICS}
 
 
@@ -95,23 +105,39 @@ def _avg_resolution_hours(view: View) -> str | None:
 
 
 def _at_risk(view: View) -> bool:
-    return view.window("tickets", 30) >= 3 or view.window("high_priority_tickets", 30) >= 2
+    return view.window("tickets", WINDOW_DAYS) >= 3 or view.window("high_priority_tickets", WINDOW_DAYS) >= 2
 
 
 def _risk_reason(view: View) -> str | None:
-    tickets, high = view.window("tickets", 30), view.window("high_priority_tickets", 30)
-    return f"{tickets} tickets in 30 days, {high} high priority" if _at_risk(view) else None
+    tickets, high = view.window("tickets", WINDOW_DAYS), view.window("high_priority_tickets", WINDOW_DAYS)
+    return f"{tickets} tickets in {WINDOW_DAYS} days, {high} high priority" if _at_risk(view) else None
+
+
+def _in_window(measure: str) -> Callable[[View], int]:
+    return lambda view: view.window(measure, WINDOW_DAYS)
+
+
+def _recent_revenue(view: View) -> str:
+    return _money(view.window("revenue", RECENT_DAYS))
 
 
 def _click_through_rate(view: View) -> str | None:
-    opens = view.window("email_opens", 30)
-    return _decimal(Fraction(view.window("email_clicks", 30), opens), 4) if opens else None
+    opens = view.window("email_opens", WINDOW_DAYS)
+    return _decimal(Fraction(view.window("email_clicks", WINDOW_DAYS), opens), 4) if opens else None
 
 
 def _last_engagement_date(view: View) -> str | None:
     indices = [INDEX[measure] for measure in ("email_opens", "email_clicks", "campaign_views")]
     engaged = [day for day, values in view.days.items() if any(values[index] > 0 for index in indices)]
     return date_of(max(engaged)).isoformat() if engaged else None
+
+
+def _age_years(view: View) -> int | None:
+    return age_years(view.profile, date_of(view.as_of))
+
+
+def _tenure_days(view: View) -> int | None:
+    return tenure_days(view.profile, date_of(view.as_of))
 
 
 METRICS: Final = (
@@ -135,12 +161,12 @@ METRICS: Final = (
         "revenue - refunds; may be negative",
         lambda v: _money(v.total("revenue") - v.total("refunded")),
     ),
-    Metric("tickets_30d", "count", "tickets created in 30 days", lambda v: v.window("tickets", 30)),
+    Metric("tickets_30d", "count", f"tickets created in {WINDOW_DAYS} days", _in_window("tickets")),
     Metric(
         "high_priority_tickets_30d",
         "count",
-        "tickets of high or urgent priority created in 30 days",
-        lambda v: v.window("high_priority_tickets", 30),
+        f"tickets of high or urgent priority created in {WINDOW_DAYS} days",
+        _in_window("high_priority_tickets"),
     ),
     Metric(
         "open_tickets",
@@ -149,11 +175,26 @@ METRICS: Final = (
         lambda v: v.total("tickets") - v.total("tickets_resolved"),
     ),
     Metric("avg_resolution_hours", "hours", "over all resolved tickets; null without any", _avg_resolution_hours),
-    Metric("at_risk", "flag", "3 or more tickets, or 2 or more of high priority, in 30 days", _at_risk),
+    Metric("at_risk", "flag", f"3 or more tickets, or 2 or more of high priority, in {WINDOW_DAYS} days", _at_risk),
     Metric("risk_reason", "text", "the counts behind at_risk; null unless at risk", _risk_reason),
-    Metric("email_opens_30d", "count", "emails opened in 30 days", lambda v: v.window("email_opens", 30)),
-    Metric("email_clicks_30d", "count", "emails clicked in 30 days", lambda v: v.window("email_clicks", 30)),
-    Metric("campaign_views_30d", "count", "campaigns viewed in 30 days", lambda v: v.window("campaign_views", 30)),
+    Metric(
+        "email_opens_30d",
+        "count",
+        f"emails opened in {WINDOW_DAYS} days",
+        _in_window("email_opens"),
+    ),
+    Metric(
+        "email_clicks_30d",
+        "count",
+        f"emails clicked in {WINDOW_DAYS} days",
+        _in_window("email_clicks"),
+    ),
+    Metric(
+        "campaign_views_30d",
+        "count",
+        f"campaigns viewed in {WINDOW_DAYS} days",
+        _in_window("campaign_views"),
+    ),
     Metric(
         "click_through_rate",
         "rate",
@@ -161,8 +202,10 @@ METRICS: Final = (
         _click_through_rate,
     ),
     Metric("last_engagement_date", "date", "the last day with a marketing event; null without", _last_engagement_date),
-    Metric("revenue_90d", "money", "revenue in 90 days", lambda v: _money(v.window("revenue", 90))),
-    Metric("orders_90d", "count", "orders in 90 days", lambda v: v.window("order_count", 90)),
+    Metric("revenue_90d", "money", f"revenue in {RECENT_DAYS} days", _recent_revenue),
+    Metric("orders_90d", "count", f"orders in {RECENT_DAYS} days", lambda v: v.window("order_count", RECENT_DAYS)),
+    Metric("age_years", "years", "full years since birth_date; null without it or before it", _age_years),
+    Metric("tenure_days", "days", "days since signed_up_date; null without it or before it", _tenure_days),
 )
 
 

@@ -11,10 +11,10 @@ corpus (`tests/golden`) refuses a change of meaning under an old name.
 
 from typing import Final
 
-LOGIC: Final = "1"
-"""Measures, states and current facts."""
-VALIDATION: Final = "1"
-"""Parsing and validation."""
+LOGIC: Final = "2"
+"""Measures, states and current facts. 2: retractions, and rows that keep the profile."""
+VALIDATION: Final = "2"
+"""Parsing and validation. 2: profiles, retractions, `updated_at` of any kind, `sourcerow`."""
 
 
 def logic_version() -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from common.algebra.alerts import Alert, rule_of
 from common.algebra.dates import date_of, datetime_of
-from common.algebra.facts import Delta, Image
+from common.algebra.facts import Delta, Image, Origin, kind_of
 from common.algebra.measures import MEASURES, value
 
 SOURCE: Final = "lambda360/speed"
@@ -51,6 +51,8 @@ class DeltaData(msgspec.Struct, frozen=True, gc=False):
     after: Image | None
     values: tuple[Moved, ...]
     logic_version: str
+    origin: Origin | None = None
+    """Where the record came from; null in copies of releases that did not keep it."""
 
 
 class AlertData(msgspec.Struct, frozen=True, gc=False):
@@ -90,10 +92,18 @@ class AlertEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def delta_event(copy: Copy, logic_version: str) -> bytes:
     """The message of the copy's delta; `time` is the record's append time."""
-    delta, image = copy.delta, copy.delta.after
-    kind = "" if image is None else str(image.payload.__struct_config__.tag)
-    place = copy.partition, copy.offset
-    data = DeltaData(*place, kind, delta.entity_id, delta.before, image, _moved(delta), logic_version)
+    delta = copy.delta
+    data = DeltaData(
+        partition=copy.partition,
+        offset=copy.offset,
+        kind="" if delta.after is None else kind_of(delta.after.payload),
+        entity_id=delta.entity_id,
+        before=delta.before,
+        after=delta.after,
+        values=_moved(delta),
+        logic_version=logic_version,
+        origin=delta.origin,
+    )
     event = DeltaEvent(
         id=f"{copy.partition}:{copy.offset}",
         type=RESET if delta.is_reset else DELTA,

@@ -3,26 +3,33 @@
 Both layers call `parse`, once a record. It reads no clock and keeps no memory. What it rejects, both exclude.
 """
 
+import operator
 import re
 from dataclasses import dataclass, fields
+from functools import reduce
 from typing import Final
 
 import msgspec
 
-from common.algebra.dates import MICROS_PER_DAY, Moment, moment_of
-from common.algebra.facts import ERASURE, Image, MarketingEvent, Order, Refund, SupportTicket
+from common.algebra.dates import MICROS_PER_DAY, Moment, birth_micros, moment_of
+from common.algebra.facts import ERASURE, Image, MarketingEvent, Order, Origin, Refund, Retracted, SupportTicket
+from common.algebra.profile import CustomerProfile
 from common.algebra.versions import VALIDATION
 from common.errors import RejectedRecord
 from common.log.partition import partition_of
 from common.log.rejection import rejection
 from common.log.wire import (
-    BY_RECORD,
+    RECORD_TYPES,
+    RETRACTIONS,
+    CustomerProfileData,
     Data,
     ErasureData,
     MarketingEventData,
     OrderData,
     Record,
     RefundData,
+    RetractionData,
+    RetractionRecord,
     SupportTicketData,
 )
 
@@ -48,6 +55,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     kind: str
     entity_id: str
     image: Image | None
+    origin: Origin
     future_dated: bool = False
 
     @property
@@ -70,13 +78,14 @@ def parse(
     if partition != expected:
         raise RejectedRecord("partition", partition, f"the key's own partition (murmur2) is {expected}")
     occurred = _moment("time", record.time).micros
-    image, latest = _normalize(data, rules)
-    entry = BY_RECORD[type(record)]
+    entry = RECORD_TYPES[str(record.__struct_config__.tag)]
+    image, latest = _normalize(entry.kind, data, rules)
     return Event(
         customer_id=data.customer_id,
         kind=entry.kind,
         entity_id=getattr(data, entry.entity_id),
         image=image,
+        origin=Origin(record.source, record.sourcerow),
         future_dated=max(occurred, latest) > appended_at + FUTURE_MARGIN_MICROS,
     )
 
@@ -87,21 +96,49 @@ def validation_version(rules: Rules) -> str:
 
 
 _RECORD: Final[msgspec.json.Decoder[Record]] = msgspec.json.Decoder(Record)
+_RETRACTION: Final[msgspec.json.Decoder[RetractionRecord]] = msgspec.json.Decoder(
+    reduce(operator.or_, RETRACTIONS.values())
+)
 
 
-def _decode(value: bytes | None) -> Record:
+def _decode(value: bytes | None) -> Record | RetractionRecord:
     if not value:
         raise RejectedRecord("value", value, "a record has a value: a CloudEvents 1.0 JSON object")
     if value.count(b"[") + value.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise RejectedRecord("value", value, f"brackets and braces nested at most {MAX_DEPTH} deep")
     try:
-        return _RECORD.decode(value.decode())  # all of it is UTF-8, what the decoder skips too
+        text = value.decode()  # all of it is UTF-8, what the decoder skips too
+        return _typed(text)
     except msgspec.ValidationError as error:
         raise rejection(str(error), value) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RejectedRecord("value", value, f"a JSON object in UTF-8: {error}") from None
 
 
+def _typed(text: str) -> Record | RetractionRecord:
+    """The record in full or, where it takes its entity back, what is read of it (R5b). Raises what msgspec raises."""
+    try:
+        record = _RECORD.decode(text)
+    except msgspec.ValidationError:
+        if not _takes_back(text):
+            raise
+        return _RETRACTION.decode(text)
+    if not record.data.retracted:
+        return record
+    if isinstance(record.data, ErasureData):
+        raise RejectedRecord("data.retracted", True, "an erasure is not retracted: send the customer's records again")
+    return _RETRACTION.decode(text)
+
+
+def _takes_back(text: str) -> bool:
+    """Whether the record says `retracted: true`, whatever else is wrong with it."""
+    content = msgspec.json.decode(text)
+    data = content.get("data") if isinstance(content, dict) else None
+    is_taken_back = isinstance(data, dict) and data.get("retracted") is True
+    return is_taken_back and isinstance(content.get("type"), str) and content["type"] in _RETRACTABLE
+
+
+_RETRACTABLE: Final = frozenset(entry.type for entry in RECORD_TYPES.values() if entry.can_be_retracted)
 _OUTSIDE_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -123,9 +160,12 @@ def _check_customer(key: bytes | None, subject: str, customer_id: str) -> None:
         raise RejectedRecord("subject", subject, f"subject and data name one customer: data has {customer_id!r}")
 
 
-def _normalize(data: Data, rules: Rules) -> tuple[Image | None, int]:
+def _normalize(kind: str, data: Data, rules: Rules) -> tuple[Image | None, int]:  # noqa: PLR0911 # one for each kind
     """What `data` says, and the latest of its dates."""
     match data:
+        case RetractionData():
+            version = _moment("data.updated_at", data.updated_at).micros
+            return Image(version, Retracted(kind)), version
         case OrderData():
             ordered, updated = _moment("data.order_date", data.order_date), _moment("data.updated_at", data.updated_at)
             amount = _cents(data.total_amount, data.currency, rules)
@@ -134,14 +174,37 @@ def _normalize(data: Data, rules: Rules) -> tuple[Image | None, int]:
         case RefundData():
             at = _moment("data.refunded_at", data.refunded_at).micros
             amount = _cents(data.amount, data.currency, rules)
-            return Image(at, Refund(data.order_id, at, amount)), at
+            return _dated(at, data.updated_at, Refund(data.order_id, at, amount))
         case SupportTicketData():
             return _ticket(data)
         case MarketingEventData():
             at = _moment("data.event_date", data.event_date).micros
-            return Image(at, MarketingEvent(data.event_type, at, data.campaign_id)), at
+            return _dated(at, data.updated_at, MarketingEvent(data.event_type, at, data.campaign_id))
+        case CustomerProfileData():
+            return _profile(data)
         case ErasureData():
             return None, 0
+
+
+def _dated(at: int, updated_at: str | None, payload: Refund | MarketingEvent) -> tuple[Image, int]:
+    """Without an `updated_at`, the entity's own date is its version."""
+    version = at if updated_at is None else _moment("data.updated_at", updated_at).micros
+    return Image(version, payload), max(at, version)
+
+
+def _profile(data: CustomerProfileData) -> tuple[Image, int]:
+    updated = _moment("data.updated_at", data.updated_at).micros
+    signed_up = None
+    if data.signed_up_date is not None:
+        signed_up = _moment("data.signed_up_date", data.signed_up_date).micros
+    born = None
+    if data.birth_date is not None:
+        try:
+            born = birth_micros(data.birth_date)
+        except ValueError as error:
+            raise RejectedRecord("data.birth_date", data.birth_date, str(error)) from None
+    profile = CustomerProfile(signed_up, born, data.country, data.segment)
+    return Image(updated, profile), max(updated, signed_up or 0, born or 0)
 
 
 def _ticket(data: SupportTicketData) -> tuple[Image, int]:

@@ -19,7 +19,7 @@ INTERRUPTED: Final = 130
 
 
 @click.command("import")
-@click.argument("kind", metavar="order|refund|ticket|marketing")
+@click.argument("kind", metavar="order|refund|ticket|marketing|profile")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="A field's column, where the names differ.")
 @click.option("--set", "sets", multiple=True, metavar="FIELD=VALUE", help="The same value of a field in every row.")
@@ -44,8 +44,9 @@ def import_(
     """Bring a CSV, JSON Lines or Parquet file in. The same file twice changes no answer.
 
     A field comes from the column of its own name unless --map or --set says otherwise; `lambda360 schema show KIND`
-    lists the fields. Without updated_at, an entity's own date is its version. Rows that break a rule go to
-    FILE.rejected.jsonl with row number, field, value and rule, and the rest goes in.
+    lists the fields. Without updated_at, an entity's own date is its version; a profile has none, and needs it. A row
+    whose column `retracted` is true takes its entity back: it needs the ids and updated_at alone. Rows that break a
+    rule go to FILE.rejected.jsonl with row number, field, value and rule, and the rest goes in.
 
     Exit code: 0 every row is in; 3 some were rejected; 1 it could not be finished; 2 wrong usage, nothing was sent.
     """

@@ -11,7 +11,7 @@ def schema() -> None:
 
 
 @schema.command()
-@click.argument("kind", metavar="order|refund|ticket|marketing|erasure")
+@click.argument("kind", metavar="order|refund|ticket|marketing|profile|erasure")
 def show(kind: str) -> None:
     """Print the JSON Schema of a kind's records, from the types that validate them."""
     from common.errors import UsageError

@@ -15,7 +15,7 @@ from common.settings import Settings
 from infra.ingest.files import Source
 from infra.ingest.mapping import FieldMapping
 from infra.ingest.opening import open_source
-from infra.ingest.records import RecordMaker
+from infra.ingest.records import RecordMaker, source_of
 from infra.ingest.rejects import Rejects, rejects_path
 from infra.ingest.sender import Sender
 
@@ -65,7 +65,7 @@ def run(
         written = stack.enter_context(Rejects(target))
         partitions = settings.log.partitions if dry_run else _partitions(settings)
         sender = None if dry_run else Sender(settings)
-        maker = RecordMaker(mapping, partitions, Rules(settings.log.currency))
+        maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path))
         try:
             _send_rows(source, maker, sender, written, summary, clock, progress)
             if sender is not None:

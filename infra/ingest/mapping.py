@@ -8,13 +8,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from common.algebra.dates import parse_moment
+from common.algebra.facts import PAYLOADS
 from common.errors import RejectedRecord, UsageError
 from common.log.wire import ALIASES, BY_KIND, DateText, RecordType
-from infra.ingest.values import date_converter, zone_of
+from infra.ingest.values import date_converter, flag_of, zone_of
 
-KINDS: Final = ("order", "refund", "support_ticket", "marketing_event")
+KINDS: Final = tuple(PAYLOADS)
 VERSION_FIELD: Final = "updated_at"
-"""The one required field that may be missing: it is then the entity's own date, never the clock."""
+"""The one required field that may be missing: it is then the entity's own date, never the clock.
+
+A kind without a date of its own needs it, and so does whatever is taken back.
+"""
+RETRACTED_FIELD: Final = "retracted"
 UTC_ZONE: Final = ZoneInfo("UTC")
 
 
@@ -39,7 +44,7 @@ class FieldMapping:
     @property
     def wanted(self) -> frozenset[str]:
         """The columns that a file must have."""
-        required = (name for name in required_fields(self.entry) if name not in self.constants)
+        required = (name for name in self.required() if name not in self.constants)
         return frozenset((*self.columns.values(), *map(self.column_of, required)))
 
     def check(self, columns: tuple[str, ...]) -> None:
@@ -48,10 +53,26 @@ class FieldMapping:
         for name, column in self.columns.items():
             if column not in columns:
                 raise UsageError("--map", f"{name}={column}", f"{column!r} is no column of the file; {there}")
-        for name in required_fields(self.entry):
+        for name in self.required(columns):
             if name not in self.constants and self.column_of(name) not in columns:
-                rule = f"required: name its column with --map {name}=COLUMN, or set it with --set {name}=VALUE; {there}"
+                why = f"required{self._reason(name)}"
+                rule = f"{why}: name its column with --map {name}=COLUMN, or set it with --set {name}=VALUE; {there}"
                 raise UsageError(name, None, rule)
+
+    def required(self, columns: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The fields that a file with these columns must have.
+
+        Where rows may be retractions, those alone that a retraction needs: the rest is each row's own to have.
+        """
+        may_retract = RETRACTED_FIELD in self.constants or self.column_of(RETRACTED_FIELD) in columns
+        return retraction_fields(self.entry) if may_retract else required_fields(self.entry)
+
+    def _reason(self, name: str) -> str:
+        if name != VERSION_FIELD:
+            return ""
+        if self.entry.own_date is None:
+            return f" (a {self.kind} has no date of its own that could be its version)"
+        return " (what is taken back needs a version)"
 
 
 def kind_of(name: str) -> str:
@@ -85,9 +106,20 @@ def mapping_of(
 
 
 def required_fields(entry: RecordType) -> tuple[str, ...]:
-    """The fields that a row must have; `updated_at` has a default."""
+    """The fields that a row must have; `updated_at` has a default where the entity has a date of its own."""
     fields = msgspec.structs.fields(entry.data)
-    return tuple(found.name for found in fields if found.required and found.name != VERSION_FIELD)
+    defaults = {VERSION_FIELD} if entry.own_date else set()
+    return tuple(found.name for found in fields if found.required and found.name not in defaults)
+
+
+def has_required(entry: RecordType, name: str) -> bool:
+    """Whether the wire requires the field `name` of the kind's entities."""
+    return any(found.name == name and found.required for found in msgspec.structs.fields(entry.data))
+
+
+def retraction_fields(entry: RecordType) -> tuple[str, ...]:
+    """The fields that a row must have which takes its entity back."""
+    return tuple(dict.fromkeys((entry.entity_id, "customer_id", VERSION_FIELD)))
 
 
 def fields_of(entry: RecordType, text_type: object) -> frozenset[str]:
@@ -129,7 +161,9 @@ def _check_constant(option: str, text: str, entry: RecordType, name: str, value:
     """Nothing, if the field `name` can hold `value`."""
     kind = next(found.type for found in msgspec.structs.fields(entry.data) if found.name == name)
     try:
-        if name in fields_of(entry, DateText):
+        if name == RETRACTED_FIELD:
+            flag_of(name, value)
+        elif name in fields_of(entry, DateText):
             parse_moment(date_converter(zone)(name, value) or "")
         else:
             msgspec.convert(value, kind)

@@ -1,6 +1,7 @@
 """Rows become records of the log, each validated as both layers will validate it (R3)."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -8,13 +9,21 @@ import msgspec
 from common.errors import RejectedRecord
 from common.log.events import Rules, parse
 from common.log.partition import partition_of
-from common.log.wire import Data, DateText, encode_record
+from common.log.wire import Data, DateText, RetractionData, encode_record, retraction_data
 from infra.ingest.files import Row
-from infra.ingest.mapping import VERSION_FIELD, FieldMapping, fields_of, required_fields
-from infra.ingest.values import Convert, date_converter, text_of
+from infra.ingest.mapping import (
+    RETRACTED_FIELD,
+    VERSION_FIELD,
+    FieldMapping,
+    fields_of,
+    has_required,
+    required_fields,
+    retraction_fields,
+)
+from infra.ingest.values import Convert, date_converter, flag_of, text_of
 
-SOURCE: Final = "lambda360/import"
-_MAX_EVENT_ID: Final = 512
+_MAX_TEXT: Final = 512
+"""Characters of an envelope's `id` and `source`, at most."""
 
 
 class Record(NamedTuple):
@@ -26,29 +35,43 @@ class Record(NamedTuple):
 
 
 class RecordMaker:
-    """The function from a row to its record, for one mapping and one log."""
+    """The function from a row to its record, for one mapping, one log and one source (a URI)."""
 
-    def __init__(self, mapping: FieldMapping, partitions: int, rules: Rules) -> None:
-        self._mapping, self._partitions, self._rules = mapping, partitions, rules
+    def __init__(self, mapping: FieldMapping, partitions: int, rules: Rules, source: str) -> None:
+        self._mapping = mapping
+        self._partitions = partitions
+        self._rules = rules
+        self._source = source
         self._entry = mapping.entry
         self._build: Callable[..., Data] = self._entry.data  # unchecked: `parse` is what checks
         self._required = frozenset(required_fields(self._entry))
-        self._steps = tuple(self._step(found.name) for found in msgspec.structs.fields(self._entry.data))
-        own_date = self._entry.own_date or ""
-        self._named = {"subject": "customer_id", "key": "customer_id", "time": own_date, "id": self._entry.entity_id}
+        names = [found.name for found in msgspec.structs.fields(self._entry.data) if found.name != RETRACTED_FIELD]
+        self._steps = tuple(self._step(name) for name in names)
+        self._retraction_steps = tuple(self._step(name) for name in retraction_fields(self._entry))
+        self._has_default = self._entry.own_date is not None and has_required(self._entry, VERSION_FIELD)
+        time = self._entry.own_date or VERSION_FIELD
+        self._named = {"subject": "customer_id", "key": "customer_id", "time": time, "id": self._entry.entity_id}
 
-    def _step(self, name: str) -> tuple[str, str, str | None, Convert]:
+    def _step(self, name: str) -> "_Step":
         dated = name in fields_of(self._entry, DateText)
         convert = date_converter(self._mapping.zone) if dated else text_of
-        return name, self._mapping.column_of(name), self._mapping.constants.get(name), convert
+        return _Step(name, self._mapping.column_of(name), self._mapping.constants.get(name), convert)
 
     def record(self, row: Row, appended_at: int) -> Record:
         """The row's record. Raises RejectedRecord, which names the kind's field, its value and the rule."""
         if row.error is not None:
             raise row.error
-        data = self._build(**dict(self._fields(row)))
-        time = getattr(data, self._entry.own_date or "")
-        value = encode_record(self._mapping.kind, data, event_id=self._event_id(data), source=SOURCE, time=time)
+        data = self._retraction(row) if self._takes_back(row) else self._build(**dict(self._fields(row)))
+        version: str | None = getattr(data, VERSION_FIELD, None)
+        own: str | None = getattr(data, self._entry.own_date or "", None)
+        value = encode_record(
+            self._mapping.kind,
+            data,
+            event_id=self._event_id(data, version or own or ""),
+            source=self._source,
+            time=own or version or "",
+            source_row=row.number,
+        )
         key = data.customer_id.encode()
         partition = partition_of(data.customer_id, self._partitions)
         try:
@@ -60,27 +83,58 @@ class RecordMaker:
 
     def column_of(self, name: str) -> str | None:
         """The column that a field comes from; none where it is a constant, or no field."""
-        known = any(name == step[0] for step in self._steps)
+        known = name == RETRACTED_FIELD or any(name == step.name for step in self._steps)
         return self._mapping.column_of(name) if known and name not in self._mapping.constants else None
+
+    def _takes_back(self, row: Row) -> bool:
+        column, constant = self._mapping.column_of(RETRACTED_FIELD), self._mapping.constants.get(RETRACTED_FIELD)
+        value = row.values.get(column) if constant is None else constant
+        return value is not None and flag_of(RETRACTED_FIELD, self._translated(RETRACTED_FIELD, value))
+
+    def _retraction(self, row: Row) -> RetractionData:
+        found: dict[str, str] = {}
+        for name, column, constant, convert in self._retraction_steps:
+            value = self._translated(name, row.values.get(column) if constant is None else constant)
+            text = convert(name, value)
+            if text is None:
+                raise RejectedRecord(name, value, "required of what is taken back, and missing")
+            found[name] = text
+        entity_id, customer_id = found[self._entry.entity_id], found["customer_id"]
+        return retraction_data(self._entry.kind, entity_id, customer_id, found[VERSION_FIELD])
 
     def _fields(self, row: Row) -> Iterator[tuple[str, str | None]]:
         own: str | None = None
-        translations = self._mapping.translations
         for name, column, constant, convert in self._steps:
-            value: object = row.values.get(column) if constant is None else constant
-            if name in translations:
-                text = text_of(name, value) or ""
-                value = translations[name].get(text, value)
-            text_or_none = convert(name, value)
+            value = self._translated(name, row.values.get(column) if constant is None else constant)
+            text = convert(name, value)
             if name == self._entry.own_date:
-                own = text_or_none
-            if text_or_none is None and name == VERSION_FIELD:
-                text_or_none = own
-            if text_or_none is None and name in self._required:
+                own = text
+            if text is None and name == VERSION_FIELD and self._has_default:
+                text = own
+            if text is None and name in self._required:
                 raise RejectedRecord(name, value, "required, and missing")
-            yield name, text_or_none
+            yield name, text
 
-    def _event_id(self, data: Data) -> str:
+    def _translated(self, name: str, value: object) -> object:
+        translations = self._mapping.translations.get(name)
+        return value if translations is None else translations.get(text_of(name, value) or "", value)
+
+    def _event_id(self, data: Data, version: str) -> str:
         """The same for the same row, however often it is imported."""
-        version = getattr(data, VERSION_FIELD, None) or getattr(data, self._entry.own_date or "")
-        return f"{self._entry.kind}:{getattr(data, self._entry.entity_id)}:{version}"[:_MAX_EVENT_ID]
+        named = f"{self._entry.kind}:{getattr(data, self._entry.entity_id)}:{version}"
+        return f"{named}:retracted"[:_MAX_TEXT] if isinstance(data, RetractionData) else named[:_MAX_TEXT]
+
+
+class _Step(NamedTuple):
+    """How one field is found in a row."""
+
+    name: str
+    column: str
+    constant: str | None
+    convert: Convert
+
+
+def source_of(path: Path) -> str:
+    """The URI of a file, as its records name it; of a very long one the end."""
+    uri = path.absolute().as_uri()
+    return uri if len(uri) <= _MAX_TEXT else f"file:...{uri[-_MAX_TEXT + 8 :]}"

@@ -12,6 +12,7 @@ from common.errors import RejectedRecord, UsageError
 _NAIVE: Final = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?$(?!\n)", re.ASCII)
 _EXACT_FLOAT: Final = 2**53
 _MOST_DIGITS: Final = 40
+_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 Convert = Callable[[str, object], str | None]
 """The wire's text of a field's value; what is missing (null, empty text, NaN) is null. Raises RejectedRecord."""
@@ -48,6 +49,17 @@ def text_of(field: str, value: object) -> str | None:
         case None:
             return None
     raise RejectedRecord(field, value, "a text, a number or a date")
+
+
+def flag_of(field: str, value: object) -> bool:
+    """A boolean, or the words true and false or the numbers 1 and 0 for it; what is missing is false.
+
+    Raises RejectedRecord.
+    """
+    text = str(value).lower() if isinstance(value, bool) else (text_of(field, value) or "false").lower()
+    if text not in _FLAGS:
+        raise RejectedRecord(field, value, "true or false (or 1 or 0); --map-value translates other words")
+    return _FLAGS[text]
 
 
 def date_converter(zone: ZoneInfo) -> Convert:

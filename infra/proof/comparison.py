@@ -83,11 +83,15 @@ def _judge(verdict: Verdict, result: dict[str, Any], oracle: Oracle, as_of: date
     provenance, customer = result["provenance"], result["customer_id"]
     verdict.customers += 1
     below = {provenance["log"]["partition"]: provenance["log"]["next_offset"]}
-    expected = oracle.answer(customer, as_of, below)
+    expected, profile = oracle.answer(customer, as_of, below), oracle.profile(customer, below)
     served = result["metrics"] if result["status"] == "ok" else None
-    if result["status"] == "error" or served != expected:
+    if result["status"] == "error" or served != expected or result["profile"] != profile:
         verdict.wrong += 1
-        verdict.first_difference = verdict.first_difference or {"expected": expected, "served": result}
+        verdict.first_difference = verdict.first_difference or {
+            "expected": expected,
+            "profile": profile,
+            "served": result,
+        }
     elif provenance["status"] == "exact":
         verdict.exact += 1
     else:

@@ -53,8 +53,13 @@ class Oracle:
         current = self.current(customer_id, below)
         return metrics(current, as_of) if current else None
 
+    def profile(self, customer_id: str, below: Mapping[int, int] | None = None) -> Answer | None:
+        """The profile as the API gives it; none where none is known, or where it was taken back (R5a)."""
+        fields = profile_of(self.current(customer_id, below))
+        return None if fields is None else shown_profile(fields)
+
     def current(self, customer_id: str, below: Mapping[int, int] | None = None) -> list[Entry]:
-        """The current facts (R4): of each entity the greatest (version, offset) since the last erasure."""
+        """The current facts (R4): of each entity the greatest (version, retracted, offset) since the last erasure."""
         end = (below or {}).get(partition_of(customer_id, self._partition_count))
         found: dict[tuple[str, str], Entry] = {}
         for entry in self._history.get(customer_id, ()):
@@ -64,7 +69,7 @@ class Oracle:
                 found.clear()
                 continue
             held = found.get((entry.kind, entry.entity_id))
-            if held is None or entry.version >= held.version:
+            if held is None or (entry.version, entry.retracted) >= (held.version, held.retracted):
                 found[entry.kind, entry.entity_id] = entry
         return list(found.values())
 
@@ -74,7 +79,12 @@ class Oracle:
 
 def metrics(current: list[Entry], as_of: date) -> Answer:
     """Every metric on `as_of`, in the API's form."""
-    return {**order_metrics(current, as_of), **ticket_metrics(current, as_of), **marketing_metrics(current, as_of)}
+    return {
+        **order_metrics(current, as_of),
+        **ticket_metrics(current, as_of),
+        **marketing_metrics(current, as_of),
+        **profile_metrics(current, as_of),
+    }
 
 
 def until(current: list[Entry], kind: str, field: str, as_of: date, days: int | None = None) -> Iterator[Fields]:
@@ -148,4 +158,32 @@ def marketing_metrics(current: list[Entry], as_of: date) -> Answer:
         "campaign_views_30d": recent.count("campaign_view"),
         "click_through_rate": decimal_text(Fraction(clicks, opens), 4) if opens else None,
         "last_engagement_date": max(each["event_date"].day for each in events).isoformat() if events else None,
+    }
+
+
+def profile_of(current: list[Entry]) -> Fields | None:
+    """The fields of the customer's profile; a retracted one has none."""
+    found = [entry for entry in current if entry.kind == "customer_profile" and not entry.retracted]
+    return found[0].fields if found else None
+
+
+def profile_metrics(current: list[Entry], as_of: date) -> Answer:
+    profile = profile_of(current) or {}
+    born, signed_up = profile.get("birth_date"), profile.get("signed_up_date")
+    age = tenure = None
+    if born is not None and born <= as_of:
+        had_birthday = (as_of.month, as_of.day) >= (born.month, born.day)
+        age = as_of.year - born.year - (0 if had_birthday else 1)
+    if signed_up is not None and signed_up.day <= as_of:
+        tenure = (as_of - signed_up.day).days
+    return {"age_years": age, "tenure_days": tenure}
+
+
+def shown_profile(fields: Fields) -> Answer:
+    born, signed_up = fields.get("birth_date"), fields.get("signed_up_date")
+    return {
+        "signed_up_date": None if signed_up is None else signed_up.day.isoformat(),
+        "birth_date": None if born is None else born.isoformat(),
+        "country": fields.get("country"),
+        "segment": fields.get("segment"),
     }

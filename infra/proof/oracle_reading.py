@@ -10,6 +10,10 @@ from typing import Any, NamedTuple
 Fields = dict[str, Any]
 
 
+class Whole(Decimal):
+    """A number that is written without a point and without an exponent."""
+
+
 class Record(NamedTuple):
     """A raw record of the log; `appended_at` in microseconds (UTC)."""
 
@@ -29,6 +33,8 @@ class Entry(NamedTuple):
     entity_id: str
     version: datetime
     fields: Fields
+    retracted: bool = False
+    """Whether the entity is taken back: then it has no fields, and counts for nothing (R5b)."""
 
 
 class Invalid(Exception):
@@ -44,6 +50,10 @@ def read(record: Record, partition_count: int, currency: str) -> Entry:
     """The entry that a record stands for. Raises Invalid with the reason."""
     envelope = check(parse_json(record.value), ENVELOPE)
     kind, rules, entity_id, version = TYPES[envelope["type"]]
+    taken_back = isinstance(envelope["data"], dict) and envelope["data"].get("retracted", False) is True
+    demand(not (taken_back and kind == "customer"), "an erasure is not retracted")
+    if taken_back:
+        rules = {entity_id: rules[entity_id], "customer_id": customer, "updated_at": moment}
     data = check(envelope["data"], rules)
     customer_id = data["customer_id"]
     demand(record.key == customer_id.encode(), "key and data name different customers")
@@ -53,8 +63,10 @@ def read(record: Record, partition_count: int, currency: str) -> Entry:
     if data.get("resolved_date"):
         data["resolution_seconds"] = resolution_seconds(data["created_date"], data["resolved_date"])
         demand(data["resolution_seconds"] >= 0, "resolved before created")
-    occurred = data[version].at if version else envelope["time"].at
-    return Entry(customer_id, record.offset, kind, data[entity_id], occurred, data)
+    if taken_back:
+        return Entry(customer_id, record.offset, kind, data[entity_id], data["updated_at"].at, {}, retracted=True)
+    stated = data.get("updated_at") or (data[version] if version else envelope["time"])
+    return Entry(customer_id, record.offset, kind, data[entity_id], stated.at, data)
 
 
 def demand(condition: bool, reason: str) -> None:
@@ -68,7 +80,7 @@ def parse_json(value: bytes | None) -> Any:
     demand(depth(value or b"") <= 100, "nested too deeply")
     try:
         text = (value or b"").decode("utf-8")
-        parsed = json.loads(text, parse_int=Decimal, parse_float=Decimal, parse_constant=no_constant)
+        parsed = json.loads(text, parse_int=Whole, parse_float=Decimal, parse_constant=no_constant)
         if "\\u" in text:  # half a surrogate pair is no text
             json.dumps(parsed, default=str, ensure_ascii=False).encode("utf-8")
     except ValueError as error:
@@ -177,12 +189,43 @@ def one_of(*values: object) -> Any:
     return rule
 
 
+def optional_moment(value: Any) -> When | None:
+    return None if value is None else moment(value)
+
+
+def birth_date(value: Any) -> date | None:
+    """A plain date from 1850 to 2100."""
+    if value is None:
+        return None
+    demand(isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None, "no plain date")
+    try:
+        born = date(*map(int, value.split("-")))
+    except ValueError as error:
+        raise Invalid(f"no date: {error}") from error
+    demand(date(1850, 1, 1) <= born <= date(2100, 12, 31), "date out of range")
+    return born
+
+
+def country(value: Any) -> str | None:
+    demand(value is None or (isinstance(value, str) and re.fullmatch("[A-Z]{2}", value) is not None), "no country")
+    return value  # type: ignore[no-any-return] # text or none, as was just demanded
+
+
+def segment(value: Any) -> str | None:
+    return None if value is None else text_of(value, 1, 64, r"[\x00-\x1f\x7f-\x9f]")
+
+
+def source_row(value: Any) -> int | None:
+    """A whole number, written as one."""
+    if value is None:
+        return None
+    demand(isinstance(value, Whole), "no whole number")
+    demand(1 <= value < 2**31, "out of range")
+    return int(value)
+
+
 def anything(value: Any) -> Any:
     return value
-
-
-def resolved(value: Any) -> When | None:
-    return None if value is None else moment(value)
 
 
 def check(content: Any, rules: Fields) -> Fields:
@@ -197,23 +240,38 @@ def check(content: Any, rules: Fields) -> Fields:
 
 
 ORDER: Fields = {"order_id": identifier, "customer_id": customer, "order_date": moment, "total_amount": amount}
-ORDER |= {"status": one_of(*sorted(STATUSES)), "updated_at": moment, "currency?": currency_code}
+ORDER |= {
+    "status": one_of(*sorted(STATUSES)),
+    "updated_at": moment,
+    "currency?": currency_code,
+}
 REFUND: Fields = {"refund_id": identifier, "order_id": identifier, "customer_id": customer, "refunded_at": moment}
-REFUND |= {"amount": amount, "currency?": currency_code}
+REFUND |= {"amount": amount, "currency?": currency_code, "updated_at?": optional_moment}
 TICKET: Fields = {"ticket_id": identifier, "customer_id": customer, "created_date": moment, "category": identifier}
-TICKET |= {"priority": one_of(*sorted(PRIORITIES)), "updated_at": moment, "resolved_date?": resolved}
+TICKET |= {
+    "priority": one_of(*sorted(PRIORITIES)),
+    "updated_at": moment,
+    "resolved_date?": optional_moment,
+}
 MARKETING: Fields = {"event_id": identifier, "customer_id": customer, "event_type": one_of(*sorted(EVENT_TYPES))}
 MARKETING |= {"event_date": moment, "campaign_id": identifier}
+MARKETING |= {"updated_at?": optional_moment}
+PROFILE: Fields = {"customer_id": customer, "updated_at": moment, "signed_up_date?": optional_moment}
+PROFILE |= {"birth_date?": birth_date, "country?": country, "segment?": segment}
+ERASURE: Fields = {"customer_id": customer}
+for kind_rules in (ORDER, REFUND, TICKET, MARKETING, PROFILE, ERASURE):
+    kind_rules["retracted?"] = one_of(False)
 TYPES: dict[str, tuple[str, Fields, str, str | None]] = {
     "order.recorded": ("order", ORDER, "order_id", "updated_at"),
     "refund.recorded": ("refund", REFUND, "refund_id", "refunded_at"),
     "support_ticket.recorded": ("support_ticket", TICKET, "ticket_id", "updated_at"),
     "marketing_event.recorded": ("marketing_event", MARKETING, "event_id", "event_date"),
-    "customer.erased": ("customer", {"customer_id": customer}, "customer_id", None),
+    "customer_profile.recorded": ("customer_profile", PROFILE, "customer_id", "updated_at"),
+    "customer.erased": ("customer", ERASURE, "customer_id", None),
 }
 ENVELOPE: Fields = {"specversion": one_of("1.0"), "id": attribute, "source": attribute, "type": one_of(*TYPES)}
 ENVELOPE |= {"subject": customer, "time": moment, "data": anything}
-ENVELOPE |= {"datacontenttype?": one_of("application/json", None)}
+ENVELOPE |= {"datacontenttype?": one_of("application/json", None), "sourcerow?": source_row}
 
 
 @lru_cache(maxsize=200_000)

@@ -10,11 +10,12 @@ from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.merge import Merged, merge
 from common.algebra.metrics import METRICS, MetricValue, present
 from common.algebra.pointer import cut_of
+from common.algebra.profile import present_profile
 from common.algebra.state import State
 from common.log.partition import partition_of
 from common.settings import Settings
 from serving_layer.answer.provenance import Condition, Release, batch_info, condition
-from serving_layer.read.cells import UnreadableCell, batch_state, decoded
+from serving_layer.read.cells import UnreadableCell, decoded, view_row
 from serving_layer.read.reading import Reading, read
 from serving_layer.read.store import StoreSource
 from serving_layer.schemas.answers import BatchInfo, LogInfo, Provenance, SpeedInfo
@@ -22,7 +23,7 @@ from serving_layer.schemas.answers import BatchInfo, LogInfo, Provenance, SpeedI
 _BREATH: Final = 50
 """Customers computed between two turns of the event loop, so that a large request does not hold up small ones."""
 _METRIC_NAMES: Final = tuple(metric.name for metric in METRICS)
-_UNREADABLE: Final = Merged(State({}), known=True, deltas=0, next_offset=0)
+_UNREADABLE: Final = Merged(State({}), image=None, known=True, deltas=0, next_offset=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Answer:
     customer_id: str
     known: bool
     metrics: dict[str, MetricValue]
+    profile: dict[str, str | None] | None
     provenance: Provenance
 
 
@@ -87,8 +89,8 @@ def _answer(
     metrics: dict[str, MetricValue]
     try:
         deltas = decoded(reading.deltas.get(customer, ()))
-        merged = merge(batch_state(row), deltas, cut_of(published)[partition])
-        metrics = present(merged.state, as_of)
+        merged = merge(view_row(row), deltas, cut_of(published)[partition])
+        metrics = present(merged.state, as_of, merged.profile)
     except UnreadableCell as error:
         reasons.append(str(error))
         merged, metrics = _UNREADABLE, dict.fromkeys(_METRIC_NAMES)
@@ -99,4 +101,4 @@ def _answer(
         speed=SpeedInfo(merged.deltas, stands.behind_records, stands.behind_seconds),
         log=LogInfo(partition, max(stands.complete_below, merged.next_offset)),
     )
-    return Answer(customer, merged.known, metrics, provenance)
+    return Answer(customer, merged.known, metrics, present_profile(merged.profile), provenance)

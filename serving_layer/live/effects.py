@@ -20,7 +20,7 @@ from common.log.partition import partition_of
 from common.servers.cassandra import connected
 from common.settings import Settings
 from serving_layer.read.cassandra_store import CassandraStore
-from serving_layer.read.cells import UnreadableCell, batch_state, decoded
+from serving_layer.read.cells import UnreadableCell, decoded, view_row
 from serving_layer.read.reading import Reading, read
 from serving_layer.read.store import Store
 
@@ -50,14 +50,14 @@ def effect(event: DeltaEvent, reading: Reading, as_of: date) -> Effect:
     if progress is not None and cut < progress.from_offset:
         return Effect(None, f"deltas from the cut {cut} to {progress.from_offset} are gone")
     try:
-        rows, batch = decoded(reading.deltas.get(customer, ())), batch_state(reading.rows.get(customer))
+        rows, batch = decoded(reading.deltas.get(customer, ())), view_row(reading.rows.get(customer))
     except UnreadableCell as error:
         return Effect(None, str(error))
     if all(at != offset for at, _ in rows):
         return Effect(None, "the stored delta is gone: the customer was erased since, or it has expired")
     below = merge(batch, [(at, delta) for at, delta in rows if at < offset], cut)
     with_it = merge(batch, [(at, delta) for at, delta in rows if at <= offset], cut)
-    before, after = present(below.state, as_of), present(with_it.state, as_of)
+    before, after = (present(each.state, as_of, each.profile) for each in (below, with_it))
     return Effect({name: (before[name], after[name]) for name in after if before[name] != after[name]})
 
 

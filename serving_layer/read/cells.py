@@ -11,7 +11,7 @@ import msgspec
 
 from common.algebra.facts import Delta, decode_delta
 from common.algebra.measures import MEASURES
-from common.algebra.state import State
+from common.algebra.view_row import ViewRow
 from common.errors import Lambda360Error
 from serving_layer.read.store import DeltaRow, SlotRow
 
@@ -22,19 +22,19 @@ class UnreadableCell(Lambda360Error):
     """A stored cell that this release cannot read; its text is the reason that the answer gives."""
 
 
-def batch_state(row: SlotRow | None) -> State | None:
-    """The state in a slot's row. Raises UnreadableCell, also where it is a state of other measures."""
+def view_row(row: SlotRow | None) -> ViewRow | None:
+    """What a slot's row holds. Raises UnreadableCell, also where its state is one of other measures."""
     if row is None:
         return None
     try:
-        state = State.from_json(row.state)
+        found = ViewRow.from_json(row.state)
     except msgspec.DecodeError as error:
         raise UnreadableCell(f"the customer's row of batch {row.batch_id} cannot be read: {error}") from error
-    widths = {len(values) for values in state.days.values()}
+    widths = {len(values) for values in found.state.days.values()}
     if widths - {_WIDTH}:
         reason = f"the customer's row of batch {row.batch_id} is of {max(widths)} measures, this release has {_WIDTH}"
         raise UnreadableCell(reason)
-    return state
+    return found
 
 
 def is_reset(text: str) -> bool:

@@ -61,7 +61,7 @@ def customers(answers: Answers, batch_get_max: int) -> APIRouter:
         answer = (await answers.of([checked_customer_id(customer_id)], day))[0]
         if not answer.known:
             raise UnknownCustomer(customer_id, answer.provenance)
-        return _json(CustomerMetrics(customer_id, day, answer.metrics, answer.provenance))
+        return _json(CustomerMetrics(customer_id, day, answer.metrics, answer.profile, answer.provenance))
 
     @router.post("/metrics:batch-get", response_model=BatchGetResults, responses=_PROBLEMS)
     async def batch_get(asked: BatchGet) -> Response:
@@ -87,11 +87,11 @@ def _error_in(customer: str) -> EntryError | None:
 
 def _entry(customer: str, found: Mapping[str, Answer], wrong: Mapping[str, EntryError]) -> Entry | FailedEntry:
     if customer in wrong:
-        return FailedEntry(encodable(customer), "error", None, None, wrong[customer])
+        return FailedEntry(encodable(customer), "error", None, None, None, wrong[customer])
     answer = found[customer]
     if not answer.known:
-        return Entry(customer, "unknown", None, answer.provenance)
-    return Entry(customer, "ok", answer.metrics, answer.provenance)
+        return Entry(customer, "unknown", None, None, answer.provenance)
+    return Entry(customer, "ok", answer.metrics, answer.profile, answer.provenance)
 
 
 def _json(content: CustomerMetrics | BatchGetResults) -> Response:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from common.algebra.metrics import METRICS, MetricValue
 
-_JSON_TYPES: Final = {"count": "integer", "days": "integer", "flag": "boolean"}
+_JSON_TYPES: Final = {"count": "integer", "days": "integer", "years": "integer", "flag": "boolean"}
 """Units that are not strings; money, hours and rates are decimal strings."""
 _METRICS_SCHEMA: Final = {
     "type": "object",
@@ -22,6 +22,20 @@ _METRICS_SCHEMA: Final = {
     },
 }
 Metrics = Annotated[dict[str, MetricValue], WithJsonSchema(_METRICS_SCHEMA)]
+
+
+_PROFILE_SCHEMA: Final = {
+    "type": ["object", "null"],
+    "description": "what the customer is, by today's knowledge: `as_of` selects days, not profiles; null: unknown",
+    "required": ["signed_up_date", "birth_date", "country", "segment"],
+    "properties": {
+        "signed_up_date": {"type": ["string", "null"], "description": "an ISO day (UTC)"},
+        "birth_date": {"type": ["string", "null"], "description": "an ISO day"},
+        "country": {"type": ["string", "null"], "description": "ISO 3166 alpha-2"},
+        "segment": {"type": ["string", "null"]},
+    },
+}
+Profile = Annotated[dict[str, str | None] | None, WithJsonSchema(_PROFILE_SCHEMA)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,7 @@ class CustomerMetrics:
     customer_id: str
     as_of: date
     metrics: Metrics
+    profile: Profile
     provenance: Provenance
 
 
@@ -88,6 +103,7 @@ class Entry:
     customer_id: str
     status: Literal["ok", "unknown"]
     metrics: Metrics | None
+    profile: Profile
     provenance: Provenance
 
 
@@ -98,6 +114,7 @@ class FailedEntry:
     customer_id: str
     status: Literal["error"]
     metrics: None
+    profile: None
     provenance: None
     error: EntryError
 

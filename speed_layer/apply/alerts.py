@@ -12,11 +12,10 @@ from common.algebra.alerts import Alert, CustomerAtRisk, LargeRefund, TicketEvid
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.facts import Fact, Refund, SupportTicket
 from common.algebra.measures import contribution
-from common.algebra.metrics import METRIC, View
+from common.algebra.metrics import METRIC, WINDOW_DAYS, View
 from common.algebra.state import State
 
 EVIDENCE_TICKETS: Final = 20
-RISK_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,8 @@ def customer_at_risk(new: New, _: AlertSettings) -> CustomerAtRisk | None:
         entity_id=new.entity_id,
         action="proactive_outreach",
         reason=str(METRIC["risk_reason"].of(view)),
-        tickets_30d=view.window("tickets", RISK_DAYS),
-        high_priority_tickets_30d=view.window("high_priority_tickets", RISK_DAYS),
+        tickets_30d=view.window("tickets", WINDOW_DAYS),
+        high_priority_tickets_30d=view.window("high_priority_tickets", WINDOW_DAYS),
         tickets=_evidence(recent),
     )
 
@@ -103,7 +102,7 @@ def _recent(facts: Mapping[str, Fact], day: int) -> Iterator[tuple[str, SupportT
     """The tickets of the window that ends on `day`: a busy customer has thousands of others."""
     for ticket_id, fact in facts.items():
         ticket = fact.after.payload
-        if isinstance(ticket, SupportTicket) and 0 <= day - ticket.created_date // MICROS_PER_DAY <= RISK_DAYS:
+        if isinstance(ticket, SupportTicket) and 0 <= day - ticket.created_date // MICROS_PER_DAY <= WINDOW_DAYS:
             yield ticket_id, ticket
 
 

@@ -129,10 +129,22 @@ def _change(record: Placed, known: Known, settings: AlertSettings, applied: Appl
         applied.again.append(record.offset)
     if fact is None:
         return None
-    if outcome is Outcome.CHANGED and fact.before is None and has_rules(record.event.kind):
+    if outcome is Outcome.CHANGED and fact.before is None and has_rules(record.event.kind) and not image.retracted:
         fact = _with_alerts(record, fact, known, settings)
     known.facts[record.entity] = fact
-    return Change(record.entity, fact, Delta(record.event.entity_id, fact.before, fact.after, record.appended_at))
+    return Change(record.entity, fact, _delta(record, fact))
+
+
+def _delta(record: Placed, fact: Fact) -> Delta:
+    event = record.event
+    return Delta(
+        kind=event.kind,
+        entity_id=event.entity_id,
+        before=fact.before,
+        after=fact.after,
+        appended_at=record.appended_at,
+        origin=event.origin,
+    )
 
 
 def _with_alerts(record: Placed, fact: Fact, known: Known, settings: AlertSettings) -> Fact:
@@ -149,4 +161,4 @@ def _reset(record: Placed, known: Known, applied: Applied) -> Reset:
     applied.outcomes[Outcome.REWRITTEN if known.reset_offset == record.offset else Outcome.CHANGED] += 1
     known.reset_offset = record.offset
     known.facts = {entity: fact for entity, fact in known.facts.items() if fact and not known.erased(fact.offset)}
-    return Reset(record.offset, Delta("", None, None, record.appended_at))
+    return Reset(record.offset, Delta.reset(record.appended_at, record.event.origin))

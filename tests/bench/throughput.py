@@ -13,9 +13,10 @@ import psutil
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
-from common.algebra.facts import Delta, Fact, Image, Order, encode
+from common.algebra.facts import Fact, Image, Order, encode
 from common.settings import Settings
 from tests.support.builders import Message, order
+from tests.support.deltas import changed
 from tests.support.harness import Child, wait_until
 from tests.support.stage import Load, Stage, stage
 
@@ -147,4 +148,4 @@ def _bare(session: Session, in_flight: int, group: int = 1) -> float:
 def _add(batch: BatchStatement, fact: PreparedStatement, delta: PreparedStatement, number: int) -> None:
     customer = f"bare-{number % CUSTOMERS}"
     batch.add(fact, (customer, "order", f"o{number}", encode(Fact(number, None, IMAGE)), number))
-    batch.add(delta, (customer, number, encode(Delta(f"o{number}", None, IMAGE, 0)), 2_592_000, number))
+    batch.add(delta, (customer, number, encode(changed(f"o{number}", None, IMAGE, 0)), 2_592_000, number))

@@ -5,8 +5,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from tests.golden.records import APPENDED_AT, ENVELOPE, Raw, broken, fields, keyed, plain, raw
-from tests.golden.values import AMOUNTS, CURRENCIES, DATES, FURTHER, TEXTS, WORDS, WRONG_TYPES
+from tests.golden.records import APPENDED_AT, ENTITY_IDS, ENVELOPE, Raw, broken, fields, keyed, plain, raw
+from tests.golden.values import (
+    AMOUNTS,
+    BIRTH_DATES,
+    COUNTRIES,
+    CURRENCIES,
+    DATES,
+    FURTHER,
+    SEGMENTS,
+    TEXTS,
+    WORDS,
+    WRONG_TYPES,
+)
 
 
 def missing(type_: str, _: Random) -> Iterator[Raw]:
@@ -59,6 +70,34 @@ def further(type_: str, _: Random) -> Iterator[Raw]:
         record = plain(type_)
         yield raw({**record, **{name: value for name, value in more.items() if name not in record}})
         yield raw({**record, "data": {**record["data"], **more}})
+
+
+def taken_back(type_: str, _: Random) -> Iterator[Raw]:
+    """Retractions: with the ids and `updated_at` alone, with more, with less, and with broken fields beside them."""
+    name = ENTITY_IDS[type_]
+    for stated in (True, False, None, 1, "true"):
+        whole = {**plain(type_)["data"], "updated_at": "2024-06-07", "retracted": stated}
+        least = {field: whole[field] for field in (name, "customer_id", "updated_at", "retracted")}
+        for data in (whole, least, {**whole, "total_amount": "x", "amount": -1, "birth_date": 7, "priority": None}):
+            yield raw({**plain(type_), "data": data})
+        for left_out in (name, "customer_id", "updated_at"):
+            yield raw({**plain(type_), "data": {field: least[field] for field in least if field != left_out}})
+    for field, values in ((name, TEXTS), ("updated_at", DATES)):
+        for value in values:
+            yield raw({**plain(type_), "data": {**least, "retracted": True, field: value}})
+
+
+def places(type_: str, _: Random) -> Iterator[Raw]:
+    """Rows of a source around every limit."""
+    for value in (1, 2, 0, -1, 2**31 - 1, 2**31, 2**63, 1.0, 1.5, "1", None, True):
+        yield raw(broken(type_, "sourcerow", value))
+
+
+def people(type_: str, _: Random) -> Iterator[Raw]:
+    """Birth dates, countries and segments around every limit."""
+    for field, values in (("birth_date", BIRTH_DATES), ("country", COUNTRIES), ("segment", SEGMENTS)):
+        for value in values:
+            yield raw(broken(type_, field, value))
 
 
 def money(type_: str, _: Random) -> Iterator[Raw]:

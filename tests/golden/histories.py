@@ -52,6 +52,11 @@ def marketing(event_date: int, event_type: str) -> Payload:
     return {"kind": "marketing_event", "event_type": event_type, "event_date": event_date, "campaign_id": "summer"}
 
 
+def profile(signed_up: int) -> Payload:
+    named = {"kind": "customer_profile", "signed_up_date": signed_up, "birth_date": -7_305 * DAY}
+    return {**named, "country": "GB", "segment": "retail"}
+
+
 def _every_payload(_: Random) -> Iterator[Entry]:
     """Every word of every kind on every edge of a day, each for a customer of its own."""
     found = [order(at, amount, status) for at in EDGES for amount in AMOUNTS for status in STATUSES]
@@ -113,10 +118,22 @@ def _corrected(random: Random) -> Iterator[Entry]:
             yield _entry(customer_id, 2 * number + 1, "e1", version, other)
 
 
+def _taken_back(random: Random) -> Iterator[Entry]:
+    """Facts, repeats and retractions of a few versions, profiles among them, in any order."""
+    for offset in range(400):
+        customer_id, kind = f"c{random.randrange(6)}", random.choice(("order", "support_ticket", "customer_profile"))
+        entity_id = customer_id if kind == "customer_profile" else f"{kind}-{random.randrange(2)}"
+        at = random.randrange(19_870, 19_873) * DAY
+        said = {"order": order(at, 100, "completed"), "support_ticket": ticket(at, "high")}.get(kind, profile(at))
+        payload: Payload = {"kind": "retracted", "of": kind} if random.randrange(3) == 0 else said
+        yield _entry(customer_id, offset, entity_id, random.randrange(1, 6), payload)
+
+
 LOGIC: Final[dict[str, Section]] = {
     "every payload": _every_payload,
     "mixed": _mixed,
     "corrected": _corrected,
+    "taken back": _taken_back,
     "erased": lambda random: _mixed(random, erasures=5),
     "redelivered": lambda random: _mixed(random, customers=2, back=8),
 }

@@ -43,12 +43,12 @@ def reckoned(corpus: Iterable[Entry]) -> Iterator[str]:
 
 
 def _decided(known: dict[tuple[str, str], Fact], entry: Entry, image: Image) -> str:
-    entity = (str(image.payload.__struct_config__.tag), entry.entity_id)
+    entity = (facts.kind_of(image.payload), entry.entity_id)
     _, fact = facts.decide(known.get(entity), image, entry.offset)
     if fact is None:
         return "no change"
     known[entity] = fact
-    delta = Delta(entry.entity_id, fact.before, fact.after, 0)
+    delta = Delta(kind=entity[0], entity_id=entry.entity_id, before=fact.before, after=fact.after, appended_at=0)
     return f"{canonical(fact)} {measures.value(delta).to_json()}"
 
 

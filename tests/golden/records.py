@@ -70,15 +70,27 @@ _PLAIN: Final[dict[str, Json]] = {
         "event_date": "2024-06-05",
         "campaign_id": "summer",
     },
+    "customer_profile.recorded": {"updated_at": "2024-06-06"},
     "customer.erased": {},
 }
 OPTIONAL: Final[dict[str, tuple[str, ...]]] = {
-    "order.recorded": ("currency",),
-    "refund.recorded": ("currency",),
-    "support_ticket.recorded": ("resolved_date",),
+    "order.recorded": ("currency", "retracted"),
+    "refund.recorded": ("currency", "updated_at", "retracted"),
+    "support_ticket.recorded": ("resolved_date", "retracted"),
+    "marketing_event.recorded": ("updated_at", "retracted"),
+    "customer_profile.recorded": ("signed_up_date", "birth_date", "country", "segment", "retracted"),
+    "customer.erased": ("retracted",),
+}
+ENTITY_IDS: Final = {
+    "order.recorded": "order_id",
+    "refund.recorded": "refund_id",
+    "support_ticket.recorded": "ticket_id",
+    "marketing_event.recorded": "event_id",
+    "customer_profile.recorded": "customer_id",
+    "customer.erased": "customer_id",
 }
 TYPES: Final = tuple(_PLAIN)
-ENVELOPE: Final = ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data")
+ENVELOPE: Final = ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "sourcerow", "data")
 
 
 def plain(type_: str, customer_id: str = "ada") -> Json:

@@ -20,7 +20,10 @@ def valid(type_: str, random: Random) -> Iterator[Raw]:
         record = plain(type_, f"c{random.randrange(40)}")
         data = record["data"]
         data |= {field: _value(field, random) for field in data if field != "customer_id"}
-        data |= {field: _value(field, random) for field in OPTIONAL.get(type_, ()) if random.randrange(2)}
+        optional = [field for field in OPTIONAL.get(type_, ()) if field != "retracted" and random.randrange(2)]
+        data |= {field: _value(field, random) for field in optional}
+        data |= random.choice(({}, {"retracted": False}))
+        record |= random.choice(({}, {"sourcerow": random.randrange(1, 2**31)}))
         if "resolved_date" in data:
             data["created_date"] = _moment(random, 1, 15_000)
         yield raw({**record, "time": _moment(random)})
@@ -29,12 +32,14 @@ def valid(type_: str, random: Random) -> Iterator[Raw]:
 def _value(field: str, random: Random) -> str:
     if field == "resolved_date":
         return _moment(random, 15_002, 20_000)
+    if field == "birth_date":
+        return str(date(1850, 1, 1) + timedelta(days=random.randrange(91_676)))
     if field.endswith(("_at", "_date")):
         return _moment(random)
     if field.endswith("amount"):
         return f"{random.randrange(10 ** random.randrange(1, 11))}{random.choice(('', '.5', '.05', '.99'))}"
-    if field == "currency":
-        return "USD"
+    if field in ("currency", "country"):
+        return "USD" if field == "currency" else random.choice(("GB", "JP", "ZZ"))
     return random.choice(_WORDS.get(field, (f"{field}-{random.randrange(1000)}",)))
 
 

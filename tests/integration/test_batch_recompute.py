@@ -17,9 +17,11 @@ from batch_layer.session import spark_errors
 from batch_layer.view.load import loading
 from batch_layer.view.recompute import recomputed
 from common.algebra.cut import Cut
+from common.algebra.merge import merge
 from common.algebra.metrics import present
 from common.algebra.pointer import Claim, Plan
-from common.algebra.state import State
+from common.algebra.profile import present_profile
+from common.algebra.view_row import ViewRow
 from common.errors import BatchError, StoreUnavailable
 from common.log.events import Rules, validation_version
 from common.servers.log_identity import LogIdentity
@@ -27,7 +29,7 @@ from common.settings import BatchSettings, Settings
 from infra.proof.oracle import Oracle, Record
 from tests.support.builders import AS_OF, Log, erasure, marketing, order, random_log, ticket
 from tests.support.jobs import on_warehouse
-from tests.support.model import batch_states
+from tests.support.model import batch_rows
 
 pytestmark = pytest.mark.spark
 RULES = Rules("USD")
@@ -90,8 +92,8 @@ def test_every_state_is_byte_for_byte_that_of_the_pure_fold_at_each_cut(job: Job
     log = random_log(seed=7, count=900, customers=12)
     heads = [commit(job, log.records[start : start + 300]) for start in (0, 300, 600)]
     for cut in (head.offsets for head in heads):
-        expected = batch_states(log.records, cut.offsets, log.partitions)
-        assert states(job, heads[-1], cut) == {customer: state.to_json() for customer, state in expected.items()}
+        expected = batch_rows(log.records, cut.offsets, log.partitions)
+        assert states(job, heads[-1], cut) == {customer: row.to_json() for customer, row in expected.items()}
 
 
 def test_every_metric_of_every_state_is_the_oracles(job: Job) -> None:
@@ -102,8 +104,11 @@ def test_every_metric_of_every_state_is_the_oracles(job: Job) -> None:
     found = states(job, head, head.offsets)
     assert sorted(found) == oracle.customers()
     for as_of in (AS_OF, AS_OF - timedelta(days=45)):
-        answers = {customer: present(State.from_json(state), as_of) for customer, state in found.items()}
+        rows = {customer: merge(ViewRow.from_json(state), (), 0) for customer, state in found.items()}
+        answers = {customer: present(row.state, as_of, row.profile) for customer, row in rows.items()}
         assert answers == {customer: oracle.answer(customer, as_of) for customer in found}
+        profiles = {customer: present_profile(row.profile) for customer, row in rows.items()}
+        assert profiles == {customer: oracle.profile(customer) for customer in found}
 
 
 def test_hot_odd_and_empty_customers_have_their_states(job: Job) -> None:
@@ -115,10 +120,10 @@ def test_hot_odd_and_empty_customers_have_their_states(job: Job) -> None:
     log.append(order("idle", "o1", status="cancelled"), ticket("idle2", "t1"), ticket("back", "t1"))
     log.append(marketing("gone"), erasure("gone"), erasure("never"), erasure("back"), order("back", "o2"))
     head = commit(job, log.records)
-    expected = batch_states(log.records, head.offsets.offsets, log.partitions)
+    expected = batch_rows(log.records, head.offsets.offsets, log.partitions)
     found = states(job, head, head.offsets)
-    assert found == {customer: state.to_json() for customer, state in expected.items()}
-    assert found["idle"] == "{}"
+    assert found == {customer: row.to_json() for customer, row in expected.items()}
+    assert found["idle"] == '{"days":{},"profile":null}'
     assert {"gone", "never"}.isdisjoint(found)
     assert set(odd) <= set(found)
 

@@ -17,12 +17,14 @@ from common.algebra.cut import Cut
 from common.algebra.facts import Delta, Image, Order, encode
 from common.algebra.measures import contribution
 from common.algebra.pointer import Plan, Pointer, Published
+from common.algebra.view_row import ViewRow
 from common.log.partition import partition_of
 from common.servers.cassandra import connected
 from common.settings import ServingSettings, Settings
 from infra.local.stack import servers
 from serving_layer.answer.provenance import Release
 from serving_layer.read.cassandra_store import CHUNK
+from tests.support.deltas import changed
 from tests.support.harness import Child, running, wait_until
 from tests.support.systems import new_system
 
@@ -36,8 +38,9 @@ def order(cents: int) -> Order:
 
 def delta(after: int | None, before: int | None = None) -> str:
     """The cell of a change of one order's cents, or of a reset where `after` is null."""
-    images = [None if cents is None else Image(1, order(cents)) for cents in (before, after)]
-    return encode(Delta("o1", images[0], images[1], 0))
+    if after is None:
+        return encode(Delta.reset(0))
+    return encode(changed("o1", None if before is None else Image(1, order(before)), Image(1, order(after))))
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Views:
         insert = self.session.prepare(
             f"INSERT INTO batch_view_{slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP ?"
         )
-        states_of = {customer: contribution(order(cents)).to_json() for customer, cents in states.items()}
+        states_of = {customer: ViewRow(contribution(order(cents))).to_json() for customer, cents in states.items()}
         rows = [(customer, batch_id, state, batch_id) for customer, state in states_of.items()]
         execute_concurrent_with_args(self.session, insert, rows)
         self._cuts[batch_id] = Published(batch_id, slot, self._plan(cut), 1_700_000_000_000_000, len(rows), "x")

@@ -9,20 +9,23 @@ import pytest
 
 from common.algebra.dates import day_of
 from common.algebra.measures import MEASURES
+from common.algebra.merge import merge
 from common.algebra.metrics import METRICS, MetricValue, metric_units, present
 from infra.proof.oracle import Oracle
 from tests.support.builders import AS_OF, Log, order, random_log, refund, ticket
-from tests.support.model import batch_states
+from tests.support.model import batch_rows, batch_states
 
 LOG: Final = random_log(seed=7, count=4000, customers=60)
 ORACLE: Final = Oracle(LOG.records, LOG.partitions)
-STATES: Final = batch_states(LOG.records, LOG.next_offsets, LOG.partitions)
+ROWS: Final = batch_rows(LOG.records, LOG.next_offsets, LOG.partitions)
+STATES: Final = {customer: row.state for customer, row in ROWS.items()}
 DAYS: Final = [AS_OF + timedelta(days=days) for days in (-100, -45, -10, -3, 0, 2, 40)]
 NULLABLE: Final = {
     "avg_order_value", "first_order_date", "last_order_date", "days_since_last_order", "customer_lifetime_days",
     "estimated_clv", "avg_resolution_hours", "risk_reason", "click_through_rate", "last_engagement_date",
+    "age_years", "tenure_days",
 }  # fmt: skip
-TYPES: Final[dict[str, type]] = {"count": int, "days": int, "flag": bool}
+TYPES: Final[dict[str, type]] = {"count": int, "days": int, "years": int, "flag": bool}
 
 
 def test_the_logs_customers_are_known_to_both() -> None:
@@ -44,7 +47,7 @@ def test_a_metric_agrees_with_the_oracle_and_is_put_to_the_test(name: str) -> No
         for as_of in DAYS:
             expected = ORACLE.answer(customer_id, as_of)
             assert expected is not None
-            value = present(state, as_of)[name]
+            value = present(state, as_of, merge(ROWS[customer_id], (), 0).profile)[name]
             assert value == expected[name], (customer_id, as_of)
             assert value is None or type(value) is TYPES.get(metric_units()[name], str)
             found.add(value)

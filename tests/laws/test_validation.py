@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from common.algebra import facts
 from common.algebra.dates import parse_moment
+from common.algebra.profile import CustomerProfile
 from common.errors import RejectedRecord
 from common.log.events import Event, parse
 from common.log.partition import partition_of as common_partition_of
@@ -25,6 +26,10 @@ from tests.support.odd_values import DATES, FIELDS, TEXTS, TOKENS
 from tests.support.strategies import PARTITIONS, entities, erasures, logs
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+NOWHERE: Final = facts.Origin("")
+"""Where a record came from is not the oracle's business."""
 
 
 def micros(at: datetime) -> int:
@@ -43,15 +48,26 @@ def by_oracle(record: Record) -> Event | None:
         entry = read(record, PARTITIONS, "USD")
     except Invalid:
         return None
-    payload = PAYLOADS[entry.kind](entry) if entry.kind in PAYLOADS else None
+    if entry.retracted:
+        payload: facts.Payload | None = facts.Retracted(entry.kind)
+    else:
+        payload = PAYLOADS[entry.kind](entry) if entry.kind in PAYLOADS else None
     image = None if payload is None else facts.Image(micros(entry.version), payload)
-    return Event(entry.customer_id, entry.kind, entry.entity_id, image)
+    return Event(entry.customer_id, entry.kind, entry.entity_id, image, NOWHERE)
 
 
 def _ticket(entry: Entry) -> facts.SupportTicket:
     f, resolved = entry.fields, entry.fields.get("resolved_date")
     at, seconds = (micros(resolved.at), f["resolution_seconds"]) if resolved else (None, None)
     return facts.SupportTicket(f["category"], f["priority"], micros(f["created_date"].at), at, seconds)
+
+
+def _profile(entry: Entry) -> CustomerProfile:
+    f, signed_up, born = entry.fields, entry.fields.get("signed_up_date"), entry.fields.get("birth_date")
+    born_at = None if born is None else micros(datetime(born.year, born.month, born.day, tzinfo=UTC))
+    return CustomerProfile(
+        None if signed_up is None else micros(signed_up.at), born_at, f.get("country"), f.get("segment")
+    )
 
 
 PAYLOADS: Final[dict[str, Callable[[Entry], facts.Payload]]] = {
@@ -62,6 +78,7 @@ PAYLOADS: Final[dict[str, Callable[[Entry], facts.Payload]]] = {
         e.fields["order_id"], micros(e.fields["refunded_at"].at), int(e.fields["amount"] * 100)
     ),
     "support_ticket": _ticket,
+    "customer_profile": _profile,
     "marketing_event": lambda e: facts.MarketingEvent(
         e.fields["event_type"], micros(e.fields["event_date"].at), e.fields["campaign_id"]
     ),
@@ -75,7 +92,7 @@ def agree(record: Record) -> Event | None:
     """
     found, expected = by_parse(record), by_oracle(record)
     if found is not None:
-        found = Event(found.customer_id, found.kind, found.entity_id, found.image)
+        found = Event(found.customer_id, found.kind, found.entity_id, found.image, NOWHERE)
     if found != expected:
         assert found is None, record.value
         assert repeats_a_name(record.value or b""), record.value

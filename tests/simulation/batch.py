@@ -11,8 +11,10 @@ from common.algebra.cut import Cut
 from common.algebra.facts import Fact, decide
 from common.algebra.measures import contribution
 from common.algebra.pointer import Claim, Plan, Published
+from common.algebra.profile import KIND as PROFILE
 from common.algebra.state import State
 from common.algebra.versions import logic_version
+from common.algebra.view_row import ViewRow
 from common.errors import BatchError, ClaimLost, StoreUnavailable
 from common.log.events import validation_version
 from common.servers.cassandra import AsyncStore
@@ -108,10 +110,10 @@ class BatchRun(Process):
         plan = Plan(len(world.log.records), cut, logic_version(), validation_version(RULES))
         await self.later("claims")
         claim = publish.claim(self._session, plan)
-        states = recomputed(world, cut)
+        states = {customer: row.to_json() for customer, row in recomputed(world, cut).items()}
         for customer, state in states.items():
-            await self._load(claim, customer, state.to_json())
-        await self._verify(claim, {customer: state.to_json() for customer, state in states.items()})
+            await self._load(claim, customer, state)
+        await self._verify(claim, states)
         await self.later("publishes")
         done = Published(claim.batch_id, claim.slot, plan, world.loop.now, len(states), "checksum")
         publish.publish(self._session, claim, done)
@@ -137,7 +139,7 @@ class BatchRun(Process):
                 await self.later("asks again")
 
 
-def recomputed(world: "World", cut: Cut) -> dict[str, State]:
+def recomputed(world: "World", cut: Cut) -> dict[str, ViewRow]:
     """R16: a row for every customer with a current fact below the cut."""
     facts: dict[str, dict[tuple[str, str], Fact]] = {}
     for record in world.log.records:
@@ -151,11 +153,13 @@ def recomputed(world: "World", cut: Cut) -> dict[str, State]:
         _, fact = decide(current.get((event.kind, event.entity_id)), event.image, record.offset)
         if fact is not None:
             current[event.kind, event.entity_id] = fact
-    return {
-        customer: State.sum(contribution(fact.after.payload) for fact in current.values())
-        for customer, current in facts.items()
-        if current
-    }
+    return {customer: _row(current, customer) for customer, current in facts.items() if current}
+
+
+def _row(current: Mapping[tuple[str, str], Fact], customer: str) -> ViewRow:
+    profile = current.get((PROFILE, customer))
+    state = State.sum(contribution(fact.after.payload) for fact in current.values())
+    return ViewRow(state, None if profile is None else profile.after)
 
 
 class Reader(Process):

@@ -14,6 +14,7 @@ from tests.simulation.cql import compiled
 from tests.simulation.judge import PAIRS, Wrong
 from tests.simulation.process import SETTINGS, TTL_SECONDS
 from tests.simulation.replicas import merged, rows
+from tests.support.deltas import changed
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -52,10 +53,10 @@ def demands(world: "World") -> Iterator[Demanded]:
         alerts: tuple[Alert, ...] = ()
         if image is None:
             facts.clear()
-            delta = Delta("", None, None, record.appended_at)
-        elif before is None or (image != before and image.version >= before.version):
+            delta = Delta.reset(record.appended_at, event.origin)
+        elif before is None or (image != before and image.rank >= before.rank):
             facts[key] = image
-            delta = Delta(event.entity_id, before, image, record.appended_at)
+            delta = changed(event.entity_id, before, image, record.appended_at, event.origin)
             alerts = tuple(
                 _alerts(world.judge.oracle, event.customer_id, record.partition, record.offset, before is None)
             )
@@ -69,7 +70,7 @@ def _alerts(oracle: Oracle, customer: str, partition: int, offset: int, new: boo
     """The alerts of a new entity, from the oracle's facts and metrics."""
     facts = oracle.current(customer, {partition: offset + 1})
     own = next(fact for fact in facts if fact.offset == offset)
-    if not new:
+    if not new or own.retracted:
         return
     if own.kind == "refund" and own.fields["amount"] * 100 >= SETTINGS.speed.large_refund_cents:
         cents, at = int(own.fields["amount"] * 100), _micros(own, "refunded_at")
@@ -78,7 +79,7 @@ def _alerts(oracle: Oracle, customer: str, partition: int, offset: int, new: boo
         day = own.fields["created_date"].day
         found = metrics(facts, day)
         if found["at_risk"]:
-            tickets = [fact for fact in facts if fact.kind == "support_ticket"]
+            tickets = [fact for fact in facts if fact.kind == "support_ticket" and not fact.retracted]
             counted = [t for t in tickets if 0 <= (day - t.fields["created_date"].day).days <= 30]
             evidence = [
                 TicketEvidence(t.entity_id, day_of(t.fields["created_date"].day), t.fields["priority"]) for t in counted

@@ -159,7 +159,7 @@ class Judge:
         kinds = [self._verified(reason, answer, since) for reason in answer.provenance.reasons]
         self.degraded.update(kinds)
         expected = self.expected(customer, log.next_offset)
-        served = answer.metrics if answer.known else None
+        served = {**answer.metrics, "profile": answer.profile} if answer.known else None
         if served != expected and not self._excused(kinds, answer):
             raise Wrong(f"{customer} at offset {log.next_offset}: {difference(served, expected)}; {answer.provenance}")
 
@@ -169,7 +169,9 @@ class Judge:
         index = bisect_left(history, offset, key=lambda entry: entry.offset)
         if (customer, index) not in self._expected:
             below = {partition_of(customer, PARTITIONS): offset}
-            self._expected[customer, index] = self.oracle.answer(customer, AS_OF, below)
+            answer = self.oracle.answer(customer, AS_OF, below)
+            profile = self.oracle.profile(customer, below)
+            self._expected[customer, index] = None if answer is None else {**answer, "profile": profile}
         return self._expected[customer, index]
 
     def _verified(self, reason: str, answer: Answer, since: Since) -> str:

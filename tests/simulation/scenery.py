@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from infra.proof.oracle import Record
-from tests.support.builders import Log, Message, erasure, marketing, order, refund, ticket
+from tests.support.builders import Log, Message, erasure, marketing, order, profile, refund, retraction, ticket
 from tests.support.poison import POISONS
 
 PARTITIONS: Final = 2
@@ -98,11 +98,19 @@ def messages(random: Random, profile: Profile) -> Iterator[Message]:
 
 
 def _entity(random: Random, customer: str) -> Message:
+    """A version of one of the customer's few entities, or its retraction."""
+    whole = _whole(random, customer)
+    return retraction(whole, f"2024-07-0{random.randint(1, 5)}") if random.random() < 0.12 else whole
+
+
+def _whole(random: Random, customer: str) -> Message:
     day, version = f"2024-06-{random.randint(1, 28):02}", f"2024-07-0{random.randint(1, 5)}"
     kind = random.random()
     if kind < 0.4:
         amount = f"{random.randrange(1000)}.{random.randrange(100):02}"
         return order(customer, f"o{random.randrange(3)}", day, amount, random.choice(_STATUSES), version)
+    if kind < 0.5:
+        return profile(customer, version, day, segment=random.choice(("retail", "trade")))
     if kind < 0.8:
         priority, resolved = random.choice(("low", "high", "urgent")), random.choice((None, None, "2024-06-29"))
         return ticket(customer, f"t{random.randrange(5)}", day, priority, resolved, version)

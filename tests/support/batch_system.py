@@ -9,7 +9,7 @@ from common.settings import Settings
 from infra.proof.log_reader import LogReader
 from tests.support.builders import Message
 from tests.support.jobs import Jobs
-from tests.support.model import batch_states
+from tests.support.model import batch_rows
 
 
 def produce(settings: Settings, messages: Iterable[Message], **overrides: str) -> None:
@@ -37,4 +37,4 @@ def served(jobs: Jobs) -> dict[str, str]:
 def expected(settings: Settings, cut: Cut) -> dict[str, str]:
     """The pure fold of the log's committed records below the cut."""
     records = LogReader(settings, 4).refresh()
-    return {customer: state.to_json() for customer, state in batch_states(records, cut.offsets, 4).items()}
+    return {customer: row.to_json() for customer, row in batch_rows(records, cut.offsets, 4).items()}

@@ -108,6 +108,34 @@ def marketing(
     return record("marketing_event.recorded", customer_id, event_date, {**data, "campaign_id": campaign_id, **more})
 
 
+def profile(
+    customer_id: str = "ada", updated_at: str = "2024-06-05", signed_up_date: str | None = "2023-01-15", **more: object
+) -> Message:
+    """A customer's profile; `more` overrides or adds data fields."""
+    data: dict[str, object] = {"customer_id": customer_id, "updated_at": updated_at, "birth_date": "1990-02-28"}
+    data |= {"signed_up_date": signed_up_date, "country": "GB", "segment": "retail"}
+    return record("customer_profile.recorded", customer_id, updated_at, {**data, **more})
+
+
+ENTITY_IDS: Final = {
+    "order.recorded": "order_id",
+    "refund.recorded": "refund_id",
+    "support_ticket.recorded": "ticket_id",
+    "marketing_event.recorded": "event_id",
+    "customer_profile.recorded": "customer_id",
+}
+"""By type the field that names the entity."""
+
+
+def retraction(of: Message, updated_at: str = "2024-07-05", **more: object) -> Message:
+    """The entity of a valid message taken back: its ids and `updated_at`; `more` overrides or adds data fields."""
+    content = json.loads(of.value or b"")
+    data, name = content["data"], ENTITY_IDS[content["type"]]
+    ids = {name: data[name], "customer_id": data["customer_id"]}
+    taken_back = {**ids, "updated_at": updated_at, "retracted": True}
+    return record(content["type"], data["customer_id"], updated_at, {**taken_back, **more})
+
+
 def erasure(customer_id: str = "ada", time: str = "2024-06-30") -> Message:
     """The demand to forget a customer."""
     return record("customer.erased", customer_id, time, {"customer_id": customer_id})
@@ -182,7 +210,9 @@ def random_messages(
 
 
 def random_entity(random: Random, customer_id: str) -> Message:
-    """A version of one of the customer's few entities."""
+    """A version of one of the customer's few entities, or its retraction."""
+    if random.random() < 0.08:
+        return _random_retraction(random, customer_id)
     return random.choice(ENTITIES)(random, customer_id)
 
 
@@ -227,11 +257,25 @@ def _random_marketing(random: Random, customer_id: str) -> Message:
     return marketing(customer_id, f"e{random.randrange(8)}", _moment(random, -45, 3), random.choice(EVENT_TYPES))
 
 
+def _random_profile(random: Random, customer_id: str) -> Message:
+    signed_up = random.choice((None, _moment(random, -900, 3)))
+    born = random.choice((None, "1850-01-01", "1969-12-31", "1996-02-29", "2000-06-30", "2030-01-01"))
+    country, segment = random.choice((None, "GB", "JP")), random.choice((None, "retail", 'a "b" \\ c', "☃ grün"))
+    more = {"birth_date": born, "country": country, "segment": segment}
+    return profile(customer_id, _version(random), signed_up, **more)
+
+
+def _random_retraction(random: Random, customer_id: str) -> Message:
+    of = random.choice(ENTITIES)(random, customer_id)
+    return retraction(of, _version(random))
+
+
 ENTITIES: Final[tuple[Callable[[Random, str], Message], ...]] = (
     _random_order,
     _random_refund,
     _random_ticket,
     _random_marketing,
+    _random_profile,
 )
 
 

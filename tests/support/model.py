@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 
 from common.algebra import facts
-from common.algebra.facts import Delta, Fact, Outcome, decide
+from common.algebra.facts import Delta, Fact, Image, Outcome, decide
 from common.algebra.measures import contribution
 from common.algebra.merge import merge
 from common.algebra.state import State
+from common.algebra.view_row import ViewRow
 from common.errors import RejectedRecord
 from common.log.events import Event, Rules, parse
 from common.log.partition import partition_of
 from infra.proof.oracle import Record
+from tests.support.deltas import changed as changed_delta
 
 RULES = Rules(currency="USD")
 Cuts = dict[int, int]
@@ -43,7 +45,7 @@ class SpeedTables:
                 self.outcomes.append(Outcome.SKIPPED)
             elif event.image is None:
                 self.outcomes.append("reset")
-                self.reset(event.customer_id, record.offset, Delta("", None, None, record.appended_at))
+                self.reset(event.customer_id, record.offset, Delta.reset(record.appended_at, event.origin))
             else:
                 self._decide(event, record)
         return self
@@ -55,7 +57,7 @@ class SpeedTables:
         outcome, changed = decide(None if text is None else fact(text), event.image, record.offset)
         self.outcomes.append(outcome)
         if changed is not None:
-            delta = Delta(event.entity_id, changed.before, changed.after, record.appended_at)
+            delta = changed_delta(event.entity_id, changed.before, changed.after, record.appended_at, event.origin)
             self.change(event.customer_id, key, changed, delta)
 
     def change(self, customer_id: str, key: tuple[str, str], changed: Fact, delta: Delta) -> None:
@@ -105,9 +107,9 @@ def fact(text: str) -> Fact:
     return facts.decode_fact(text)
 
 
-def batch_states(records: Iterable[Record], cut: Cuts, partitions: int) -> dict[str, State]:
-    """R16 by definition: the sum of the contributions of the current facts below the cut."""
-    current: dict[str, dict[tuple[str, str], tuple[tuple[int, int], State]]] = {}
+def batch_rows(records: Iterable[Record], cut: Cuts, partitions: int) -> dict[str, ViewRow]:
+    """R16 by definition: of the current facts below the cut the sum of contributions, and the profile."""
+    current: dict[str, dict[tuple[str, str], tuple[tuple[int, bool, int], Image]]] = {}
     for record in records:
         event = read(record, partitions) if record.offset < cut.get(record.partition, 0) else None
         if event is None:
@@ -116,20 +118,28 @@ def batch_states(records: Iterable[Record], cut: Cuts, partitions: int) -> dict[
         if event.image is None:
             entities.clear()
             continue
-        rank, key = (event.image.version, record.offset), (event.kind, event.entity_id)
+        rank, key = (*event.image.rank, record.offset), (event.kind, event.entity_id)
         if key not in entities or rank > entities[key][0]:
-            entities[key] = (rank, contribution(event.image.payload))
+            entities[key] = (rank, event.image)
     return {
-        customer: State.sum(state for _, state in entities.values())
+        customer: ViewRow(
+            State.sum(contribution(image.payload) for _, image in entities.values()),
+            next((image for (kind, _), (_, image) in entities.items() if kind == "customer_profile"), None),
+        )
         for customer, entities in current.items()
         if entities
     }
 
 
-def served(batch: dict[str, State], tables: SpeedTables, customer_id: str, cut: Cuts, end: Cuts) -> State | None:
+def batch_states(records: Iterable[Record], cut: Cuts, partitions: int) -> dict[str, State]:
+    """The states of `batch_rows`."""
+    return {customer: row.state for customer, row in batch_rows(records, cut, partitions).items()}
+
+
+def served(batch: dict[str, ViewRow], tables: SpeedTables, customer_id: str, cut: Cuts, end: Cuts) -> ViewRow | None:
     """The batch's row and the deltas in [cut, end), by serving's own merge; none for an unknown customer."""
     partition = partition_of(customer_id, tables.partitions)
     cells = tables.deltas.get(customer_id, {})
     deltas = [(offset, facts.decode_delta(text)) for offset, text in cells.items() if offset < end[partition]]
     merged = merge(batch.get(customer_id), deltas, cut.get(partition, 0))
-    return merged.state if merged.known else None
+    return ViewRow(merged.state, merged.image) if merged.known else None

@@ -44,6 +44,31 @@ def _charge(name: str, field: str, content: object) -> Poison:
     return _json(name, change)
 
 
+def _profile(name: str, field: str, content: object) -> Poison:
+    """Spoil a field of a profile made of whatever it was."""
+
+    def change(record: dict[str, Any]) -> None:
+        record["data"] = {"customer_id": record["subject"], "updated_at": "2024-06-01", field: content}
+        record["type"] = "customer_profile.recorded"
+
+    return _json(name, change)
+
+
+def _taken_back(name: str, change: Callable[[dict[str, Any]], object]) -> Poison:
+    """Spoil a retraction of whatever it was."""
+
+    def spoil(record: dict[str, Any]) -> None:
+        record["data"] |= {"retracted": True, "updated_at": "2024-06-01"}
+        change(record["data"])
+
+    return _json(name, spoil)
+
+
+def _erasure_taken_back(record: dict[str, Any]) -> None:
+    record["type"] = "customer.erased"
+    record["data"] = {"customer_id": record["subject"], "retracted": True}
+
+
 def _elsewhere(key: bytes | None, value: bytes | None, partitions: int) -> Sent:
     own = partition_of((key or b"").decode(), partitions)
     return (key, value, (own + 1) % partitions) if partitions > 1 else (None, value, 0)
@@ -85,6 +110,25 @@ POISONS: Final = (
     _json("time out of range", lambda record: record.update(time="2101-01-01")),
     _field("number as customer id", "customer_id", 7),
     _field("customer id missing", "customer_id", None),
+    _field("retracted as text", "retracted", "true"),
+    _field("retracted as a number", "retracted", 1),
+    _field("retracted as null", "retracted", None),
+    _taken_back("retracted without a version", lambda data: data.pop("updated_at")),
+    _taken_back("retracted with a date of no calendar", lambda data: data.update(updated_at="2024-02-30")),
+    _taken_back("retracted without its customer", lambda data: data.pop("customer_id")),
+    _json("an erasure taken back", _erasure_taken_back),
+    _json("source row of zero", lambda record: record.update(sourcerow=0)),
+    _json("source row with a point", lambda record: record.update(sourcerow=1.0)),
+    _json("source row as text", lambda record: record.update(sourcerow="7")),
+    _profile("country in small letters", "country", "gb"),
+    _profile("country of three letters", "country", "GBR"),
+    _profile("empty segment", "segment", ""),
+    _profile("long segment", "segment", "x" * 65),
+    _profile("birth date with a time", "birth_date", "1990-01-01T00:00:00Z"),
+    _profile("birth date of no calendar", "birth_date", "1991-02-29"),
+    _profile("birth date too early", "birth_date", "1849-12-31"),
+    _profile("birth date too late", "birth_date", "2101-01-01"),
+    _profile("profile without a version", "updated_at", None),
     _charge("another currency", "currency", "EUR"),
     _charge("lower-case currency", "currency", "usd"),
     _charge("negative amount", "amount", "-1.00"),

@@ -17,11 +17,13 @@ from common.algebra.facts import Delta, Image, Order, Payload, encode
 from common.algebra.measures import contribution
 from common.algebra.pointer import Plan, Pointer, Published
 from common.algebra.state import State
+from common.algebra.view_row import ViewRow
 from common.log.partition import partition_of
 from common.settings import ServingSettings, Settings
 from serving_layer.answer.provenance import Release
 from serving_layer.app import create_app
 from serving_layer.read.store import DeltaRow, Pin, Progress, SlotRow, Store, StoreSource
+from tests.support.deltas import changed
 
 NOW: Final = micros_of(datetime(2024, 6, 30, 12, tzinfo=UTC))
 PARTITIONS: Final = 4
@@ -35,9 +37,9 @@ def order(cents: int = 1000, day: int = 19_900, status: str = "completed") -> Or
 
 def delta(after: Payload | None, before: Payload | None = None, entity_id: str = "o1") -> Delta:
     """A change, or a reset where `after` is null."""
-    return Delta(
-        entity_id, None if before is None else Image(1, before), None if after is None else Image(2, after), NOW
-    )
+    if after is None:
+        return Delta.reset(NOW)
+    return changed(entity_id, None if before is None else Image(1, before), Image(2, after), NOW)
 
 
 def published(batch_id: int = 1, cut: int = 0, slot: str = "a", release: Release = RELEASE) -> Published:
@@ -74,8 +76,10 @@ class MemoryStore:
     calls: list[str] = field(default_factory=list)
     on_read: Callable[[str], None] = lambda _: None
 
-    def put_state(self, customer: str, state: State, batch_id: int = 1, slot: str = "a") -> None:
-        self.slots.setdefault(slot, {})[customer] = SlotRow(batch_id, state.to_json())
+    def put_state(
+        self, customer: str, state: State, batch_id: int = 1, slot: str = "a", *, profile: Image | None = None
+    ) -> None:
+        self.slots.setdefault(slot, {})[customer] = SlotRow(batch_id, ViewRow(state, profile).to_json())
 
     def put_order(self, customer: str, cents: int = 1000, batch_id: int = 1, slot: str = "a") -> None:
         self.put_state(customer, contribution(order(cents)), batch_id, slot)

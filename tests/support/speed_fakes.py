@@ -24,6 +24,7 @@ from infra.proof.oracle import Record
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.known import Known
 from speed_layer.apply.rows import EntityKey, Mutation, Placed, Reset, Stored
+from tests.support.deltas import changed
 
 RULES = Rules("USD")
 ALERTS = AlertSettings(large_refund_cents=5_000)
@@ -61,17 +62,17 @@ def fold(customers: dict[str, list[Placed]]) -> Cells:
                 cells = {key: cell for key, cell in cells.items() if key[1] != customer_id}
                 facts.clear()
                 cells["facts", customer_id, "", ""] = str(at), at
-                cells["deltas", customer_id, str(at)] = encode(Delta("", None, None, record.appended_at)), at
+                cells["deltas", customer_id, str(at)] = encode(Delta.reset(record.appended_at, record.event.origin)), at
                 continue
             _, _, current = facts.get(record.entity, (0, None, None))
-            if current is not None and (image.version < current.version or image == current):
+            if current is not None and (image.rank < current.rank or image == current):
                 continue
             facts[record.entity] = (at, current, image)
             alerts = _alerts(record, current, {key[1]: fact[2] for key, fact in facts.items()})
             cells["facts", customer_id, *record.entity] = encode(Fact(at, current, image, alerts)), at
             for alert in alerts:
                 cells["alerts", customer_id, str(at), rule_of(alert)] = encode_alert(alert), at
-            delta = Delta(record.event.entity_id, current, image, record.appended_at)
+            delta = changed(record.event.entity_id, current, image, record.appended_at, record.event.origin)
             cells["deltas", customer_id, str(at)] = encode(delta), at
     return cells
 

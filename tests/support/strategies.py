@@ -17,7 +17,9 @@ from tests.support.builders import (
     erasure,
     marketing,
     order,
+    profile,
     refund,
+    retraction,
     ticket,
 )
 from tests.support.poison import POISONS
@@ -77,8 +79,23 @@ resolved_tickets = st.builds(
 marketing_events = st.builds(
     marketing, customers, _entities("e", 3), moments, st.sampled_from(EVENT_TYPES), st.sampled_from(("summer", "☃"))
 )
+profiles = st.builds(
+    lambda customer, version, signed_up, more: profile(customer, version, signed_up, **more),
+    customers,
+    versions,
+    st.none() | moments,
+    st.fixed_dictionaries(
+        {
+            "birth_date": st.sampled_from((None, "1850-01-01", "1969-12-31", "1996-02-29", "2024-06-30", "2100-12-31")),
+            "country": st.sampled_from((None, "GB")),
+            "segment": st.sampled_from((None, "retail", "☃")),
+        }
+    ),
+)
 erasures = st.builds(erasure, customers)
-entities = st.one_of(orders, refunds, open_tickets, resolved_tickets, marketing_events)
+whole_entities = st.one_of(orders, refunds, open_tickets, resolved_tickets, marketing_events, profiles)
+retractions = st.builds(retraction, whole_entities, versions)
+entities = st.one_of(whole_entities, whole_entities, whole_entities, retractions)
 valid_messages = st.one_of(orders, entities, entities, erasures)
 poisons = st.sampled_from(POISONS)
 poisoned = st.builds(

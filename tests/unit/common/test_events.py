@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from common.algebra.dates import MICROS_PER_DAY, day_of
-from common.algebra.facts import Image, MarketingEvent, Order, Refund, SupportTicket
+from common.algebra.facts import Image, MarketingEvent, Order, Origin, Refund, SupportTicket
 from common.errors import RejectedRecord
 from common.log.events import FUTURE_MARGIN_MICROS, Event, Rules, parse, validation_version
 from infra.proof.oracle import Oracle
@@ -50,7 +50,7 @@ def read(message: Message) -> Event:
     ],
 )
 def test_each_type_is_read_into_its_fact(message: Message, kind: str, entity_id: str, image: Image | None) -> None:
-    assert read(message) == Event("ada", kind, entity_id, image)
+    assert read(message) == Event("ada", kind, entity_id, image, Origin("tests"))
     assert read(message).is_erasure == (kind == "customer")
 
 

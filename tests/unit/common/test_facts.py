@@ -17,6 +17,7 @@ from common.algebra.facts import (
     encode,
     payload_columns,
 )
+from tests.support.deltas import changed
 
 
 def image(version: int, amount: int = 1) -> Image:
@@ -79,19 +80,19 @@ def test_a_change_of_value_zero_is_a_change() -> None:
 )
 def test_cells_are_read_back_as_written(payload: Order | Refund | SupportTicket | MarketingEvent) -> None:
     fact = Fact(7, None, Image(1, payload))
-    delta = Delta("e", Image(0, payload), Image(1, payload), 99)
+    delta = changed("e", Image(0, payload), Image(1, payload), 99)
     assert decode_fact(encode(fact)) == fact
     assert decode_delta(encode(delta)) == delta
     assert not delta.is_reset
 
 
 def test_a_reset_is_a_delta_without_an_after() -> None:
-    assert decode_delta(encode(Delta("", None, None, 5))).is_reset
+    assert decode_delta(encode(Delta.reset(5))).is_reset
 
 
 def test_a_payload_fields_name_has_one_type_in_every_kind() -> None:
     assert payload_columns() == {
         "order_date": int, "amount": int, "status": str, "order_id": str, "refunded_at": int, "category": str,
         "priority": str, "created_date": int, "resolved_date": int, "resolution_seconds": int, "event_type": str,
-        "event_date": int, "campaign_id": str,
+        "event_date": int, "campaign_id": str, "signed_up_date": int, "birth_date": int, "country": str, "segment": str,
     }  # fmt: skip

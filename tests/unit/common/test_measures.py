@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.facts import PAYLOADS, Delta, Image, MarketingEvent, Order, Payload, Refund, SupportTicket
+from common.algebra.facts import PAYLOADS, Image, MarketingEvent, Order, Payload, Refund, SupportTicket
 from common.algebra.measures import MEASURES, contribution, contribution_sql, value
 from common.algebra.state import State
+from tests.support.deltas import changed
 
 DAY_9 = 9 * MICROS_PER_DAY + 5
 
@@ -43,13 +44,13 @@ def test_a_current_fact_adds_this_to_these_days(payload: Payload, expected: dict
 def test_a_deltas_value_is_the_contribution_after_less_the_one_before() -> None:
     paid, moved = Image(1, Order(DAY_9, 250, "completed")), Image(2, Order(2 * MICROS_PER_DAY, 200, "completed"))
     cancelled = Image(3, Order(DAY_9, 250, "cancelled"))
-    assert value(Delta("o", None, paid, 0)) == contribution(paid.payload)
-    assert value(Delta("o", paid, cancelled, 0)) == -contribution(paid.payload)
-    assert named(value(Delta("o", paid, moved, 0))) == {
+    assert value(changed("o", None, paid, 0)) == contribution(paid.payload)
+    assert value(changed("o", paid, cancelled, 0)) == -contribution(paid.payload)
+    assert named(value(changed("o", paid, moved, 0))) == {
         9: {"order_count": -1, "revenue": -250},
         2: {"order_count": 1, "revenue": 200},
     }
-    assert not value(Delta("o", paid, Image(2, Order(DAY_9, 250, "shipped")), 0))
+    assert not value(changed("o", paid, Image(2, Order(DAY_9, 250, "shipped")), 0))
 
 
 def test_the_table_names_fields_that_are_there_and_every_measure_once() -> None:

@@ -5,24 +5,28 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
+from common.algebra.dates import MICROS_PER_DAY
+from common.algebra.facts import Image, Origin, Retracted
 from common.errors import FieldError, RejectedRecord, UsageError, shorten
 from common.log.events import Rules, parse
 from common.log.partition import partition_of
-from common.log.wire import BY_KIND, RECORD_TYPES, encode_record, record_schema
-from tests.support.builders import Message, erasure, marketing, order, refund, ticket
+from common.log.wire import BY_KIND, RECORD_TYPES, encode_record, record_schema, retraction_data
+from tests.support.builders import Message, erasure, marketing, order, profile, refund, retraction, ticket
 
 MESSAGES = {
     "order": (order(), order(currency="USD", order_date="2024-06-01T10:00:00Z")),
     "refund": (refund(), refund(currency="USD")),
     "support_ticket": (ticket(), ticket(resolved_date="2024-06-05", priority="urgent")),
     "marketing_event": (marketing(), marketing(event_type="campaign_view")),
+    "customer_profile": (profile(), profile(birth_date=None)),
     "customer": (erasure(),),
 }
 
 
-TYPES: dict[str, type] = {"string": str, "object": dict, "null": type(None)}
+TYPES: dict[str, type] = {"string": str, "object": dict, "null": type(None), "boolean": bool, "integer": int}
 
 
 def violations(schema: dict[str, Any], content: Any, definitions: dict[str, Any]) -> Iterator[str]:
@@ -33,6 +37,8 @@ def violations(schema: dict[str, Any], content: Any, definitions: dict[str, Any]
         yield f"{content!r} fits none"
     if "type" in schema and not isinstance(content, TYPES[schema["type"]]):
         yield f"{content!r} is no {schema['type']}"
+    if "const" in schema and content is not schema["const"]:
+        yield f"{content!r} is not allowed"
     if "enum" in schema and content not in schema["enum"]:
         yield f"{content!r} is not allowed"
     if isinstance(content, str):
@@ -64,12 +70,40 @@ def test_a_valid_record_fits_its_schema_and_no_other(kind: str, message: Message
 @pytest.mark.parametrize("kind", BY_KIND)
 def test_every_required_field_is_required_by_the_schema_too(kind: str) -> None:
     content = json.loads(MESSAGES[kind][0].value or b"")
+    required = {field.name for field in msgspec.structs.fields(BY_KIND[kind].data) if field.required}
     for owner in (content, content["data"]):
-        for name in list(owner):
+        for name in list(owner) if owner is content else sorted(owner.keys() & required):
             kept = owner.pop(name)
             assert broken(kind, content), name
             owner[name] = kept
     assert not broken(kind, content)
+
+
+@pytest.mark.parametrize("message", [each for kind, all_ in MESSAGES.items() if kind != "customer" for each in all_])
+def test_r5b_a_retraction_fits_the_schema_of_its_kind_with_its_ids_and_version_alone(message: Message) -> None:
+    taken_back = json.loads(retraction(message).value or b"")
+    kind = RECORD_TYPES[taken_back["type"]].kind
+
+    assert not broken(kind, taken_back)
+
+    least = {"retracted"} if kind == "customer_profile" else set()  # without it, a profile that says nothing
+    for name in taken_back["data"].keys() - least:
+        lacking = {**taken_back, "data": {each: v for each, v in taken_back["data"].items() if each != name}}
+        assert broken(kind, lacking), name
+
+
+def test_r5b_an_encoded_retraction_is_read_back_as_one() -> None:
+    for kind, entry in BY_KIND.items():
+        if not entry.can_be_retracted:
+            continue
+        name = "ada" if entry.entity_id == "customer_id" else "x1"
+        data = retraction_data(kind, name, "ada", "2024-06-01")
+
+        value = encode_record(kind, data, event_id="1", source="tests", time="2024-06-01", source_row=7)
+
+        event = parse(b"ada", value, partition_of("ada", 4), 4, 0, Rules("USD"))
+        assert (event.kind, event.entity_id, event.origin) == (kind, name, Origin("tests", 7))
+        assert event.image == Image(19_875 * MICROS_PER_DAY, Retracted(kind))
 
 
 @pytest.mark.parametrize("customer_id", ["", "x" * 129, "a/b", "a\n", "a\x00"])
@@ -90,9 +124,10 @@ def test_an_encoded_record_is_read_back_as_the_entity_it_was(kind: str) -> None:
     assert (event.customer_id, event.kind, event.entity_id) == ("ada", kind, data[entry.entity_id])
 
 
-def test_the_five_types_are_named_as_in_the_contract() -> None:
+def test_the_six_types_are_named_as_in_the_contract() -> None:
     assert set(RECORD_TYPES) == {
-        "order.recorded", "refund.recorded", "support_ticket.recorded", "marketing_event.recorded", "customer.erased"
+        "order.recorded", "refund.recorded", "support_ticket.recorded", "marketing_event.recorded", "customer.erased",
+        "customer_profile.recorded",
     }  # fmt: skip
 
 

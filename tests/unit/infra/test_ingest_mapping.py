@@ -52,6 +52,7 @@ def test_a_required_field_without_a_source_is_named() -> None:
 
 def test_an_unknown_kind_lists_the_kinds() -> None:
     with pytest.raises(
-        UsageError, match=r"'orders'.*order, refund, support_ticket, marketing_event, ticket, marketing"
+        UsageError,
+        match=r"'orders'.*order, refund, support_ticket, marketing_event, customer_profile, ticket, marketing, profile",
     ):
         mapping_of("orders")

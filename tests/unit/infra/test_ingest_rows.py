@@ -89,7 +89,9 @@ def test_the_rejects_of_an_earlier_run_are_replaced_and_removed_when_there_are_n
 def test_a_missing_version_is_the_entitys_own_date_and_an_empty_value_can_be_translated(tmp_path: Path) -> None:
     mapping = mapping_of("order", map_values=["status:=completed"])
     values = {"order_id": 1, "customer_id": "ada", "order_date": "2024-01-01", "total_amount": Decimal("12.5")}
-    first, again = (RecordMaker(mapping, 4, Rules("USD")).record(Row(1, values), now) for now in (0, 10**15))
+    first, again = (
+        RecordMaker(mapping, 4, Rules("USD"), "file:///orders.csv").record(Row(1, values), now) for now in (0, 10**15)
+    )
     data = json.loads(first.value)["data"]
     assert (data["updated_at"], data["status"], data["total_amount"]) == ("2024-01-01", "completed", "12.5")
     assert (first.key, first.value) == (b"ada", again.value)

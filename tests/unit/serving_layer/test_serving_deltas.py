@@ -10,7 +10,7 @@ from serving_layer.read.deltas import whole_deltas
 from serving_layer.read.store import DeltaRow, SlotReused
 from tests.support.serving_fakes import delta, order
 
-RESET = encode(Delta("", None, None, 1))
+RESET = encode(Delta.reset(1))
 
 
 def row(offset: int) -> DeltaRow:

@@ -187,7 +187,7 @@ def test_one_wrong_id_fails_alone_and_order_and_repeats_are_kept() -> None:
     assert [result["customer_id"] for result in results] == ["ada", "", "nobody", long, "ada", "a/b"]
     assert [result["status"] for result in results] == ["ok", "error", "unknown", "error", "ok", "error"]
     assert results[0] == results[4]
-    assert set(results[0]) == {"customer_id", "status", "metrics", "provenance"}
+    assert set(results[0]) == {"customer_id", "status", "metrics", "profile", "provenance"}
     assert (results[2]["metrics"], results[2]["provenance"]["status"]) == (None, "exact")
     assert results[1]["error"]["rule"] == "1 to 128 characters, no control character, no '/'"
     assert results[1]["provenance"] is None
@@ -217,7 +217,7 @@ def test_what_is_encoded_is_what_openapi_promises() -> None:
 def test_a_row_of_other_measures_has_no_values_and_says_so() -> None:
     """R22: numbers that mean something else are neither shown nor a crash."""
     store = MemoryStore(pointing_at(published(release=Release("other", RELEASE.validation_version))))
-    store.slots["a"] = {"ada": SlotRow(1, '{"19900":[1,1000]}')}
+    store.slots["a"] = {"ada": SlotRow(1, '{"days":{"19900":[1,1000]},"profile":null}')}
     store.put_order("ben")
     ada, ben = Api.over(store).batch_get("ada", "ben").json()["results"]
     assert (ada["status"], ada["provenance"]["status"], set(ada["metrics"].values())) == ("ok", "degraded", {None})

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from common.algebra.alerts import LargeRefund
-from common.algebra.facts import Delta, Image, Refund
+from common.algebra.facts import Image, Refund
 from common.errors import LogUnavailable
 from common.log.copies import Copy, decode_alert_event, decode_delta_event
 from common.settings import LogSettings, Settings, SpeedSettings
 from speed_layer.publish.publisher import Copies, Outgoing, Publisher
+from tests.support.deltas import changed
 from tests.support.speed_fakes import retry
 from tests.support.systems import free_ports
 
@@ -80,7 +81,7 @@ def test_a_broker_that_is_not_there_is_a_server_that_is_away(tmp_path: Path) -> 
 def test_a_copy_and_its_alerts_go_to_their_topics_in_the_records_partition_under_the_customers_key() -> None:
     made, fake = publisher()
     alert = LargeRefund(1, "r1", "o1", 70_000, 50_000)
-    delta = Delta("r1", None, Image(1, Refund("o1", 1, 70_000)), 5)
+    delta = changed("r1", None, Image(1, Refund("o1", 1, 70_000)), 5)
     asyncio.run(Copies(Settings(), made, "v1").publish([Copy(3, 8, "ada", delta, (alert,))]))
     (deltas, body, *place), (alerts, said, *there) = fake.sent
     assert (deltas, alerts, place, there) == ("customer_deltas", "customer_alerts", [b"ada", 3], [b"ada", 3])
