@@ -21,7 +21,7 @@ def pages() -> Mapping[Path, str]:
 def metrics_page() -> str:
     """What is answered and what is summed, from the two tables."""
     metrics = ((f"`{metric.name}`", metric.unit, metric.rule) for metric in METRICS)
-    measures = ((f"`{measure.name}`", measure.kind, measure.day, _counted(measure)) for measure in MEASURES)
+    measures = ((f"`{each.name}`", each.unit, each.kind, each.day, _counted(each)) for each in MEASURES)
     return _page(
         "Metrics",
         "`make docs` writes this page from `METRICS` in `common/algebra/metrics.py` and `MEASURES` in "
@@ -32,7 +32,7 @@ def metrics_page() -> str:
         "value is null.",
         _table(("metric", "unit", "rule"), metrics),
         "## Measures\n\nA customer's state holds these integers by UTC day, summed over the customer's current facts.",
-        _table(("measure", "of each", "on the day of", "adds"), measures),
+        _table(("measure", "unit", "of each", "on the day of", "adds"), measures),
     )
 
 
