@@ -1,75 +1,106 @@
-"""A worker's log lines: logfmt, one line for each event, each with its time, slot and positions."""
+"""The log of a process: logfmt on one stream, one line for each event, the libraries' events included."""
 
 import json
 import logging
 import re
+import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, Final
+from typing import IO, Final, cast
+
+import structlog
+from structlog.stdlib import LoggerFactory, ProcessorFormatter
+from structlog.typing import EventDict, WrappedLogger
 
 LEVELS: Final = {
-    **dict.fromkeys(("faust", "mode", "asyncio", "speed_layer.read.app", "speed_layer.read.seam"), logging.WARNING),
+    **dict.fromkeys(("common", "batch_layer", "speed_layer", "serving_layer", "infra"), logging.INFO),
+    # Faust's services log under the modules of their subclasses, which are ours.
+    **dict.fromkeys(("speed_layer.read.app", "speed_layer.read.seam"), logging.WARNING),
     **dict.fromkeys(("aiokafka", "cassandra"), logging.CRITICAL),  # many lines a second while a server is away
 }
-"""Levels of what is not ours; Faust's services log under the modules of their subclasses, which are ours."""
+"""The least level that is logged, by logger; WARNING for the libraries that are not named."""
 _PLAIN: Final = re.compile(r'[^\s"=\x00-\x1f\x7f]+')
-_PLACEHOLDER: Final = re.compile(r"%[-+ #0-9.]*[a-zA-Z]")
 
 Positions = Callable[[], Mapping[int, int]]
 
 
-class Logfmt(logging.Formatter):
+@dataclass(slots=True)
+class Origin:
+    """What every line of a process carries besides its event; a worker learns both after its start."""
+
+    slot: int | None = None
+    positions: Positions = dict
+
+
+def set_up(stream: IO[str], origin: Origin) -> None:
+    """Send every line of this process to `stream`, with what `origin` holds at that moment.
+
+    Called once, before the first line: loggers keep the set-up that they were first used under.
+    """
+    structlog.configure(
+        processors=[ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(ProcessorFormatter(processors=[Logfmt(origin)]))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+
+
+class Logfmt:
     """`time=… level=… logger=… slot=… at=0:123,1:456 event=…`: every value with a space in it is a JSON string.
 
-    A message that is not logfmt itself becomes `msg="…"`; an exception becomes `exc` and `trace`, on the same line.
+    A line of a library has `msg="…"` in the place of the event; an exception becomes `exc` and `trace`, on the same
+    line.
     """
 
-    def __init__(self, slot: int | None = None, positions: Positions = dict) -> None:
-        super().__init__()
-        self.slot, self.positions = slot, positions
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
 
-    def format(self, record: logging.LogRecord) -> str:
-        return " ".join(self._parts(record))
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
+        """The line of what `ProcessorFormatter` hands over."""
+        record: logging.LogRecord = event.pop("_record")
+        said = {"event" if event.pop("_from_structlog") else "msg": event.pop("event")}
+        error = _error(event.pop("exc_info", None))
+        fields = {**self._head(record), **said, **event, **_told(error)}
+        return " ".join(f"{key}={quoted(_text(value))}" for key, value in fields.items())
 
-    def _parts(self, record: logging.LogRecord) -> Iterator[str]:
+    def _head(self, record: logging.LogRecord) -> dict[str, object]:
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        yield f"time={when.replace('+00:00', 'Z')}"
-        yield f"level={record.levelname.lower()}"
-        yield f"logger={record.name}"
-        if self.slot is not None:
-            yield f"slot={self.slot}"
-        if at := ",".join(f"{partition}:{offset}" for partition, offset in sorted(self.positions().items())):
-            yield f"at={at}"
-        yield from _message(record)
-        if record.exc_info and record.exc_info[1] is not None:
-            yield f"exc={quoted(repr(record.exc_info[1]))}"
-            yield f"trace={quoted(''.join(traceback.format_exception(record.exc_info[1])))}"
+        head: dict[str, object] = {
+            "time": when.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        if self._origin.slot is not None:
+            head["slot"] = self._origin.slot
+        if positions := self._origin.positions():
+            head["at"] = ",".join(f"{partition}:{offset}" for partition, offset in sorted(positions.items()))
+        return head
 
 
-def _message(record: logging.LogRecord) -> Iterator[str]:
-    template, args = str(record.msg), record.args
-    if not template.startswith("event="):
-        yield f"msg={quoted(record.getMessage())}"
-        return
-    values = list(args) if isinstance(args, tuple) else []
-    for word in template.split(" "):
-        count = len(_PLACEHOLDER.findall(word))
-        text, values = word % tuple(values[:count]) if count else word, values[count:]
-        key, equals, value = text.partition("=")
-        yield f"{key}={quoted(value)}" if equals and "=" in word else text.replace("\n", " ")
+def _error(exc_info: object) -> BaseException | None:
+    """The exception of a line, in each of the ways in which logging lets one name it."""
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple):
+        return cast("BaseException | None", exc_info[1])
+    return sys.exc_info()[1] if exc_info else None
+
+
+def _told(error: BaseException | None) -> dict[str, object]:
+    return {} if error is None else {"exc": repr(error), "trace": "".join(traceback.format_exception(error))}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def quoted(value: str) -> str:
     """`value` as it stands in a line: as a JSON string where it is empty, or has a space, a quote or a line's end."""
     return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
-
-
-def set_up(stream: IO[str]) -> Logfmt:
-    """Send every line of this process to `stream`; the formatter returned learns slot and positions later."""
-    formatter, handler = Logfmt(), logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name, level in LEVELS.items():
-        logging.getLogger(name).setLevel(level)
-    return formatter

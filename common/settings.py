@@ -148,6 +148,9 @@ class ServingSettings(Group):
     )
     batch_get_max: Positive = Field(1000, description="customers in one batch-get, at most")
     in_flight: Positive = Field(256, description="statements awaiting Cassandra at once, at most")
+    access_log: bool = Field(
+        False, description="one line for each request; lines name customers, and an erasure does not reach them"
+    )
 
 
 class Settings(Group):

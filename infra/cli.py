@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from common.errors import Lambda360Error, UsageError, shorten
+from infra.context import OwnProcess
 
 INTERRUPTED: Final = 130
 
@@ -60,13 +61,13 @@ def lambda360() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 an error said in one line, 2 wrong usage, 130 interrupted."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments, OwnProcess()))
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str], process: OwnProcess | None = None) -> int:
     """The exit code of `arguments`; a known error is one line on stderr, never a traceback."""
     try:
-        result = lambda360.main(arguments, prog_name="lambda360", standalone_mode=False)
+        result = lambda360.main(arguments, prog_name="lambda360", standalone_mode=False, obj=process)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.exceptions.Exit as stop:

@@ -2,26 +2,53 @@
 
 import math
 import os
+import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from common.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from common.logs import Origin
+
 Report = Callable[[str], None]
 """Takes one line for a person."""
+
+
+_ORIGIN: Final = "lambda360.origin"
 
 
 def quiet(_: str) -> None:
     """A report that nobody reads."""
 
 
+class OwnProcess:
+    """The object of a context whose command has the process to itself, as `lambda360` has."""
+
+
 def settings_of(context: click.Context) -> Settings:
-    """The settings of this run, read from the environment at the first call; the one place that reads it."""
+    """The settings of this run, read from the environment at the first call; the one place that reads it.
+
+    A command with a process of its own sends the process's log to stderr from then on.
+    """
     root = context.find_root()
+    if isinstance(root.obj, OwnProcess):
+        from common import logs
+
+        logs.set_up(sys.stderr, origin_of(context))
     if not isinstance(root.obj, Settings):
         root.obj = load_settings(os.environ)
     return root.obj
+
+
+def origin_of(context: click.Context) -> "Origin":
+    """What the lines of this process's log carry."""
+    from common.logs import Origin
+
+    found: Origin = context.meta.setdefault(_ORIGIN, Origin())
+    return found
 
 
 class Seconds(click.FloatRange):

@@ -1,10 +1,10 @@
 """The life of a worker process: what the seam, the agent and the keeper share, from start to clean stop."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
 
+import structlog
 from cassandra.cluster import Session
 
 from common.algebra.versions import logic_version
@@ -31,7 +31,7 @@ from speed_layer.read.seam import BACKLOG_BYTES, DAY_SECONDS
 from speed_layer.store.cassandra_store import CassandraStore
 from speed_layer.store.letters import LetterTable
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 SECONDS_PER_DAY: Final = 86_400
 COUNT_SECONDS: Final = 10.0
 
@@ -106,7 +106,7 @@ class Process:
             new, odd = self.worker.counts["received"] - received, self.worker.future_dated - future_dated
             received, future_dated = self.worker.counts["received"], self.worker.future_dated
             if new:
-                log.info("event=applied records=%d future_dated=%d cached_customers=%d", new, odd, len(self.cache))
+                log.info("applied", records=new, future_dated=odd, cached_customers=len(self.cache))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Raises what ended the worker otherwise."""
@@ -144,7 +144,7 @@ class Process:
         try:
             await asyncio.wait_for(step, seconds)
         except Exception as error:
-            log.warning("event=stop_cut_short error=%r", error)
+            log.warning("stop_cut_short", error=repr(error))
 
 
 def _retry(speed: SpeedSettings, server: str) -> Retry:

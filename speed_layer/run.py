@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import sys
@@ -11,11 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import structlog
 import uvloop
 from cassandra.cluster import Session
 
 from common.errors import Lambda360Error
-from common.logs import Logfmt
+from common.logs import Origin
 from common.servers import kafka, log_identity
 from common.servers.cassandra import connected
 from common.servers.log_identity import LogIdentity
@@ -25,26 +25,26 @@ from speed_layer.operate.seats import Slot
 from speed_layer.operate.vitals import Gauge, Watched
 from speed_layer.process import Process
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 SETTLE_SECONDS: Final = 0.1
 
 Clock = Callable[[], int]
 
 
-def run(settings: Settings, clock: Clock, lines: Logfmt, *, succeed: int | None = None) -> None:
+def run(settings: Settings, clock: Clock, origin: Origin, *, succeed: int | None = None) -> None:
     """Be a worker until SIGTERM or SIGINT, or SIGHUP: then its place in the group is kept for whoever takes its slot.
 
-    `lines` formats the process's log, and is told the slot and the positions. With `succeed`, the worker waits, ready
-    to go, until that slot is free. Raises a Lambda360Error, or an ExceptionGroup on a defect.
+    `origin` is what the lines of the process's log carry: it learns the slot and the positions here. With `succeed`,
+    the worker waits, ready to go, until that slot is free. Raises a Lambda360Error, or an ExceptionGroup on a defect.
     """
     with connected(settings) as session:
         recorded = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
         slot = Slot.take(settings.home) if succeed is None else Slot.succeed(settings.home, succeed)
-        lines.slot = slot.number
+        origin.slot = slot.number
         _collect_seldom()
         try:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-            asyncio.run(_main(settings, session, recorded, clock, slot, lines))
+            asyncio.run(_main(settings, session, recorded, clock, slot, origin))
         finally:
             slot.withdraw()
 
@@ -57,15 +57,15 @@ def _collect_seldom() -> None:
 
 
 async def _main(
-    settings: Settings, session: Session, recorded: LogIdentity, clock: Clock, slot: Slot, lines: Logfmt
+    settings: Settings, session: Session, recorded: LogIdentity, clock: Clock, slot: Slot, origin: Origin
 ) -> None:
     stop = asyncio.Event()
-    log.info("event=worker_start topic=%s group=%s", settings.log.topic, settings.log.group)
+    log.info("worker_start", topic=settings.log.topic, group=settings.log.group)
     try:
         process = Process(settings, session, recorded, clock, slot.member)
         _heed_signals(process, stop)
         gauge = Gauge(_watched(process), slot.number, slot.member, clock)
-        lines.positions = gauge.positions
+        origin.positions = gauge.positions
         with endpoint(gauge, settings.speed.metrics_port and settings.speed.metrics_port + slot.number) as port:
             record = partial(slot.record, started_at=clock(), metrics_port=port)
             record()
@@ -75,11 +75,11 @@ async def _main(
             finally:
                 telling.cancel()
     except Lambda360Error as error:
-        log.critical("event=worker_failed error=%s", error)
+        log.critical("worker_failed", error=error)
         raise
     finally:
         _bound_the_end(settings.speed.session_timeout_seconds / 4)
-    log.info("event=worker_stop left_group=%s", str(process.leaves).lower())
+    log.info("worker_stop", left_group=process.leaves)
 
 
 def _heed_signals(process: Process, stop: asyncio.Event) -> None:
@@ -110,7 +110,7 @@ def _watched(process: Process) -> Watched:
 async def _tell_when_settled(gauge: Gauge, record: Callable[..., None]) -> None:
     while not gauge().settled:
         await asyncio.sleep(SETTLE_SECONDS)
-    log.info("event=settled")
+    log.info("settled")
     record(settled=True)
 
 

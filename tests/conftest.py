@@ -14,11 +14,13 @@ import pytest
 
 from common.settings import PREFIX, Settings
 from infra.local.stack import guard, servers
+from tests.support import logs
 from tests.support.systems import new_system, patient_stack
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No setting of the developer's own shell reaches a test."""
+    """No setting of the developer's own shell reaches a test, and what is logged is kept for the report."""
+    logs.kept()
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
 

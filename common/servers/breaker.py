@@ -1,15 +1,16 @@
 """A circuit breaker: after failures in a row a server is left alone for a while, then asked by one probe."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import TypeVar
 
+import structlog
+
 from common.errors import CircuitOpen, Unavailable
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
@@ -98,7 +99,7 @@ class Breaker:
 
     def _enter(self, state: CircuitState, why: str) -> None:
         self.state, self._turn = state, self._turn + 1
-        level = logging.INFO if state is CircuitState.CLOSED else logging.WARNING
-        log.log(level, "event=circuit_%s server=%s failures=%d why=%r", state.value, self.server, self._failures, why)
+        tell = log.info if state is CircuitState.CLOSED else log.warning
+        tell(f"circuit_{state.value}", server=self.server, failures=self._failures, why=why)
         self._changed.set()
         self._changed = asyncio.Event()

@@ -1,16 +1,16 @@
 """Patience with the store where a step has to wait for it: asked again in growing pauses, for a bounded time."""
 
-import logging
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import stamina
+import structlog
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from common.errors import StoreUnavailable
 from common.servers.cassandra import UNAVAILABLE
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 PATIENCE_SECONDS: Final = 60.0
 
@@ -21,7 +21,7 @@ def patiently(ask: Callable[[], T], what: str, patience_seconds: float = PATIENC
     The pauses double from 0.1 to 5 seconds, each with up to half a second of jitter. Raises StoreUnavailable if the
     store did not answer for `patience_seconds`.
     """
-    set_on_retry_hooks([_report])  # in place of stamina's own, which write to structlog and Prometheus
+    set_on_retry_hooks([_report])  # in place of stamina's own, which name it otherwise and count in Prometheus
     again = stamina.RetryingCaller(attempts=None, timeout=patience_seconds, wait_jitter=0.5)
     try:
         return again(UNAVAILABLE, ask)
@@ -31,5 +31,5 @@ def patiently(ask: Callable[[], T], what: str, patience_seconds: float = PATIENC
 
 
 def _report(details: RetryDetails) -> None:
-    pause, error = details.wait_for, details.caused_by
-    log.warning("event=unavailable server=cassandra action=retry pause_seconds=%.1f error=%s", pause, error)
+    pause, error = round(details.wait_for, 1), details.caused_by
+    log.warning("unavailable", server="cassandra", action="retry", pause_seconds=pause, error=error)

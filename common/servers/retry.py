@@ -1,17 +1,18 @@
 """Waiting for a server that is away (R14): as long as it takes, in growing, jittered pauses, with few words."""
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+import structlog
+
 from common.errors import CircuitOpen, Unavailable
 from common.servers.breaker import Breaker
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 WORDS_EVERY_SECONDS: Final = 10.0
 
@@ -65,7 +66,5 @@ class Retry:
 
     def _say(self, error: Unavailable) -> None:
         if self.clock() >= self._silent_until:
-            log.warning(
-                "event=unavailable server=%s action=retry waiting=%d error=%s", error.server, self.waiting, error
-            )
+            log.warning("unavailable", server=error.server, action="retry", waiting=self.waiting, error=error)
             self._silent_until = self.clock() + WORDS_EVERY_SECONDS

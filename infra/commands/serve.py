@@ -9,7 +9,9 @@ import time
 from typing import Final
 
 import click
+import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from common.errors import SettingsError
 from common.settings import ServingSettings
@@ -17,6 +19,7 @@ from infra.context import settings_of
 from infra.local.stack.ports import owner
 from serving_layer.app import create_app
 
+log = structlog.get_logger(__name__)
 DRAIN_SECONDS: Final = 5
 """How long a request under way may take to finish after SIGTERM."""
 
@@ -26,24 +29,39 @@ DRAIN_SECONDS: Final = 5
 def serve(context: click.Context) -> None:
     """Answer REST requests on 127.0.0.1:8360."""
     settings = settings_of(context)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("cassandra").setLevel(logging.WARNING)
     logging.getLogger("cassandra.cluster").addFilter(_without_traceback)
     app = create_app(settings, clock=lambda: time.time_ns() // 1000)
+    # uvicorn takes the signal, drains, puts this handler back and raises the signal again: a stop that was asked for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with listening(settings.serving) as listener:
+        click.echo(f"answering on http://{settings.serving.host}:{settings.serving.port}", err=True)
+        server_of(app, settings.serving).run(sockets=[listener])
+
+
+def server_of(app: FastAPI, settings: ServingSettings) -> uvicorn.Server:
+    """A server of `app` whose lines, those of requests included, are lines of this process's log."""
+    if settings.access_log:
+        access = logging.getLogger("uvicorn.access")
+        access.setLevel(logging.INFO)
+        access.addFilter(_request)
     config = uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
         log_config=None,
-        access_log=False,
+        access_log=settings.access_log,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    # uvicorn takes the signal, drains, puts this handler back and raises the signal again: a stop that was asked for.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with listening(settings.serving) as listener:
-        click.echo(f"answering on http://{settings.serving.host}:{settings.serving.port}", err=True)
-        uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
+
+
+def _request(record: logging.LogRecord) -> bool:
+    """Logs uvicorn's sentence about a request as an event of ours, with fields; the sentence itself is dropped."""
+    client, method, path, _, status = record.args  # type: ignore[misc] # uvicorn's own five
+    log.info("request", client=client, method=method, path=path, status=status)
+    return False
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

@@ -2,16 +2,14 @@
 
 import json
 import os
-import sys
 import time
-from functools import partial
 from typing import Final
 
 import click
 import msgspec
 
 from common.errors import Unavailable
-from infra.context import Seconds, settings_of
+from infra.context import Seconds, origin_of, settings_of
 
 SAY_SECONDS: Final = 2.0
 
@@ -38,17 +36,16 @@ def run_(context: click.Context, *, workers: int, parent: int | None, succeed: i
     if workers > 1:
         _supervise(context, workers)
         return 0
-    from common import logs
     from infra.operate.workers import children
     from speed_layer.run import run
 
-    lines = logs.set_up(sys.stderr)
+    origin = origin_of(context)
     if parent is None:
-        run(settings, _clock, lines)
+        run(settings, _clock, origin)
         return 0
     children.end_with(parent)
     try:
-        run(settings, _clock, lines, succeed=succeed)
+        run(settings, _clock, origin, succeed=succeed)
     except Unavailable as error:
         click.secho(f"error: {error}", fg="red", err=True)
         return os.EX_TEMPFAIL
@@ -62,7 +59,6 @@ def _supervise(context: click.Context, workers: int) -> None:
     settings = settings_of(context)
     Supervisor(
         children.Children(settings),
-        partial(click.echo, err=True),
         workers=workers,
         patience_seconds=settings.speed.session_timeout_seconds,
     ).run()

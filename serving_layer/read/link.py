@@ -1,11 +1,11 @@
 """The connection to the store: made in the background once the process runs, and kept for its life."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from typing import Final
 
+import structlog
 from cassandra.query import tuple_factory
 
 from common.errors import StoreUnavailable
@@ -20,7 +20,7 @@ Connect = Callable[[Settings], AbstractAsyncContextManager[StoreSource]]
 RETRY_SECONDS: Final = 1.0
 STATEMENT_SECONDS: Final = 5.0
 """A statement waits no longer for an answer, whatever the setting allows other processes: a client is waiting."""
-_LOG: Final = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -50,10 +50,10 @@ class _Link:
         while self._store is None:
             try:
                 self._store = await asyncio.to_thread(_open, _impatient(settings), resources)
-                _LOG.info("connected to Cassandra, keyspace %s", settings.cassandra.keyspace)
+                log.info("connected", server="cassandra", keyspace=settings.cassandra.keyspace)
             except StoreUnavailable as error:
                 if str(error) != self._reason:
-                    _LOG.warning("%s", error)
+                    log.warning("unavailable", server=error.server, action="retry", error=error)
                 self._reason = str(error)
                 await asyncio.sleep(RETRY_SECONDS)
 

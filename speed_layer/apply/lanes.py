@@ -16,6 +16,10 @@ from common.errors import WorkerError
 class OutOfSequence(WorkerError):
     """A record did not follow the one before it: something between the fetch and the worker dropped or repeated one."""
 
+    def __init__(self, **place: int) -> None:
+        self.place = place
+        super().__init__(" ".join(f"{name}={value}" for name, value in place.items()))
+
 
 class Fetched(msgspec.Struct, frozen=True, gc=False):
     """How far a lane's fetch is: written at once, read from another thread."""
@@ -66,8 +70,7 @@ class Lane:
     def take(self, link: "Link", offset: int) -> None:
         """Take a record from the buffers. Raises OutOfSequence where it does not follow the last one taken."""
         if link.follows != self.taken or offset < self.taken:
-            text = f"partition={self.partition} offset={offset} follows={link.follows} expected={self.taken}"
-            raise OutOfSequence(text)
+            raise OutOfSequence(partition=self.partition, offset=offset, follows=link.follows, expected=self.taken)
         self.taken, self.taken_size = offset + 1, link.size
 
     def apply(self, next_offset: int, appended_at: int) -> None:

@@ -1,16 +1,17 @@
 """Bundles on their way through a worker: while one micro-batch is published, the next is applied, and others wait."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import TypeVar
+
+import structlog
 
 from common.errors import WorkerError
 from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lanes
 from speed_layer.apply.worker import Step, Worker
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
@@ -68,6 +69,6 @@ async def _known_to_end(work: Awaitable[T]) -> T:
     try:
         return await work
     except Exception as error:
-        log.exception("event=defect")
+        log.exception("defect")
         text = f"the worker met what it does not know, and stops: {innermost(error)!r}"
         raise WorkerError(text) from error

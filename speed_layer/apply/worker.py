@@ -1,11 +1,12 @@
 """A worker's step: take a micro-batch, validate, apply its customers side by side, publish; then move the lanes on."""
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import structlog
 
 from common.algebra.alerts import rule_of
 from common.algebra.facts import Outcome
@@ -21,7 +22,7 @@ from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes, OutOfSequence
 from speed_layer.apply.rows import Change, Placed, Reset, Stored
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 COUNTED: Final = {
     Outcome.CHANGED: "applied",
     Outcome.REPEATED: "repeated",
@@ -116,7 +117,7 @@ class Worker:
         try:
             lane.take(record.link, record.offset)
         except OutOfSequence as error:
-            log.warning("event=out_of_sequence action=read_again %s", error)
+            log.warning("out_of_sequence", action="read_again", **error.place)
             self._ports.lanes.drop(lane)
             return False
         self.counts["received"] += 1

@@ -1,12 +1,13 @@
 """Keeps the worker's word: where lanes start, the progress rows, the log's identity, and the watchdog (R1, R12)."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
+
+import structlog
 
 from common.errors import CircuitOpen, LogUnavailable, Unavailable, WorkerError
 from common.servers.retry import Retry
@@ -15,7 +16,7 @@ from speed_layer.apply.lanes import Lane, Lanes
 from speed_layer.progress.log_watch import LogWatch
 from speed_layer.progress.table import Progress, ProgressTable, start_of
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 IDENTITY_SECONDS: Final = 2.0
 EXPIRY_SECONDS: Final = 60.0
 
@@ -89,7 +90,7 @@ class Keeper:
                 self._expired_below = await self._ask_for_expired()
             self.ends, self._lasts = await asyncio.gather(self.watch.ends(), self.watch.lasts())
         except LogUnavailable as error:
-            log.warning("event=unavailable server=%s action=go_on error=%s", error.server, error)
+            log.warning("unavailable", server=error.server, action="go_on", error=error)
             now = 0  # nobody knows whether a lane has caught up
         await self.write(now)
         for lane in self.lanes.all():
@@ -146,9 +147,9 @@ class Keeper:
             try:
                 await self.beat()
             except CircuitOpen as error:
-                log.debug("event=progress_unwritten error=%s", error)
+                log.debug("progress_unwritten", error=error)
             except Unavailable as error:
-                log.warning("event=progress_unwritten server=%s error=%s", error.server, error)
+                log.warning("progress_unwritten", server=error.server, error=error)
             await asyncio.sleep(self.settings.progress_interval_seconds)
 
     async def keep_checking(self) -> None:

@@ -1,8 +1,9 @@
 """What a worker asks Kafka about its log, off the event loop: identity (R1), first and end offsets, expired offsets."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
+
+import structlog
 
 from common.errors import LogError, LogUnavailable
 from common.servers import kafka
@@ -10,7 +11,7 @@ from common.servers.log_identity import LogIdentity, compare
 from common.settings import Settings
 from speed_layer.progress.table import horizon
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class LogWatch:
@@ -24,10 +25,10 @@ class LogWatch:
         try:
             found = await asyncio.to_thread(kafka.topic_identity, self._settings, self.recorded.topic)
         except LogUnavailable as error:
-            log.warning("event=unavailable server=%s action=go_on error=%s", error.server, error)
+            log.warning("unavailable", server=error.server, action="go_on", error=error)
             return
         except LogError as error:
-            log.warning("event=topic_missing action=go_on error=%s", error)
+            log.warning("topic_missing", action="go_on", error=error)
             return
         compare(self.recorded, found)
 

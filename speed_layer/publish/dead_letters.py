@@ -3,10 +3,11 @@
 import asyncio
 import base64
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final, Protocol
+
+import structlog
 
 from common.algebra.dates import datetime_of
 from common.log.dead_letters import MAX_KEY_BYTES, Address, Rejection
@@ -16,7 +17,7 @@ from speed_layer.apply.dead_letter import DeadLetter
 from speed_layer.publish.portions import portions
 from speed_layer.publish.publisher import MAX_BYTES, Outgoing, Publisher
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 LINES: Final = 5
 """Rejected records named in the log one by one, of those that came together; the rest is counted."""
 BATCH: Final = 20
@@ -53,9 +54,9 @@ class DeadLetters:
         Met again, it writes the same row and is published again with the same id and bytes.
         """
         for letter in letters[:LINES]:
-            log.warning("event=record_rejected record=%s error=%s", letter.address.id, letter.rejection)
+            log.warning("record_rejected", record=letter.address.id, error=letter.rejection)
         if len(letters) > LINES:
-            log.warning("event=records_rejected more=%d", len(letters) - LINES)
+            log.warning("records_rejected", more=len(letters) - LINES)
         for group in groups(letters):
             await self._publish(group)
 

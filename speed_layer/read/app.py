@@ -1,11 +1,11 @@
 """The Faust wiring: an app that reads through our seam, and its one agent."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 import faust
+import structlog
 from faust import Stream
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
@@ -17,7 +17,7 @@ from speed_layer.apply.delivered import Bundle
 from speed_layer.apply.lanes import Lanes
 from speed_layer.read.seam import DAY_SECONDS, Reader, Thread
 
-log = logging.getLogger("speed_layer.reading")
+log = structlog.get_logger("speed_layer.reading")
 HEARTBEAT_SECONDS: Final = 3.0
 """A member learns of a rebalance at its next heartbeat, however long the session is."""
 LOOK_SECONDS: Final = 1.0
@@ -145,6 +145,6 @@ async def keep_reading(app: SpeedApp, lanes: Lanes) -> None:
         lost = [tp.partition for tp in consumer.assignment() if lanes.get(tp.partition) is None]
         since = (since or now) if steady and lost else None
         if since is not None and now - since > LOST_SECONDS:
-            log.warning("event=partitions_lost action=seek partitions=%s", lost)
+            log.warning("partitions_lost", action="seek", partitions=lost)
             since = None
             await consumer.perform_seek()

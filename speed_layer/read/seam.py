@@ -5,11 +5,11 @@ both rely on. Faust's own offsets decide nothing: they are committed for the eye
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol, cast
 
 import aiokafka
+import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
@@ -23,7 +23,7 @@ from speed_layer.apply.delivered import Bundle, Linked
 from speed_layer.apply.lanes import Lanes
 from speed_layer.read.headers import read_any_header
 
-log = logging.getLogger("speed_layer.log")
+log = structlog.get_logger("speed_layer.log")
 BACKLOG_BYTES: Final = 32 * 2**20
 """Bytes fetched and not yet taken by the worker, above which nothing more is fetched."""
 RECORD_BYTES: Final = 1500
@@ -116,7 +116,7 @@ class Thread(AIOKafkaConsumerThread):
             self.reader.forget()
             await self.call_thread(self._seek, {tp: starts[tp.partition] for tp in assigned})
         places = ",".join(f"{partition}@{start}" for partition, start in sorted(starts.items()))
-        log.info("event=partitions_assigned partitions=%s", places)
+        log.info("partitions_assigned", partitions=places)
         return {tp: starts[tp.partition] for tp in assigned}
 
     async def _seek(self, starts: Mapping[TP, int]) -> None:
@@ -136,7 +136,7 @@ class Thread(AIOKafkaConsumerThread):
         try:
             await self._ensure_consumer().commit(held)
         except Exception as error:
-            log.debug("event=commit_failed error=%r", error)
+            log.debug("commit_failed", error=repr(error))
             return False
         return True
 

@@ -6,12 +6,14 @@ Five runs each; the median, the least and the greatest.
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
+from common import logs
 from common.settings import Settings
 from tests.bench.freshness import measure_freshness, measure_loaded_freshness
 from tests.bench.throughput import measure_speed
@@ -33,6 +35,7 @@ def main() -> int:
     options.add_argument("--runs", type=int, default=5, help="runs of each part")
     options.add_argument("--only", choices=list(PARTS), help="one part instead of all")
     chosen = options.parse_args()
+    logs.set_up(sys.stderr, logs.Origin())
     console = Console()
     console.print(f"load average before: {os.getloadavg()[0]:.2f}")
     with own_stack() as stack:

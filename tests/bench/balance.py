@@ -6,6 +6,7 @@ puts them right, and then every customer's answer is the oracle's.
 """
 
 import argparse
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Final, TypeVar
 
 from rich.console import Console
 
+from common import logs
 from common.log.partition import partition_of
 from infra.operate.workers.status import status
 from infra.proof.log_reader import LogReader
@@ -83,6 +85,7 @@ def main() -> int:
     options.add_argument("--records", type=int, default=1_000_000)
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
+    logs.set_up(sys.stderr, logs.Origin())
     report = Report(Console(width=140))
     with own_stack() as stack, stage(stack) as scene:
         _balance(scene, report, chosen.records, chosen.seed)

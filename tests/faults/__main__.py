@@ -8,6 +8,7 @@ end the topics of deltas and alerts are compared with what is stored.
 import argparse
 import os
 import random
+import sys
 from collections.abc import Sequence
 from statistics import median
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from common import logs
 from common.settings import SpeedSettings
 from tests.faults.faults import broker_away, cassandra_away, kill, rebalances, stop_and_continue
 from tests.faults.story import Fault, Outcome, Story
@@ -38,6 +40,7 @@ def main() -> int:
     options.add_argument("--only", choices=list(FAULTS), action="append", help="these faults instead of all")
     options.add_argument("--seed", type=int, default=1, help="of the load and of the choice of victims")
     chosen = options.parse_args()
+    logs.set_up(sys.stderr, logs.Origin())
     console = Console(width=140)
     console.print(f"load average before: {os.getloadavg()[0]:.2f}")
     speed = SpeedSettings(session_timeout_seconds=SESSION_SECONDS, large_refund_cents=5_000)

@@ -1,7 +1,6 @@
 """The world of one seed: everything in it, step by step, until all of the log is applied, and then the verdict."""
 
 import asyncio
-import logging
 from asyncio import events
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from tests.simulation.replicas import Replica
 from tests.simulation.scenery import PARTITIONS, Profile, SimLog, messages
 from tests.simulation.steps import Steps
 from tests.support.builders import APPENDED_AT
+from tests.support.logs import silent
 
 MOST_STEPS: Final = 4000
 """Steps until everything is applied, once faults have stopped."""
@@ -147,13 +147,12 @@ class World:
     @contextmanager
     def _running(self) -> Iterator[None]:
         events._set_running_loop(self.loop)
-        logging.disable(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for task in asyncio.all_tasks(self.loop):
-                task.cancel()
-            self.loop.drain()
-            logging.disable(logging.NOTSET)
-            events._set_running_loop(None)
-            self.loop.close()
+        with silent():
+            try:
+                yield
+            finally:
+                for task in asyncio.all_tasks(self.loop):
+                    task.cancel()
+                self.loop.drain()
+                events._set_running_loop(None)
+                self.loop.close()

@@ -5,9 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from common.errors import WorkerError
 from infra.operate.workers.place import Child, Nursery, Place
 
+log = structlog.get_logger(__name__)
 TEMPORARY: Final = 75
 """EX_TEMPFAIL: the exit code of a worker that could not begin because a server is away; it is tried for ever."""
 MOST_FAILURES: Final = 5
@@ -24,13 +27,12 @@ class Supervisor:
     def __init__(
         self,
         nursery: Nursery,
-        say: Callable[[str], None],
         *,
         workers: int,
         patience_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._nursery, self._say, self._patience, self._clock = nursery, say, patience_seconds, clock
+        self._nursery, self._patience, self._clock = nursery, patience_seconds, clock
         self.places = [Place() for _ in range(workers)]
         self._queue: list[Place] = []
         self._rolling: Place | None = None
@@ -64,7 +66,7 @@ class Supervisor:
             self._stop()
         if self.restart_asked and not self._stopping:
             self._queue = [place for place in self.places if not place.vacant and place is not self._rolling]
-            self._say(f"event=rolling_restart workers={len(self._queue)}")
+            log.info("rolling_restart", workers=len(self._queue))
         self.restart_asked = False
         for place in self.places:
             if place.child is None:
@@ -86,7 +88,7 @@ class Supervisor:
             try:
                 place.fill(self._nursery.start())
             except OSError as error:
-                self._say(f"event=worker_not_started error={error}")
+                log.warning("worker_not_started", error=error)
                 self._ended(place, TEMPORARY)
 
     def _look_at(self, place: Place, child: Child) -> None:
@@ -109,19 +111,19 @@ class Supervisor:
             self._failed(place, code)
         elif not place.stopping:  # otherwise it made room for a successor that is gone: the next look fills it
             place.vacant = True
-            self._say("event=worker_stopped action=leave_vacant")
+            log.info("worker_stopped", action="leave_vacant")
 
     def _failed(self, place: Place, code: int) -> None:
         place.attempts += 1
         place.failures += code != TEMPORARY
-        said = f"event=worker_failed code={code} failures={place.attempts}"
+        failed = {"code": code, "failures": place.attempts}
         if place.failures >= MOST_FAILURES and code != TEMPORARY:
             place.vacant = True
-            self._say(f"{said} action=give_up")
+            log.error("worker_failed", **failed, action="give_up")
             return
         pause = 0.0 if place.attempts == 1 else min(2.0 ** min(place.attempts - 2, 10), LONGEST_PAUSE_SECONDS)
         place.start_at = self._clock() + pause
-        self._say(f"{said} action=restart pause_seconds={pause:g}")
+        log.warning("worker_failed", **failed, action="restart", pause_seconds=pause)
 
     def _roll(self) -> None:
         """One worker at a time: its successor is made ready first, so that a release that fails stops none."""
@@ -137,7 +139,7 @@ class Supervisor:
         try:
             place.successor, self._rolling = self._nursery.start(slot), place
         except OSError as error:
-            self._say(f"event=worker_not_started error={error}")
+            log.warning("worker_not_started", error=error)
             self._give_up("successor_not_started")
 
     def _go_on(self, place: Place) -> None:
@@ -146,7 +148,7 @@ class Supervisor:
         elif place.successor is None:
             if place.settled:
                 self._rolling = None
-                self._say(f"event=worker_restarted left={len(self._queue)}")
+                log.info("worker_restarted", left=len(self._queue))
         elif place.successor.poll() is not None:
             place.successor = None
             self._give_up("successor_failed")
@@ -155,4 +157,4 @@ class Supervisor:
 
     def _give_up(self, reason: str) -> None:
         self._queue, self._rolling = [], None
-        self._say(f"event=rolling_restart_given_up reason={reason}")
+        log.warning("rolling_restart_given_up", reason=reason)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 import stamina
 from cassandra import InvalidRequest, OperationTimedOut
+from structlog.testing import capture_logs
 
 from common.errors import StoreUnavailable
 from common.servers.patience import patiently
+from tests.support.logs import lines_of
 
 
 @pytest.fixture
@@ -61,17 +63,18 @@ def test_patience_is_bounded_in_time() -> None:
 
 
 def test_the_pauses_grow_with_a_jitter_up_to_five_seconds_and_each_is_reported(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
 
-    assert patiently(Store(failures=12).ask, "reading the pointer") == "answered"
+    with capture_logs() as events:
+        assert patiently(Store(failures=12).ask, "reading the pointer") == "answered"
 
     least = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2] + 6 * [5.0]
     assert all(low <= pause <= min(low + 0.5, 5.0) for low, pause in zip(least, pauses, strict=True))
-    assert [record.getMessage() for record in caplog.records] == [
-        f"event=unavailable server=cassandra action=retry pause_seconds={pause:.1f} error=errors=None, last_host=None"
+    assert lines_of(events) == [
+        f'event=unavailable server=cassandra action=retry pause_seconds={pause:.1f} error="errors=None, last_host=None"'
         for pause in pauses
     ]
 

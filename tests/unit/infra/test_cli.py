@@ -45,6 +45,33 @@ def test_every_listed_command_is_there_and_answers_help(name: str) -> None:
     assert cli.run([name, "--help"]) == 0
 
 
+def test_a_commands_log_goes_to_stderr_as_logfmt_and_not_between_its_output() -> None:
+    code = """
+import click, logging, structlog
+from infra import cli
+from infra.context import settings_of
+
+@click.command()
+@click.pass_context
+def saying(context):
+    settings_of(context)
+    structlog.get_logger("infra.saying").info("said", by="us")
+    logging.getLogger("library").warning("said")
+    click.echo("output")
+
+cli.LazyGroup.get_command = lambda *_: saying
+cli.main(["saying"])
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "output\n"
+    assert [line.split(" ", 1)[1] for line in done.stderr.splitlines()] == [
+        "level=info logger=infra.saying event=said by=us",
+        "level=warning logger=library msg=said",
+    ]
+
+
 def test_an_unknown_command_is_wrong_usage() -> None:
     done = lambda360("fly")
     assert done.returncode == 2

@@ -227,8 +227,8 @@ def test_the_watchdog_bears_with_a_store_that_is_away_and_with_an_idle_log() -> 
 @pytest.mark.parametrize(
     ("answer", "line"),
     [
-        (LogUnavailable("no broker"), "event=unavailable server=kafka action=go_on error=no broker"),
-        (LogError("no such topic"), "event=topic_missing action=go_on error=no such topic"),
+        (LogUnavailable("no broker"), 'event=unavailable server=kafka action=go_on error="no broker"'),
+        (LogError("no such topic"), 'event=topic_missing action=go_on error="no such topic"'),
     ],
 )
 def test_a_log_that_cannot_be_looked_at_is_not_another_log(

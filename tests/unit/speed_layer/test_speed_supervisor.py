@@ -2,11 +2,14 @@
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from infra.operate.workers.supervisor import MOST_FAILURES, TEMPORARY, Supervisor
+from tests.support.logs import lines_of
 
 
 @dataclass
@@ -24,17 +27,25 @@ class FakeChild:
         self.got.append(sig)
 
 
+Said = Callable[[], list[str]]
+
+
+@pytest.fixture
+def said() -> Iterator[Said]:
+    """What the supervisor has logged so far, each event as `event=… key=value …`."""
+    with capture_logs() as events:
+        yield lambda: lines_of(events)
+
+
 class Scene:
     """A supervisor with two places, a clock, and the processes that it started; it is their nursery, too."""
 
     def __init__(self, workers: int = 2) -> None:
-        self.now, self.children, self.said = 0.0, list[FakeChild](), list[str]()
+        self.now, self.children = 0.0, list[FakeChild]()
         self.settled, self.waiting, self.succeeds = set[int](), set[int](), dict[int, int | None]()
         self.missing = False
         """Whether the command is not there: a release is being installed, or memory is short."""
-        self.supervisor = Supervisor(
-            self, self.said.append, workers=workers, patience_seconds=10, clock=lambda: self.now
-        )
+        self.supervisor = Supervisor(self, workers=workers, patience_seconds=10, clock=lambda: self.now)
         self.supervisor.tick()
 
     def start(self, succeed: int | None = None) -> FakeChild:
@@ -80,7 +91,7 @@ def test_a_worker_that_died_is_replaced_at_once_and_then_after_growing_pauses() 
         assert len(scene.children) == before + 1
 
 
-def test_a_worker_that_fails_again_and_again_is_given_up_and_the_rest_go_on() -> None:
+def test_a_worker_that_fails_again_and_again_is_given_up_and_the_rest_go_on(said: Said) -> None:
     scene = Scene()
     for _ in range(MOST_FAILURES + 3):
         scene.children[-1].code = 1
@@ -88,7 +99,7 @@ def test_a_worker_that_fails_again_and_again_is_given_up_and_the_rest_go_on() ->
         scene.tick(60.0)
     assert len(scene.children) == 1 + MOST_FAILURES
     assert not scene.supervisor.ended
-    assert "action=give_up" in scene.said[-1]
+    assert "action=give_up" in said()[-1]
 
 
 def test_a_worker_that_settled_between_two_failures_is_never_given_up() -> None:
@@ -153,7 +164,7 @@ def test_a_worker_goes_on_until_its_successor_is_ready_for_its_slot() -> None:
     assert (one.got, two.got) == ([signal.SIGHUP], [])
 
 
-def test_the_next_worker_is_replaced_once_the_last_one_has_settled() -> None:
+def test_the_next_worker_is_replaced_once_the_last_one_has_settled(said: Said) -> None:
     scene, one, two, successor = rolling()
     scene.waiting.add(successor.pid)
     scene.tick()
@@ -168,19 +179,19 @@ def test_the_next_worker_is_replaced_once_the_last_one_has_settled() -> None:
     two.code = 0
     scene.tick()
     scene.settle(last)
-    assert scene.said[-1] == "event=worker_restarted left=0"
+    assert said()[-1] == "event=worker_restarted left=0"
     assert (len(scene.children), scene.supervisor.ended) == (4, False)
 
 
-def test_a_release_that_does_not_start_stops_no_worker() -> None:
+def test_a_release_that_does_not_start_stops_no_worker(said: Said) -> None:
     scene, one, two, successor = rolling()
     successor.code = 1
     scene.tick(60.0)
     assert (one.got, two.got, len(scene.children)) == ([], [], 3)
-    assert scene.said[-1] == "event=rolling_restart_given_up reason=successor_failed"
+    assert said()[-1] == "event=rolling_restart_given_up reason=successor_failed"
 
 
-def test_a_release_that_fails_once_it_reads_stops_no_second_worker() -> None:
+def test_a_release_that_fails_once_it_reads_stops_no_second_worker(said: Said) -> None:
     scene, one, two, successor = rolling()
     scene.waiting.add(successor.pid)
     scene.tick()
@@ -191,15 +202,15 @@ def test_a_release_that_fails_once_it_reads_stops_no_second_worker() -> None:
         scene.tick()
         scene.tick(60.0)
     assert two.got == []
-    assert scene.said[-1] == "event=rolling_restart_given_up reason=worker_failed"
+    assert said()[-1] == "event=rolling_restart_given_up reason=worker_failed"
 
 
-def test_a_worker_that_dies_before_its_successor_is_ready_is_followed_by_it() -> None:
+def test_a_worker_that_dies_before_its_successor_is_ready_is_followed_by_it(said: Said) -> None:
     scene, one, _, successor = rolling()
     one.code = -9
     scene.tick()
     scene.settle(successor)
-    assert "event=worker_restarted left=1" in scene.said
+    assert "event=worker_restarted left=1" in said()
 
 
 def test_a_stop_in_a_rolling_restart_reaches_the_successor_too() -> None:
@@ -228,12 +239,12 @@ def test_a_command_that_is_not_there_ends_no_worker_and_no_parent() -> None:
     assert len(scene.children) == 3
 
 
-def test_a_successor_that_cannot_be_started_ends_the_rolling_restart() -> None:
+def test_a_successor_that_cannot_be_started_ends_the_rolling_restart(said: Said) -> None:
     scene = Scene()
     scene.settle(*scene.children)
     scene.missing = scene.supervisor.restart_asked = True
     scene.tick()
-    assert scene.said[-1] == "event=rolling_restart_given_up reason=successor_not_started"
+    assert said()[-1] == "event=rolling_restart_given_up reason=successor_not_started"
     assert [child.got for child in scene.children] == [[], []]
 
 
