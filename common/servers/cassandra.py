@@ -18,7 +18,7 @@ from cassandra import (
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.io.libevreactor import LibevConnection
 from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
-from cassandra.query import Statement
+from cassandra.query import PreparedStatement, Statement
 
 from common.errors import StoreUnavailable
 from common.settings import Settings
@@ -95,6 +95,16 @@ def _cluster(settings: Settings, row_factory: Callable[..., list[Any]]) -> Clust
         compression=False,
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )
+
+
+def in_one_page(statement: PreparedStatement) -> PreparedStatement:
+    """The statement, answered in one page, however many rows it has.
+
+    For the tables of the speed layer's mutations (R11): each page is read at another moment and of other replicas, so
+    that pages may hold a part of a mutation.
+    """
+    statement.fetch_size = None
+    return statement
 
 
 class AsyncStore:

@@ -11,7 +11,7 @@ from cassandra.query import PreparedStatement
 
 from common.algebra import pointer
 from common.errors import StoreUnavailable
-from common.servers.cassandra import UNAVAILABLE, AsyncStore
+from common.servers.cassandra import UNAVAILABLE, AsyncStore, in_one_page
 from common.settings import Settings
 from common.tables import Tables
 from serving_layer.read.store import DeltaRow, Pin, Progress, SlotRow
@@ -54,7 +54,7 @@ class CassandraStore:
         try:
             self._pointer, self._log, self._progress = map(prepare, (_POINTER, _LOG, _PROGRESS))
             self._slots = {slot: by_customer(_SLOT, view=tables.batch_view(slot)) for slot in pointer.SLOTS}
-            self._deltas = by_customer(_DELTAS)
+            self._deltas = _ByCustomer(*map(in_one_page, by_customer(_DELTAS)))
         except (*UNAVAILABLE, DriverException) as error:
             raise StoreUnavailable(f"the schema is not there, `lambda360 stack up` applies it: {error}") from error
 

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from cassandra.query import BatchStatement, BatchType, BoundStatement
+from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 
 from common.algebra.alerts import decode_alert
 from common.algebra.facts import decode_delta, decode_fact
-from common.servers.cassandra import AsyncStore
+from common.servers.cassandra import AsyncStore, in_one_page
 from common.servers.retry import Retry
 from common.tables import Tables
 from speed_layer.apply.known import EVERY_KIND, Known
@@ -34,7 +34,10 @@ class CassandraStore:
         self._statements = Statements(store.session, tables, delta_ttl_seconds)
         self._few = Grouped(self._fetch_few, most=GROUP, max_size=GROUP_BYTES)
         self._batches = Grouped(self._write_batch, most=GROUP, max_size=GROUP_BYTES)
-        prepare = store.session.prepare
+
+        def prepare(query: str) -> PreparedStatement:
+            return in_one_page(store.session.prepare(query))
+
         self._read_few = prepare(
             f"SELECT customer_id, kind, entity_id, value FROM {tables.facts} "
             "WHERE customer_id IN ? PER PARTITION LIMIT ?"
@@ -60,9 +63,9 @@ class CassandraStore:
             rows = await self._few.ask(customer_id)
             if len(rows) <= FEW:
                 return _known(rows, (), EVERY_KIND)
-        rows = await self._fetch_all(self._read_some.bind((customer_id, [MARKER, *entities])))
+        rows = await self._execute(self._read_some.bind((customer_id, [MARKER, *entities])))
         if kinds:
-            rows = [*rows, *await self._fetch_all(self._read_kind.bind((customer_id, list(kinds))))]
+            rows = [*rows, *await self._execute(self._read_kind.bind((customer_id, list(kinds))))]
         return _known(rows, entities, kinds)
 
     async def rows(self, customer_id: str, offsets: Collection[int]) -> Sequence[Stored]:
@@ -71,8 +74,8 @@ class CassandraStore:
         wanted = list(offsets)
         for start in range(0, len(wanted), OFFSETS):
             some = customer_id, wanted[start : start + OFFSETS]
-            deltas.update(await self._fetch_all(self._read_deltas.bind(some)))
-            for offset, alert in await self._fetch_all(self._read_alerts.bind(some)):
+            deltas.update(await self._execute(self._read_deltas.bind(some)))
+            for offset, alert in await self._execute(self._read_alerts.bind(some)):
                 alerts[offset].append(alert)
         return [
             Stored(offset, decode_delta(delta), tuple(map(decode_alert, alerts[offset])))
@@ -109,9 +112,6 @@ class CassandraStore:
 
     async def _execute(self, statement: BoundStatement | BatchStatement) -> list[Any]:
         return await self._retry.until_done(lambda: self._store.execute(statement))
-
-    async def _fetch_all(self, statement: BoundStatement) -> list[Any]:
-        return await self._retry.until_done(lambda: self._store.fetch_all(statement))
 
 
 def _known(rows: list[Any], entities: Collection[EntityKey], complete: Collection[str]) -> Known:

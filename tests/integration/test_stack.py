@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka.admin import NewPartitions, NewTopic
 
 from common.errors import LogError, StackError
-from common.servers.cassandra import connected
+from common.servers.cassandra import connected, in_one_page
 from common.servers.kafka import admin, topic_identity
 from common.settings import Settings, StackSettings
 from infra.local.stack import servers
@@ -175,6 +176,44 @@ def test_the_schema_may_be_applied_again_and_keeps_the_log_on_record(system: Set
         assert session.execute("SELECT topic, topic_id, partitions FROM log_identity").all() == [
             (before.topic, before.topic_id, system.log.partitions)
         ]
+
+
+def test_r11_no_read_mends_a_part_of_a_mutation_in_a_home_that_was_made_before_either(system: Settings) -> None:
+    def declared() -> dict[str, str]:
+        rows = session.execute(
+            "SELECT table_name, read_repair FROM system_schema.tables WHERE keyspace_name = %s",
+            (system.cassandra.keyspace,),
+        )
+        return {row.table_name: row.read_repair for row in rows}
+
+    with connected(system) as session:
+        made = declared()
+        for table in ("speed_facts", "speed_deltas", "customer_alerts"):
+            session.execute(f"ALTER TABLE {table} WITH read_repair = 'BLOCKING'")
+
+        schema.apply(system)
+
+        assert {table for table, how in made.items() if how == "NONE"} == {
+            "speed_facts",
+            "speed_deltas",
+            "customer_alerts",
+        }
+        assert declared() == made
+
+
+def test_r11_a_customers_deltas_are_read_in_one_page_however_many_they_are(system: Settings) -> None:
+    """The driver's pages have 5,000 rows, and each is read at another moment."""
+    with connected(system) as session:
+        insert = session.prepare("INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES ('ada', ?, 'x')")
+        execute_concurrent_with_args(session, insert, [(offset,) for offset in range(5_100)])
+        select = session.prepare("SELECT kafka_offset FROM speed_deltas WHERE customer_id = ? AND kafka_offset >= ?")
+
+        paged = session.execute(select, ("ada", 0))
+        whole = session.execute(in_one_page(select), ("ada", 0))
+
+        assert paged.has_more_pages
+        assert not whole.has_more_pages
+        assert len(whole.current_rows) == 5_100
 
 
 def test_a_topic_that_is_gone_is_not_made_anew_and_a_recreated_one_is_refused(system: Settings) -> None:

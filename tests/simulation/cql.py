@@ -27,6 +27,8 @@ class Table(NamedTuple):
     clustering: tuple[str, ...]
     regular: tuple[str, ...]
     types: Mapping[str, str]
+    is_repaired: bool
+    """Whether a read gives the replicas that it asked what they lack of its rows (`read_repair = 'BLOCKING'`)."""
 
 
 class Put(NamedTuple):
@@ -66,17 +68,19 @@ def tables() -> dict[str, Table]:
     """The deployment's own schema."""
     text = files("infra.schema").joinpath("tables.cql").read_text(encoding="utf-8")
     bare = re.sub(r"--.*", "", text)
-    found = re.finditer(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\n\)", bare, re.DOTALL)
-    return {match[1]: _table(match[1], match[2]) for match in found}
+    found = re.finditer(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\n\)(.*?);", bare, re.DOTALL)
+    return {match[1]: _table(*match.groups()) for match in found}
 
 
-def _table(name: str, body: str) -> Table:
+def _table(name: str, body: str, options: str) -> Table:
     types = dict(re.findall(r"^ +([a-z]\w*) +(\w+)", body, re.MULTILINE))
     key = re.search(r"PRIMARY KEY \(\((.*?)\)(.*?)\)\s*$", body)
     partition, clustering = (
         ((next(iter(types)),), ()) if key is None else (tuple(re.findall(r"\w+", part)) for part in key.groups())
     )
-    return Table(name, partition, clustering, tuple(c for c in types if c not in (*clustering, *partition)), types)
+    regular = tuple(c for c in types if c not in (*clustering, *partition))
+    declared = re.search(r"read_repair = '(NONE|BLOCKING)'", options)
+    return Table(name, partition, clustering, regular, types, is_repaired=declared is None or declared[1] == "BLOCKING")
 
 
 @cache

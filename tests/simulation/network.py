@@ -6,10 +6,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from cassandra import OperationTimedOut
-from cassandra.query import BatchStatement
+from cassandra.query import FETCH_SIZE_UNSET, BatchStatement
 
 from common.servers.cassandra import named_rows
-from tests.simulation.cql import Change, Put, Select, compiled, from_wire
+from tests.simulation.cql import Change, Put, Select, Table, compiled, from_wire
 from tests.simulation.replicas import Part, merged, rows
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ class Response:
 
 @dataclass(eq=False, slots=True)
 class Bound:
-    """A statement with its values; the last three fields are what the driver's BatchStatement looks at."""
+    """A statement with its values; the other fields are what the driver and its BatchStatement look at."""
 
     statement: Change | Select
+    fetch_size: int | object | None = None
     keyspace: None = None
     routing_key: None = None
     custom_payload: None = None
@@ -81,7 +82,7 @@ class Prepared:
     retry_policy: None = None
     consistency_level: None = None
     serial_consistency_level: None = None
-    fetch_size: None = None
+    fetch_size: int | object | None = FETCH_SIZE_UNSET
     custom_payload: None = None
     is_idempotent: bool = False
     column_metadata: tuple[()] = ()
@@ -92,7 +93,7 @@ class Prepared:
         return self
 
     def bind(self, values: Sequence[Any]) -> Bound:
-        return Bound(self.compile(values))
+        return Bound(self.compile(values), self.fetch_size)
 
 
 def said(statement: Any) -> Change | Select:
@@ -140,10 +141,16 @@ class Session:
             return response
         one = statement.compile(parameters or ()) if isinstance(statement, Prepared) else said(statement)
         if isinstance(one, Select):
+            self._check_is_whole(one, statement)
             self._read(one, response)
         else:
             self.world.network.write(self.owner, [one], response)
         return response
+
+    def _check_is_whole(self, select: Select, statement: Any) -> None:
+        """Each page is read at another moment: a mutation would be read in part."""
+        if not select.table.is_repaired and statement.fetch_size is not None:
+            raise AssertionError(f"a read of {select.table.name} may span pages")
 
     def _read(self, select: Select, response: Response) -> None:
         def answer(found: list[Any]) -> None:
@@ -192,9 +199,8 @@ class Network:
             world.count("read timed out")
             world.add(Op(f"read {select.table.name} times out", time_out, owner))
             return
-        read = _Read(world, owner, select, answer)
         pairs = [(key, random.sample((0, 1, 2), 2)) for key in dict.fromkeys(select.partitions)]
-        read.missing = 2 * len(pairs)
+        read = Read(world, owner, select, answer, missing=2 * len(pairs))
         if random.random() >= profile.torn_reads:
             what = f"read {select.table.name} {[(key, *pair) for key, pair in pairs]}"
             world.add(Op(what, lambda: read.at_once(pairs), owner))
@@ -246,12 +252,14 @@ class _Write:
 
 
 @dataclass(eq=False, slots=True)
-class _Read:
+class Read:
+    """One select on two replicas of each partition, `missing` parts of which have not come yet."""
+
     world: "World"
     owner: "Process | None"
     select: Select
     answer: Callable[[list[Any]], None]
-    missing: int = 0
+    missing: int
     parts: dict[Any, list[tuple[int, Part]]] = field(default_factory=dict)
 
     def snapshot(self, key: Any, name: int) -> Op:
@@ -281,11 +289,16 @@ class _Read:
     def _rows(self, key: Any) -> list[tuple[Any, ...]]:
         (one, first), (other, second) = self.parts[key]
         both = merged(first, second)
-        if self.world.profile.read_repair:
+        if is_repaired(self.select.table):
             for name in (one, other):
                 if self.world.replicas[name].merge(self.select.table.name, key, both):
                     self.world.touched_table(self.select.table.name, key)
         return rows(self.select, key, both, self.world.now)
+
+
+def is_repaired(table: Table) -> bool:
+    """Whether a read of the table mends replicas, with the rows that it selected and the partition's deletion."""
+    return table.is_repaired
 
 
 def describe(mutation: Sequence[Change]) -> str:

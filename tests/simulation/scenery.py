@@ -25,7 +25,6 @@ class Profile:
     read_timeouts: float
     late: float
     torn_reads: float
-    read_repair: bool
     publish_failures: float
     kafka_failures: float
     crashes: float
@@ -49,7 +48,6 @@ class Profile:
             read_timeouts=sometimes(0.05, 0.2),
             late=random.choice((0.1, 0.5)),
             torn_reads=sometimes(0.2, 0.6),
-            read_repair=random.random() < 0.5,
             publish_failures=sometimes(0.1, 0.3),
             kafka_failures=sometimes(0.1),
             crashes=sometimes(0.5, 1.0),
@@ -75,9 +73,24 @@ FOCUSES: Final[dict[str, dict[str, object]]] = {
     "": {},
     "readers": {"readers": 3.0, "torn_reads": 0.8, "late": 0.5, "write_timeouts": 0.1, "expiry": False},
     "publishing": {"publish_failures": 0.5, "crashes": 2.0, "expiry": False, "erasures": 0.0},
+    "timeouts": {
+        "records": 25,
+        "write_timeouts": 0.7,
+        "crashes": 2.0,
+        "rebalances": 0.5,
+        "erasures": 0.15,
+        **dict.fromkeys(("read_timeouts", "torn_reads", "kafka_failures", "publish_failures"), 0.0),
+        "freezes": 0.0,
+        "batches": 0.0,
+        "readers": 0.0,
+        "expiry": False,
+    },
     "expiry": {"expiry": True, "freezes": 1.0, "batches": 1.0},
 }
-"""What a run can ask for plenty of: slow readers, copies on their way, or time that passes while nobody works."""
+"""What a run can ask for plenty of: slow readers, copies on their way, writes that only one replica took from a worker
+
+that is gone, or time that passes while nobody works.
+"""
 
 
 def messages(random: Random, profile: Profile) -> Iterator[Message]:

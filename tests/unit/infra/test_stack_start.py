@@ -1,6 +1,7 @@
 """What stands in a start's way is told before anything is started."""
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -60,6 +61,14 @@ def test_the_schema_holds_every_table_of_the_contract() -> None:
         "batches",
         "log_identity",
     }
+
+
+def test_r11_the_tables_of_a_mutation_are_declared_without_read_repair_when_made_and_for_homes_that_exist() -> None:
+    made, altered = (
+        {statement.split()[at] for statement in schema.statements() if re.match(pattern, statement, re.DOTALL)}
+        for at, pattern in ((5, "CREATE .*read_repair = 'NONE'"), (2, "ALTER .*read_repair = 'NONE'"))
+    )
+    assert made == altered == {"speed_facts", "speed_deltas", "customer_alerts"}
 
 
 @pytest.mark.parametrize("setting", ["topic", "errors_topic"])
