@@ -88,6 +88,9 @@ def _report(summary: "Summary", *, dry_run: bool) -> None:
         f"{summary.read:,} rows read, {summary.sent:,} {sent}, {summary.rejected:,} rejected, "
         f"in {summary.seconds:.1f} s"
     )
+    if summary.retracted:
+        verb = "takes its" if summary.retracted == 1 else "take their"
+        click.echo(f"{summary.retracted:,} of them {verb} entity back.")
     if summary.future_dated:
         click.echo(f"{summary.future_dated:,} of them carry a date more than a day ahead; they count from that day on.")
     if summary.rejected:

@@ -16,7 +16,9 @@ from infra.context import settings_of
 
 @click.command()
 @click.argument("customers", nargs=-1, metavar="[CUSTOMER]...")
-@click.option("--kind", "kinds", multiple=True, help="Only this kind: order, refund, ticket, marketing; repeatable.")
+@click.option(
+    "--kind", "kinds", multiple=True, help="Only this kind: order, refund, ticket, marketing, profile; repeatable."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on each line.")
 @click.option("--from-beginning", is_flag=True, help="From the first delta that the topic still holds.")
 @click.option(

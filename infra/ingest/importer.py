@@ -36,6 +36,7 @@ class Summary:
     sent: int = 0
     rejected: int = 0
     future_dated: int = 0
+    retracted: int = 0
     seconds: float = 0.0
     interrupted: bool = False
 
@@ -101,6 +102,7 @@ def _send_rows(
             summary.rejected += 1
             continue
         summary.future_dated += record.future_dated
+        summary.retracted += record.retracted
         if sender is None:
             summary.sent += 1
         else:

@@ -11,15 +11,10 @@ from common.algebra.dates import parse_moment
 from common.algebra.facts import PAYLOADS
 from common.errors import RejectedRecord, UsageError
 from common.log.wire import ALIASES, BY_KIND, DateText, RecordType
+from infra.ingest.fields import RETRACTED_FIELD, fields_of, required_because, required_fields, retraction_fields
 from infra.ingest.values import date_converter, flag_of, zone_of
 
 KINDS: Final = tuple(PAYLOADS)
-VERSION_FIELD: Final = "updated_at"
-"""The one required field that may be missing: it is then the entity's own date, never the clock.
-
-A kind without a date of its own needs it, and so does whatever is taken back.
-"""
-RETRACTED_FIELD: Final = "retracted"
 UTC_ZONE: Final = ZoneInfo("UTC")
 
 
@@ -55,7 +50,7 @@ class FieldMapping:
                 raise UsageError("--map", f"{name}={column}", f"{column!r} is no column of the file; {there}")
         for name in self.required(columns):
             if name not in self.constants and self.column_of(name) not in columns:
-                why = f"required{self._reason(name)}"
+                why = required_because(self.entry, name)
                 rule = f"{why}: name its column with --map {name}=COLUMN, or set it with --set {name}=VALUE; {there}"
                 raise UsageError(name, None, rule)
 
@@ -66,13 +61,6 @@ class FieldMapping:
         """
         may_retract = RETRACTED_FIELD in self.constants or self.column_of(RETRACTED_FIELD) in columns
         return retraction_fields(self.entry) if may_retract else required_fields(self.entry)
-
-    def _reason(self, name: str) -> str:
-        if name != VERSION_FIELD:
-            return ""
-        if self.entry.own_date is None:
-            return f" (a {self.kind} has no date of its own that could be its version)"
-        return " (what is taken back needs a version)"
 
 
 def kind_of(name: str) -> str:
@@ -103,29 +91,6 @@ def mapping_of(
             raise UsageError("--map-value", option, f"{old!r} of {name} is translated twice")
         translations[name][old] = new
     return FieldMapping(entry.kind, columns, constants, translations, tz)
-
-
-def required_fields(entry: RecordType) -> tuple[str, ...]:
-    """The fields that a row must have; `updated_at` has a default where the entity has a date of its own."""
-    fields = msgspec.structs.fields(entry.data)
-    defaults = {VERSION_FIELD} if entry.own_date else set()
-    return tuple(found.name for found in fields if found.required and found.name not in defaults)
-
-
-def has_required(entry: RecordType, name: str) -> bool:
-    """Whether the wire requires the field `name` of the kind's entities."""
-    return any(found.name == name and found.required for found in msgspec.structs.fields(entry.data))
-
-
-def retraction_fields(entry: RecordType) -> tuple[str, ...]:
-    """The fields that a row must have which takes its entity back."""
-    return tuple(dict.fromkeys((entry.entity_id, "customer_id", VERSION_FIELD)))
-
-
-def fields_of(entry: RecordType, text_type: object) -> frozenset[str]:
-    """The names of the fields of one of the wire's text types."""
-    fields = msgspec.structs.fields(entry.data)
-    return frozenset(found.name for found in fields if found.type in (text_type, text_type | None))  # type: ignore[operator] # a type
 
 
 def _pairs(option: str, form: str, texts: Iterable[str], entry: RecordType) -> dict[str, str]:

@@ -9,29 +9,31 @@ import msgspec
 from common.errors import RejectedRecord
 from common.log.events import Rules, parse
 from common.log.partition import partition_of
-from common.log.wire import Data, DateText, RetractionData, encode_record, retraction_data
-from infra.ingest.files import Row
-from infra.ingest.mapping import (
+from common.log.wire import BirthDateText, Data, DateText, RetractionData, encode_record, retraction_data
+from infra.ingest.fields import (
     RETRACTED_FIELD,
     VERSION_FIELD,
-    FieldMapping,
     fields_of,
     has_required,
+    required_because,
     required_fields,
     retraction_fields,
 )
-from infra.ingest.values import Convert, date_converter, flag_of, text_of
+from infra.ingest.files import Row
+from infra.ingest.mapping import FieldMapping
+from infra.ingest.values import Convert, date_converter, flag_of, plain_date, text_of, word_of
 
 _MAX_TEXT: Final = 512
 """Characters of an envelope's `id` and `source`, at most."""
 
 
 class Record(NamedTuple):
-    """A record ready to be produced; `future_dated` is worth a report, no more."""
+    """A record ready to be produced; that it is dated ahead or takes its entity back is worth a report, no more."""
 
     key: bytes
     value: bytes
     future_dated: bool
+    retracted: bool
 
 
 class RecordMaker:
@@ -53,8 +55,11 @@ class RecordMaker:
         self._named = {"subject": "customer_id", "key": "customer_id", "time": time, "id": self._entry.entity_id}
 
     def _step(self, name: str) -> "_Step":
-        dated = name in fields_of(self._entry, DateText)
-        convert = date_converter(self._mapping.zone) if dated else text_of
+        convert: Convert = text_of
+        if name in fields_of(self._entry, DateText):
+            convert = date_converter(self._mapping.zone)
+        elif name in fields_of(self._entry, BirthDateText):
+            convert = plain_date
         return _Step(name, self._mapping.column_of(name), self._mapping.constants.get(name), convert)
 
     def record(self, row: Row, appended_at: int) -> Record:
@@ -79,7 +84,7 @@ class RecordMaker:
         except RejectedRecord as error:
             name = error.field.removeprefix("data.")
             raise RejectedRecord(self._named.get(name, name), error.value, error.rule) from None
-        return Record(key, value, event.future_dated)
+        return Record(key, value, event.future_dated, isinstance(data, RetractionData))
 
     def column_of(self, name: str) -> str | None:
         """The column that a field comes from; none where it is a constant, or no field."""
@@ -88,8 +93,8 @@ class RecordMaker:
 
     def _takes_back(self, row: Row) -> bool:
         column, constant = self._mapping.column_of(RETRACTED_FIELD), self._mapping.constants.get(RETRACTED_FIELD)
-        value = row.values.get(column) if constant is None else constant
-        return value is not None and flag_of(RETRACTED_FIELD, self._translated(RETRACTED_FIELD, value))
+        value = self._translated(RETRACTED_FIELD, row.values.get(column) if constant is None else constant)
+        return value is not None and flag_of(RETRACTED_FIELD, value)
 
     def _retraction(self, row: Row) -> RetractionData:
         found: dict[str, str] = {}
@@ -97,7 +102,7 @@ class RecordMaker:
             value = self._translated(name, row.values.get(column) if constant is None else constant)
             text = convert(name, value)
             if text is None:
-                raise RejectedRecord(name, value, "required of what is taken back, and missing")
+                raise self._missing(name, value)
             found[name] = text
         entity_id, customer_id = found[self._entry.entity_id], found["customer_id"]
         return retraction_data(self._entry.kind, entity_id, customer_id, found[VERSION_FIELD])
@@ -112,12 +117,15 @@ class RecordMaker:
             if text is None and name == VERSION_FIELD and self._has_default:
                 text = own
             if text is None and name in self._required:
-                raise RejectedRecord(name, value, "required, and missing")
+                raise self._missing(name, value)
             yield name, text
 
     def _translated(self, name: str, value: object) -> object:
         translations = self._mapping.translations.get(name)
-        return value if translations is None else translations.get(text_of(name, value) or "", value)
+        return value if translations is None else translations.get(word_of(name, value) or "", value)
+
+    def _missing(self, name: str, value: object) -> RejectedRecord:
+        return RejectedRecord(name, value, f"{required_because(self._entry, name)}, and missing")
 
     def _event_id(self, data: Data, version: str) -> str:
         """The same for the same row, however often it is imported."""

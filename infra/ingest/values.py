@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -51,15 +51,28 @@ def text_of(field: str, value: object) -> str | None:
     raise RejectedRecord(field, value, "a text, a number or a date")
 
 
+def word_of(field: str, value: object) -> str | None:
+    """`text_of`, and the words true and false for a boolean."""
+    return str(value).lower() if isinstance(value, bool) else text_of(field, value)
+
+
 def flag_of(field: str, value: object) -> bool:
     """A boolean, or the words true and false or the numbers 1 and 0 for it; what is missing is false.
 
     Raises RejectedRecord.
     """
-    text = str(value).lower() if isinstance(value, bool) else (text_of(field, value) or "false").lower()
-    if text not in _FLAGS:
-        raise RejectedRecord(field, value, "true or false (or 1 or 0); --map-value translates other words")
-    return _FLAGS[text]
+    try:
+        return _FLAGS[(word_of(field, value) or "false").lower()]
+    except (KeyError, RejectedRecord):
+        rule = "true or false (or 1 or 0); --map-value translates other words"
+        raise RejectedRecord(field, value, rule) from None
+
+
+def plain_date(field: str, value: object) -> str | None:
+    """`text_of`; a time without a zone at midnight, as pandas writes a date, is that day."""
+    if isinstance(value, datetime) and value.tzinfo is None and value.time() == time.min:
+        return value.date().isoformat()
+    return text_of(field, value)
 
 
 def date_converter(zone: ZoneInfo) -> Convert:

@@ -16,21 +16,14 @@ from common.log.events import Rules
 from common.settings import Settings
 from infra import cli
 from infra.ingest.files import Row
-from infra.ingest.importer import Summary, run
+from infra.ingest.importer import run
 from infra.ingest.mapping import mapping_of
 from infra.ingest.opening import open_source
 from infra.ingest.records import RecordMaker
+from tests.support.imports import dry_run, rejected
 
 HEADER = "order_id,customer_id,order_date,total_amount,status\n"
 GOOD = "o1,ada,2024-01-01,12.50,completed\n"
-
-
-def dry_run(path: Path, kind: str = "order", **options: Any) -> Summary:
-    return run(Settings(), path, mapping_of(kind, **options), clock=lambda: 0, dry_run=True)
-
-
-def rejected(summary: Summary) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in summary.rejects.read_text().splitlines()]
 
 
 @pytest.fixture
