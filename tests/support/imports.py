@@ -21,7 +21,7 @@ PARTITIONS = 4
 RULES = Rules("USD")
 
 
-def dry_run(path: Path, kind: str = "order", **options: Any) -> Summary:
+def dry_run(path: Path, kind: str = "order", /, **options: Any) -> Summary:
     """What an import of the file would do."""
     return run(Settings(), path, mapping_of(kind, **options), clock=lambda: 0, dry_run=True)
 
@@ -31,12 +31,12 @@ def rejected(summary: Summary) -> list[dict[str, Any]]:
     return [json.loads(line) for line in summary.rejects.read_text(encoding="ascii").splitlines()]
 
 
-def records_of(path: Path, kind: str, **options: Any) -> list[Record | RetractionRecord]:
+def records_of(path: Path, kind: str, /, **options: Any) -> list[Record | RetractionRecord]:
     """The records of the file's valid rows, as they stand on the wire."""
     return [_decoded(made.value) for made in _made(path, kind, **options)]
 
 
-def events_of(path: Path, kind: str, **options: Any) -> list[Event]:
+def events_of(path: Path, kind: str, /, **options: Any) -> list[Event]:
     """The file's valid rows as both layers read them."""
     found = []
     for made in _made(path, kind, **options):
@@ -52,7 +52,7 @@ def _decoded(value: bytes) -> Record | RetractionRecord:
     return msgspec.json.decode(value, type=wanted)
 
 
-def _made(path: Path, kind: str, **options: Any) -> list[Made]:
+def _made(path: Path, kind: str, /, **options: Any) -> list[Made]:
     maker = RecordMaker(mapping_of(kind, **options), PARTITIONS, RULES, source_of(path))
     made = []
     for row in open_source(path, None).rows():

@@ -32,7 +32,7 @@ def csv_file(folder: Path, *lines: str) -> Path:
     return path
 
 
-def taken_back(path: Path, kind: str = "order", **options: Any) -> list[bool]:
+def taken_back(path: Path, kind: str = "order", /, **options: Any) -> list[bool]:
     """Of each row whether it takes its entity back."""
     return [isinstance(record.data, RetractionData) for record in records_of(path, kind, **options)]
 
