@@ -16,14 +16,29 @@ MONEY: Final = frozenset({"amount", "threshold", "revenue", "refunded"})
 _DATES: Final = ("_date", "_at")
 
 
+def happened(before: Image | None, after: Image) -> str:
+    """What a change did to its entity: `new`, `changed`, `taken back` or `brought back` (R5b)."""
+    if after.retracted:
+        return "taken back"
+    if before is None:
+        return "new"
+    return "brought back" if before.retracted else "changed"
+
+
 def changes(before: Image | None, after: Image | None) -> dict[str, tuple[Shown, Shown]]:
-    """Each payload field that differs, as (before, after); all fields of an entity that is new."""
+    """Each payload field that differs, as (before, after); all fields of an entity that is new or brought back.
+
+    What is taken back says nothing any more: each field that it had becomes null.
+    """
     old, new = _fields(before), _fields(after)
-    return {name: (old.get(name), value) for name, value in new.items() if before is None or old.get(name) != value}
+    if not old:
+        return {name: (None, value) for name, value in new.items()}
+    pairs = {name: (value, new.get(name)) for name, value in old.items()}
+    return {name: (was, now) for name, (was, now) in pairs.items() if was != now}
 
 
 def _fields(image: Image | None) -> dict[str, Shown]:
-    if image is None:
+    if image is None or image.retracted:
         return {}
     payload = image.payload
     return {name: shown(name, getattr(payload, name)) for name in payload.__struct_fields__}

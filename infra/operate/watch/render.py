@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.text import Text
 
 from common.algebra.alerts import rule_of
+from common.algebra.facts import Origin
 from common.algebra.metrics import MetricValue
-from common.log.copies import RESET, AlertEvent, DeltaEvent
+from common.algebra.profile import KIND as PROFILE
+from common.log.copies import AlertEvent, DeltaEvent
 from serving_layer.live.effects import Effect
-from serving_layer.live.explain import amounts, changes, evidence, shown
+from serving_layer.live.explain import amounts, changes, evidence, happened, shown
 
 INDENT = "    "
 
@@ -23,8 +25,10 @@ def as_json(event: DeltaEvent | AlertEvent, effect: Effect | None) -> str:
     if isinstance(event, AlertEvent):
         return json.dumps(place | dict(evidence(event.data.alert)), ensure_ascii=False)
     data, moved = event.data, None if effect is None or effect.metrics is None else effect.metrics
-    changed = {name: list(pair) for name, pair in changes(data.before, data.after).items()}
-    said = {"kind": data.kind, "entity_id": data.entity_id, "changes": changed}
+    said: dict[str, object] = {"kind": data.kind, "entity_id": data.entity_id}
+    said["retracted"] = data.after is not None and data.after.retracted
+    said["origin"] = None if data.origin is None else {"source": data.origin.source, "row": data.origin.row}
+    said["changes"] = {name: list(pair) for name, pair in changes(data.before, data.after).items()}
     values = [
         {"day": each.day, "measure": each.measure, "amount": shown(each.measure, each.amount)} for each in data.values
     ]
@@ -34,14 +38,17 @@ def as_json(event: DeltaEvent | AlertEvent, effect: Effect | None) -> str:
 
 
 def lines(event: DeltaEvent | AlertEvent, effect: Effect | None) -> Iterator[Text]:
-    """A line with time, customer and entity, then what changed, and the metrics that moved."""
+    """A line with time, customer and entity, then where it came from, what changed, and the metrics that moved."""
     yield _head(event)
     if isinstance(event, AlertEvent):
         yield from _alert(event)
         return
     data = event.data
+    if data.origin is not None:
+        yield Text(f"{INDENT}from {_where(data.origin)}", style="dim")
+    is_new = data.before is None or data.before.retracted
     for name, (before, after) in changes(data.before, data.after).items():
-        yield _pair(name, before, after, data.before is None)
+        yield _pair(name, before, after, is_new)
     if effect is None or effect.metrics is None:
         yield from (Text(f"{INDENT}{amount}") for amount in amounts(data.values))
     else:
@@ -55,12 +62,19 @@ def _head(event: DeltaEvent | AlertEvent) -> Text:
     head = Text.assemble((f"{time}  ", "dim"), (event.subject, "bold"), "  ")
     if isinstance(event, AlertEvent):
         head.append(f"ALERT {rule_of(event.data.alert)}", style="bold red")
-    elif event.type == RESET:
+    elif event.data.after is None:
         head.append("erased", style="bold yellow")
     else:
-        what = "new" if event.data.before is None else "changed"
-        head.append(f"{event.data.kind} {event.data.entity_id} {what}", style="cyan")
+        kind, what = event.data.kind, happened(event.data.before, event.data.after)
+        named = kind if kind == PROFILE else f"{kind} {event.data.entity_id}"  # a profile's entity is the customer
+        head.append(f"{named} {what}", style="cyan")
     return head.append(f"  at {event.data.partition}:{event.data.offset}", style="dim")
+
+
+def _where(origin: Origin) -> str:
+    """The source and its row; a source is any text, so what a terminal would obey is escaped."""
+    source = "".join(each if each.isprintable() else repr(each)[1:-1] for each in origin.source)
+    return source if origin.row is None else f"{source} row {origin.row}"
 
 
 def _alert(event: AlertEvent) -> Iterator[Text]:

@@ -12,16 +12,13 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
 
 from common.algebra.alerts import CustomerAtRisk, TicketEvidence
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.facts import Delta, Order, SupportTicket
+from common.algebra.facts import Order, SupportTicket
 from common.errors import StoreUnavailable, UsageError
 from common.log.copies import (
     AlertEvent,
     Copy,
-    DeltaEvent,
     alert_event,
     decode_alert_event,
-    decode_delta_event,
-    delta_event,
 )
 from common.log.partition import partition_of
 from common.settings import Settings
@@ -33,15 +30,11 @@ from serving_layer.live.explain import changes
 from serving_layer.live.follow import Seen, wanted
 from serving_layer.live.positions import check_partitions, parse_positions, partitions_of, starts
 from serving_layer.read.store import Store
+from tests.support.published import event
 from tests.support.serving_fakes import NOW, PARTITIONS, MemoryStore, delta, order, pointing_at, progress, published
 
 DAY = 19_900
 """2024-06-26."""
-
-
-def event(change: Delta, offset: int = 5, customer: str = "ada") -> DeltaEvent:
-    """The published event of a change."""
-    return decode_delta_event(delta_event(Copy(partition_of(customer, PARTITIONS), offset, customer, change), "v"))
 
 
 def alert(customer: str = "ada") -> AlertEvent:
