@@ -95,13 +95,14 @@ def _heed_signals(process: Process, stop: asyncio.Event) -> None:
 
 
 def _watched(process: Process) -> Watched:
+    core = process.core
     return Watched(
-        process.lanes,
-        process.keeper,
-        process.worker,
-        process.publisher.published,
-        (process.store_retry, process.kafka_retry),
-        process.cache,
+        lanes=core.lanes,
+        keeper=core.keeper,
+        worker=core.worker,
+        published=core.publisher.published,
+        retries=(core.store_retry, core.kafka_retry),
+        cache=core.cache,
         steady=lambda: process.app.steady,
         paused=lambda: process.paused,
     )

@@ -13,7 +13,7 @@ from common.errors import CircuitOpen, LogUnavailable, Unavailable, WorkerError
 from common.servers.retry import Retry
 from common.settings import SpeedSettings
 from speed_layer.apply.lanes import Lane, Lanes
-from speed_layer.progress.log_watch import LogWatch
+from speed_layer.progress.log_watch import Watch
 from speed_layer.progress.table import Progress, ProgressTable, start_of
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class Keeper:
 
     settings: SpeedSettings
     table: ProgressTable
-    watch: LogWatch
+    watch: Watch
     lanes: Lanes
     store_retry: Retry
     kafka_retry: Retry

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Protocol
 
 import structlog
 
@@ -12,6 +13,20 @@ from common.settings import Settings
 from speed_layer.progress.table import horizon
 
 log = structlog.get_logger(__name__)
+
+
+class Watch(Protocol):
+    """What a worker asks about its log; each call raises LogUnavailable where Kafka does not answer."""
+
+    async def check(self) -> None: ...
+
+    async def ends(self) -> Mapping[int, int]: ...
+
+    async def lasts(self) -> Mapping[int, int]: ...
+
+    async def firsts(self) -> Mapping[int, int]: ...
+
+    async def expired_below(self, now: int) -> Mapping[int, int]: ...
 
 
 class LogWatch:

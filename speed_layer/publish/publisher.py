@@ -2,18 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
 from common.errors import LogUnavailable
-from common.log.copies import Copy, alert_event, delta_event
 from common.servers.producer import producer
 from common.servers.retry import Retry
 from common.settings import Settings
 
+T = TypeVar("T")
 MAX_BYTES: Final = 2 * 2**20
 """The largest message of any topic beside the log: a record of the log in base64, and what is said about it."""
 
@@ -27,16 +27,26 @@ class Outgoing(NamedTuple):
     partition: int = -1
 
 
-class Publisher:
-    """One producer for all topics, with a background thread of its own.
+Send = Callable[[Sequence[Outgoing]], Awaitable[None]]
+"""Returns once every message is acknowledged. Raises LogUnavailable if one is not, in time."""
 
-    A message that failed is sent anew with those it was given with, so some may come twice: their ids say so.
+
+class OffLoop(Protocol):
+    """Runs a function without holding up the event loop, as `asyncio.to_thread` does."""
+
+    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+class Publisher:
+    """Has messages sent until they are acknowledged.
+
+    A message that failed is sent again with those it was given with, so some may come twice: their ids say so.
     """
 
-    def __init__(self, settings: Settings, retry: Retry) -> None:
-        self._settings, self._retry = settings, retry
-        self._seconds = settings.speed.publish_timeout_seconds
-        self._producer: Producer | None = None
+    def __init__(self, send: Send, retry: Retry, off_loop: OffLoop = asyncio.to_thread) -> None:
+        self._send = send
+        self._retry = retry
+        self._off_loop = off_loop
         self.published: Counter[str] = Counter()
         """Messages acknowledged so far, by topic."""
 
@@ -45,13 +55,25 @@ class Publisher:
 
         `make` is called off the event loop, once.
         """
-        messages = await asyncio.to_thread(make)
+        messages = await self._off_loop(make)
         if messages:
-            await self._retry.until_done(lambda: asyncio.to_thread(self._send, messages))
+            await self._retry.until_done(lambda: self._send(messages))
             self.published.update(message.topic for message in messages)
 
-    def _send(self, messages: Sequence[Outgoing]) -> None:
-        """Send them all. Raises LogUnavailable if one is not acknowledged in time."""
+
+class KafkaSender:
+    """A `Send` to Kafka: one producer for all topics, with a background thread of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seconds = settings.speed.publish_timeout_seconds
+        self._producer: Producer | None = None
+
+    async def __call__(self, messages: Sequence[Outgoing]) -> None:
+        await asyncio.to_thread(self.send, messages)
+
+    def send(self, messages: Sequence[Outgoing]) -> None:
+        """Send them all, and wait. Raises LogUnavailable if one is not acknowledged in time."""
         failures: list[str] = []
         left = len(messages)
 
@@ -81,23 +103,3 @@ class Publisher:
             timeout = {"message.timeout.ms": round(self._seconds * 1000)}
             self._producer = producer(self._settings, **limits, **timeout)
         return self._producer
-
-
-class Copies:
-    """The stored rows' way to their topics, `customer_deltas` and `customer_alerts`."""
-
-    def __init__(self, settings: Settings, publisher: Publisher, logic_version: str) -> None:
-        self._deltas, self._alerts = settings.log.deltas_topic, settings.log.alerts_topic
-        self._publisher, self._logic_version = publisher, logic_version
-
-    async def publish(self, copies: Sequence[Copy]) -> None:
-        """Return once each copy, and each of its alerts, is acknowledged in its topic, in the copies' order."""
-        if copies:
-            await self._publisher.publish(lambda: list(self._messages(copies)))
-
-    def _messages(self, copies: Iterable[Copy]) -> Iterable[Outgoing]:
-        for copy in copies:
-            key = copy.customer_id.encode()
-            yield Outgoing(self._deltas, key, delta_event(copy, self._logic_version), copy.partition)
-            for alert in copy.alerts:
-                yield Outgoing(self._alerts, key, alert_event(copy, alert), copy.partition)

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
 
 import msgspec
 
-from common.algebra.facts import Fact, Image, Outcome, decide
+from common.algebra import measures, merge
+from common.algebra.facts import Delta, Fact, Image, Outcome, decide
+from common.algebra.merge import Merged
+from common.algebra.profile import KIND as PROFILE
+from common.algebra.state import State
+from common.algebra.view_row import ViewRow
+from serving_layer.answer import answers
 from serving_layer.read import reading
 from serving_layer.read.store import DeltaRow, Store
 from speed_layer.apply import decide as apply
@@ -108,12 +115,40 @@ def repair_every_table(_: Table) -> bool:
     return True
 
 
+def first_profile_wins(base: ViewRow | None, live: Sequence[tuple[int, Delta]]) -> Image | None:
+    """Of several versions of a profile, the merge takes the oldest that it sees."""
+    found = sorted((offset, delta.after) for offset, delta in live if delta.kind == PROFILE)
+    if base is not None and base.profile is not None:
+        return base.profile
+    return found[0][1] if found else None
+
+
+def keep_the_profile(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) -> Merged:
+    """A reset forgets the days, and not the batch's profile."""
+    merged = MERGE(batch, deltas, cut)
+    return replace(merged, image=batch.profile) if batch is not None and merged.image is None else merged
+
+
+def retraction_takes_nothing_away(delta: Delta) -> State:
+    """In the speed layer a retracted fact still counts."""
+    return State({}) if delta.after is not None and delta.after.retracted else VALUE(delta)
+
+
+def repeat_undoes_a_retraction(current: Fact | None, image: Image, offset: int) -> Decision:
+    """On equal versions the later record wins, whether it takes back or not."""
+    if current is not None and offset > current.offset and image.version == current.after.version:
+        outcome = Outcome.REPEATED if image == current.after else Outcome.CHANGED
+        return outcome, None if outcome is Outcome.REPEATED else Fact(offset, current.after, image)
+    return decide(current, image, offset)
+
+
 def _at_no_time(one: Any) -> Any:
     """The statement without a timestamp: the coordinator takes its clock's."""
     return one._replace(timestamp=None)
 
 
 ADD, RESET = Statements._add, Statements._reset
+MERGE, VALUE = merge.merge, measures.value
 TAKE, PUBLISH, MUTATIONS = Worker._take, Worker.publish, apply.mutations
 
 MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
@@ -129,11 +164,16 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "trust one read of two replicas": [(reading, "whole_deltas", read_once)],
     "publish after progress": [(Worker, "publish", publish_after_progress)],
     "a point read repairs half a mutation": [(network, "is_repaired", repair_every_table)],
+    "the profile of the older version wins": [(merge, "_image", first_profile_wins)],
+    "the profile is kept over a reset": [(answers, "merge", keep_the_profile)],
+    "a retracted fact still counts in one layer": [(merge, "value", retraction_takes_nothing_away)],
+    "a repeat undoes a retraction": [(apply, "decide", repeat_undoes_a_retraction)],
 }
 FOCUS: Final = {
     "trust one read of two replicas": "readers",
     "publish after progress": "publishing",
     "two records of an entity in one mutation": "timeouts",
+    "the profile is kept over a reset": "erasures",
 }
 """The kind of world that shows a mutant, where the usual one seldom does."""
 RARE: Final = frozenset({"a point read repairs half a mutation"})

@@ -1,30 +1,22 @@
-"""A speed worker's process: the core's own parts, wired as `speed_layer/process.py` wires them, without Faust."""
+"""A speed worker's process: production's own core, assembled by the function that production calls, without Faust."""
 
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from common.algebra.versions import logic_version
 from common.errors import LogUnavailable
-from common.log.events import Rules, validation_version
-from common.servers.breaker import Breaker
-from common.servers.cassandra import AsyncStore
-from common.servers.retry import Retry
+from common.log.events import Rules
+from common.servers.log_identity import LogIdentity
 from common.settings import LogSettings, ServingSettings, Settings, SpeedSettings
-from common.tables import Tables
+from infra.proof.oracle import Record
 from speed_layer.apply.alerts import AlertSettings
-from speed_layer.apply.cache import FactCache
-from speed_layer.apply.delivered import Delivered
-from speed_layer.apply.lanes import Lane, Lanes
-from speed_layer.apply.worker import Ports, Step, Terms, Worker
-from speed_layer.progress.keeper import Keeper
-from speed_layer.progress.table import ProgressTable
-from speed_layer.publish.dead_letters import DeadLetters
-from speed_layer.publish.publisher import Copies, Outgoing
-from speed_layer.store.cassandra_store import CassandraStore
-from speed_layer.store.letters import LetterTable
+from speed_layer.apply.delivered import Bundle, Delivered, Linked
+from speed_layer.apply.lanes import Lane
+from speed_layer.apply.worker import Step
+from speed_layer.core import Outside, assemble
+from speed_layer.publish.publisher import Outgoing
 from tests.simulation.loop import OWNER
 from tests.simulation.network import Op, Session
 
@@ -36,13 +28,21 @@ MARGIN_SECONDS: Final = 300
 """How early deltas count as expired: more than lies between a look at the log and an answer that is built on it."""
 SETTINGS: Final = Settings(
     log=LogSettings(partitions=2),
-    speed=SpeedSettings(progress_interval_seconds=10.0, breaker_threshold=3, breaker_recovery_seconds=5.0),
+    speed=SpeedSettings(
+        progress_interval_seconds=10.0,
+        in_flight=16,
+        retry_max_seconds=1.0,
+        breaker_threshold=3,
+        breaker_recovery_seconds=5.0,
+    ),
     serving=ServingSettings(max_behind_records=12, max_behind_seconds=60.0),
 )
 RULES: Final = Rules(SETTINGS.log.currency)
-TERMS: Final = Terms(
-    SETTINGS.log.topic, SETTINGS.log.partitions, RULES, AlertSettings(SETTINGS.speed.large_refund_cents)
-)
+ALERTS: Final = AlertSettings(SETTINGS.speed.large_refund_cents)
+RECORDED: Final = LogIdentity(SETTINGS.log.topic, "the log", SETTINGS.log.partitions)
+BACKLOG: Final = 12
+"""Records fetched and not yet taken by the worker, above which nothing more is fetched."""
+T = TypeVar("T")
 
 
 class Process:
@@ -85,17 +85,12 @@ def _settle(done: "asyncio.Future[None]") -> None:
 
 
 class Topics:
-    """The published topics: messages land when the simulation says so, twice where an acknowledgement was lost."""
+    """Kafka's side of publishing: messages land when the simulation says so, twice where an acknowledgement is lost."""
 
-    def __init__(self, process: Process, retry: Retry) -> None:
-        self._process, self._retry, self._world = process, retry, process.world
+    def __init__(self, process: Process) -> None:
+        self._process, self._world = process, process.world
 
-    async def publish(self, make: Callable[[], Sequence[Outgoing]]) -> None:
-        messages = make()
-        if messages:
-            await self._retry.until_done(partial(self._send, messages))
-
-    async def _send(self, messages: Sequence[Outgoing]) -> None:
+    async def __call__(self, messages: Sequence[Outgoing]) -> None:
         random, rate = self._world.random, self._world.profile.publish_failures
         fails = random.random() < rate
         arrived = random.randint(0, len(messages)) if fails else len(messages)
@@ -105,6 +100,11 @@ class Topics:
         if fails:
             self._world.count("publish lost" if arrived < len(messages) else "publish acknowledged late")
             raise LogUnavailable("not acknowledged")
+
+
+async def at_once(function: Callable[[], T]) -> T:
+    """There is one thread."""
+    return function()
 
 
 class Watch:
@@ -138,76 +138,74 @@ class Watch:
 
 
 class WorkerProcess(Process):
-    """A member of the group: its lanes, its cache, its keeper and its worker."""
+    """A member of the group: production's own core, with a fetch of the simulation's in the place of Faust."""
 
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
-        speed, session = SETTINGS.speed, Session(world, self)
+        speed = SETTINGS.speed.model_copy(
+            update={
+                "cache_customers": world.random.choice((1, 2, 50)),
+                "batch_records": world.random.choice((2, 1000, 1000)),
+            }
+        )
+        session: Any = Session(world, self)
+        outside = Outside(
+            session=session,
+            send=Topics(self),
+            watch=Watch(self),
+            clock=lambda: world.loop.now,
+            monotonic=world.loop.time,
+            jitter=world.random.random,
+            off_loop=at_once,
+        )
+        settings = SETTINGS.model_copy(update={"speed": speed})
+        self.core = assemble(settings, RECORDED, outside, delta_ttl_seconds=TTL_SECONDS)
         self.partitions: set[int] = set()
         self.is_member = True
         self.is_applying = False
-        self.lanes, self.cache = Lanes(), FactCache(world.random.choice((1, 2, 50)))
-        store_retry, kafka_retry = self._retry("cassandra"), self._retry("kafka")
-        self.breakers = store_retry.breaker, kafka_retry.breaker
-        store = AsyncStore(session, 16)
-        topics: Any = Topics(self, kafka_retry)
-        watch: Any = Watch(self)
-        ports = Ports(
-            CassandraStore(store, store_retry, Tables(speed.generation), TTL_SECONDS),
-            self.cache,
-            self.lanes,
-            Copies(SETTINGS, topics, logic_version()).publish,
-            DeadLetters(SETTINGS, LetterTable(store), store_retry, topics).publish,
-        )
-        self.worker = Worker(TERMS, ports)
-        table = ProgressTable(AsyncStore(session, 4), speed.generation)
-        self.keeper = Keeper(
-            speed,
-            table,
-            watch,
-            self.lanes,
-            store_retry,
-            kafka_retry,
-            validation_version(RULES),
-            lambda: world.loop.now,
-            world.loop.time,
-        )
-        self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue()
-        self._steps: asyncio.Queue[Step] = asyncio.Queue(1)
         self._positions: dict[Lane, int] = {}
-        for work in (self._keep_applying(), self._keep_publishing(), self.keeper.keep_beating()):
+        self._note_applying()
+        pipeline, keeper = self.core.pipeline, self.core.keeper
+        for work in (pipeline.keep_applying(), pipeline.keep_publishing(), keeper.keep_beating()):
             self.spawn(work)
 
-    def _retry(self, server: str) -> Retry:
-        speed, world = SETTINGS.speed, self.world
-        breaker = Breaker(server, speed.breaker_threshold, speed.breaker_recovery_seconds, world.loop.time)
-        return Retry(breaker, speed.retry_min_seconds, 1.0, jitter=world.random.random, clock=world.loop.time)
+    def _note_applying(self) -> None:
+        """See when a micro-batch is being applied: the worker's counts do not add up meanwhile."""
+        apply = self.core.worker.apply
+
+        async def noted(delivered: Sequence[Delivered]) -> Step:
+            self.is_applying = True
+            step = await apply(delivered)
+            self.is_applying = False
+            return step
+
+        self.core.worker.apply = noted  # type: ignore[method-assign] # it is watched, and not changed
 
     def revoke(self) -> None:
         """As the seam does: nothing of the old assignment counts from here on."""
-        self.lanes.close()
-        self.cache.clear()
+        self.core.lanes.close()
+        self.core.forget()
         self.partitions = set()
 
     def assign(self, partitions: set[int]) -> None:
         """As the seam does: lanes open once it is known where the partitions resume."""
-        self.lanes.close()
+        self.core.lanes.close()
         self.partitions = partitions
         if partitions:
             self.spawn(self._seek(partitions))
 
     async def _seek(self, partitions: set[int]) -> None:
-        starts = await self.keeper.starts(sorted(partitions))
-        self.cache.clear()
+        starts = await self.core.keeper.starts(sorted(partitions))
+        self.core.forget()
         if self.partitions is partitions:
             for partition, start in starts.items():
-                self._positions[self.lanes.open(partition, start)] = start
+                self._positions[self.core.lanes.open(partition, start)] = start
 
     def fetches(self) -> list[Lane]:
         """The lanes with something to fetch, while there is room for it."""
         ends, positions = self.world.log.next_offsets, self._positions
-        found = [lane for lane in self.lanes.all() if positions[lane] < ends[lane.partition]]
-        if not found or self._taken.qsize() > 2 or any(breaker.is_open for breaker in self.breakers):
+        found = [lane for lane in self.core.lanes.all() if positions[lane] < ends[lane.partition]]
+        if not found or self.core.paused or self.core.lanes.backlog > BACKLOG:
             return []
         return found
 
@@ -222,21 +220,12 @@ class WorkerProcess(Process):
         if at_end:
             lane.cleared(self._positions[lane])
         if records:
-            taken = [
-                Delivered(r.offset, r.key, r.value, r.appended_at, link) for r, link in zip(records, links, strict=True)
-            ]
-            self._taken.put_nowait(taken)
+            bundle = Bundle(Linked(_fetched(r), link) for r, link in zip(records, links, strict=True))
+            self.spawn(self.core.pipeline.take(bundle))
 
-    async def _keep_applying(self) -> None:
-        while True:
-            batch = await self._taken.get()
-            while not self._taken.empty():
-                batch = batch + self._taken.get_nowait()
-            self.is_applying = True
-            step = await self.worker.apply(batch)
-            self.is_applying = False
-            await self._steps.put(step)
 
-    async def _keep_publishing(self) -> None:
-        while True:
-            await self.worker.publish(await self._steps.get())
+def _fetched(record: Record) -> SimpleNamespace:
+    """The record as Kafka's client gives it, its time in milliseconds."""
+    return SimpleNamespace(
+        offset=record.offset, key=record.key, value=record.value, timestamp=record.appended_at // 1000, headers=()
+    )

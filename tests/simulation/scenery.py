@@ -85,11 +85,11 @@ FOCUSES: Final[dict[str, dict[str, object]]] = {
         "readers": 0.0,
         "expiry": False,
     },
+    "erasures": {"batches": 2.0, "erasures": 0.08, "expiry": False},
     "expiry": {"expiry": True, "freezes": 1.0, "batches": 1.0},
 }
-"""What a run can ask for plenty of: slow readers, copies on their way, writes that only one replica took from a worker
-
-that is gone, or time that passes while nobody works.
+"""What a run can ask for plenty of: slow readers, copies on their way, writes that one replica alone took from
+a worker that is gone, erasures beside batches, or time that passes while nobody works.
 """
 
 
@@ -141,9 +141,9 @@ class SimLog(Log):
         self._by_partition: dict[int, list[Record]] = {partition: [] for partition in range(PARTITIONS)}
 
     def append_at(self, message: Message, now: int) -> Record:
-        """The new record, at the end of its partition."""
+        """The new record, at the end of its partition; Kafka's times are milliseconds."""
         (added,) = self.append(message)
-        added = added._replace(appended_at=now)
+        added = added._replace(appended_at=now - now % 1000)
         self.records[-1] = added
         self._by_partition[added.partition].append(added)
         return added

@@ -28,7 +28,7 @@ from tests.simulation.batch import recomputed
 from tests.simulation.cql import Change, Delete, Put, Select
 from tests.simulation.judge import Judge
 from tests.simulation.network import Read, Response, Session, said
-from tests.simulation.process import RULES, SETTINGS, TERMS, TTL_SECONDS
+from tests.simulation.process import ALERTS, RULES, SETTINGS, TTL_SECONDS
 from tests.simulation.replicas import Replica
 from tests.simulation.scenery import PARTITIONS, SimLog
 from tests.support.builders import APPENDED_AT, AS_OF, Message
@@ -73,7 +73,7 @@ class Stage:
 
     def write(self, *offsets: int, to: Sequence[int] = EVERYWHERE) -> None:
         """The mutations of these records reach the replicas `to`, and no other."""
-        for mutation in mutations(map(self._placed, offsets), self._known, TERMS.alerts, Applied()):
+        for mutation in mutations(map(self._placed, offsets), self._known, ALERTS, Applied()):
             statements, _ = self._statements.of(ADA, mutation)
             changes = [one for one in map(said, statements) if isinstance(one, Put | Delete)]
             for name in to:

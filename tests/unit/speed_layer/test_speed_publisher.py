@@ -12,7 +12,8 @@ from common.algebra.facts import Image, Refund
 from common.errors import LogUnavailable
 from common.log.copies import Copy, decode_alert_event, decode_delta_event
 from common.settings import LogSettings, Settings, SpeedSettings
-from speed_layer.publish.publisher import Copies, Outgoing, Publisher
+from speed_layer.publish.copies import Copies
+from speed_layer.publish.publisher import KafkaSender, Outgoing, Publisher
 from tests.support.deltas import changed
 from tests.support.speed_fakes import retry
 from tests.support.systems import free_ports
@@ -45,9 +46,9 @@ class Refusal:
 
 
 def publisher(*answers: str) -> tuple[Publisher, Producer]:
-    made, fake = Publisher(Settings(), retry()), Producer(list(answers))
-    made._ready = lambda: fake  # type: ignore[assignment, method-assign, return-value] # stands in for the client
-    return made, fake
+    sender, fake = KafkaSender(Settings()), Producer(list(answers))
+    sender._ready = lambda: fake  # type: ignore[assignment, method-assign, return-value] # stands in for the client
+    return Publisher(sender, retry()), fake
 
 
 def messages(count: int = 3) -> list[Outgoing]:
@@ -66,7 +67,7 @@ def test_what_is_not_acknowledged_is_sent_anew_and_only_then_counts_as_published
 def test_a_producer_that_does_not_deliver_is_a_server_that_is_away(answer: str) -> None:
     made, _ = publisher(answer)
     with pytest.raises(LogUnavailable, match=r"refused|3 not acknowledged"):
-        made._send(messages())
+        asyncio.run(made._send(messages()))  # type: ignore[arg-type] # it is a coroutine
     assert made.published == {}
 
 
@@ -75,7 +76,7 @@ def test_a_broker_that_is_not_there_is_a_server_that_is_away(tmp_path: Path) -> 
     log = LogSettings(bootstrap_servers=f"127.0.0.1:{free_ports()}")
     settings = Settings(home=tmp_path, log=log, speed=SpeedSettings(publish_timeout_seconds=0.2))
     with pytest.raises(LogUnavailable, match="Kafka does not take what is published"):
-        Publisher(settings, retry())._send(messages())
+        KafkaSender(settings).send(messages())
 
 
 def test_a_copy_and_its_alerts_go_to_their_topics_in_the_records_partition_under_the_customers_key() -> None:

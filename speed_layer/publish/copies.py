@@ -1,0 +1,27 @@
+"""The stored rows' way to their topics, `customer_deltas` and `customer_alerts` (R14)."""
+
+from collections.abc import Iterable, Sequence
+
+from common.log.copies import Copy, alert_event, delta_event
+from common.settings import Settings
+from speed_layer.publish.publisher import Outgoing, Publisher
+
+
+class Copies:
+    """Makes the messages of stored rows, and has them published."""
+
+    def __init__(self, settings: Settings, publisher: Publisher, logic_version: str) -> None:
+        self._deltas, self._alerts = settings.log.deltas_topic, settings.log.alerts_topic
+        self._publisher, self._logic_version = publisher, logic_version
+
+    async def publish(self, copies: Sequence[Copy]) -> None:
+        """Return once each copy, and each of its alerts, is acknowledged in its topic, in the copies' order."""
+        if copies:
+            await self._publisher.publish(lambda: list(self._messages(copies)))
+
+    def _messages(self, copies: Iterable[Copy]) -> Iterable[Outgoing]:
+        for copy in copies:
+            key = copy.customer_id.encode()
+            yield Outgoing(self._deltas, key, delta_event(copy, self._logic_version), copy.partition)
+            for alert in copy.alerts:
+                yield Outgoing(self._alerts, key, alert_event(copy, alert), copy.partition)
