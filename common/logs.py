@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Final, cast
@@ -23,7 +23,8 @@ LEVELS: Final = {
 """The least level that is logged, by logger; WARNING for the libraries that are not named."""
 _PLAIN: Final = re.compile(r'[^\s"=\x00-\x1f\x7f]+')
 
-Positions = Callable[[], Mapping[int, int]]
+Positions = Callable[[], Iterable[object]]
+"""Gives positions in the log, in their order; each is written as its text."""
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Origin:
     """What every line of a process carries besides its event; a worker learns both after its start."""
 
     slot: int | None = None
-    positions: Positions = dict
+    positions: Positions = tuple
 
 
 def set_up(stream: IO[str], origin: Origin) -> None:
@@ -79,8 +80,8 @@ class Logfmt:
         }
         if self._origin.slot is not None:
             head["slot"] = self._origin.slot
-        if positions := self._origin.positions():
-            head["at"] = ",".join(f"{partition}:{offset}" for partition, offset in sorted(positions.items()))
+        if at := ",".join(map(str, self._origin.positions())):
+            head["at"] = at
         return head
 
 

@@ -91,7 +91,7 @@ def kind_of(payload: Payload) -> str:
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):
-    """A fact without its place: what a delta keeps of before and after."""
+    """A fact without its offset: what a delta keeps of before and after."""
 
     version: int
     payload: Payload

@@ -1,6 +1,6 @@
 """What the speed layer publishes: copies of stored rows, as CloudEvents (R14).
 
-A copy's id is its record's place in the log, so whoever meets it twice knows it. The same row always makes the same
+A copy's id is its record's position in the log, so whoever reads it twice knows it. The same row always makes the same
 bytes, but for the `logic_version` of the release that values it.
 """
 
@@ -12,6 +12,7 @@ from common.algebra.alerts import Alert, rule_of
 from common.algebra.dates import date_of, datetime_of
 from common.algebra.facts import Delta, Image, Origin, kind_of
 from common.algebra.measures import MEASURES, value
+from common.log.position import Position
 
 SOURCE: Final = "lambda360/speed"
 DELTA: Final = "customer.delta"
@@ -20,10 +21,9 @@ ALERT: Final = "customer.alert"
 
 
 class Copy(NamedTuple):
-    """A stored row on its way out: what the record at this place changed, and the alerts it raised."""
+    """A stored row on its way out: what the record at this position changed, and the alerts it raised."""
 
-    partition: int
-    offset: int
+    position: Position
     customer_id: str
     delta: Delta
     alerts: tuple[Alert, ...] = ()
@@ -54,14 +54,22 @@ class DeltaData(msgspec.Struct, frozen=True, gc=False):
     origin: Origin | None = None
     """Where the record came from; null in copies of releases that did not keep it."""
 
+    @property
+    def position(self) -> Position:
+        return Position(self.partition, self.offset)
+
 
 class AlertData(msgspec.Struct, frozen=True, gc=False):
-    """An alert with the place and the customer of the record that raised it."""
+    """An alert with the position and the customer of the record that raised it."""
 
     partition: int
     offset: int
     customer_id: str
     alert: Alert
+
+    @property
+    def position(self) -> Position:
+        return Position(self.partition, self.offset)
 
 
 class DeltaEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -94,8 +102,8 @@ def delta_event(copy: Copy, logic_version: str) -> bytes:
     """The message of the copy's delta; `time` is the record's append time."""
     delta = copy.delta
     data = DeltaData(
-        partition=copy.partition,
-        offset=copy.offset,
+        partition=copy.position.partition,
+        offset=copy.position.offset,
         kind="" if delta.after is None else kind_of(delta.after.payload),
         entity_id=delta.entity_id,
         before=delta.before,
@@ -105,7 +113,7 @@ def delta_event(copy: Copy, logic_version: str) -> bytes:
         origin=delta.origin,
     )
     event = DeltaEvent(
-        id=f"{copy.partition}:{copy.offset}",
+        id=str(copy.position),
         type=RESET if delta.is_reset else DELTA,
         subject=copy.customer_id,
         time=datetime_of(delta.appended_at).isoformat(),
@@ -117,10 +125,10 @@ def delta_event(copy: Copy, logic_version: str) -> bytes:
 def alert_event(copy: Copy, alert: Alert) -> bytes:
     """The message of one of the copy's alerts; `time` is the event's own."""
     event = AlertEvent(
-        id=f"{copy.partition}:{copy.offset}:{rule_of(alert)}",
+        id=f"{copy.position}:{rule_of(alert)}",
         subject=copy.customer_id,
         time=datetime_of(alert.occurred_at).isoformat(),
-        data=AlertData(copy.partition, copy.offset, copy.customer_id, alert),
+        data=AlertData(*copy.position, copy.customer_id, alert),
     )
     return msgspec.json.encode(event)
 

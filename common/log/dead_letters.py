@@ -1,6 +1,5 @@
 """A dead letter: a rejected record's row, what of its bytes is kept, and the state that its row tells (R14). Pure."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +10,7 @@ import msgspec
 
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.errors import RejectedRecord, shorten
+from common.log.position import Position
 
 HEADER: Final = "lambda360-dead-letter"
 """The Kafka header of a replayed record: the address of its letter. Validation does not read it (R3)."""
@@ -21,28 +21,32 @@ PREFIX_BYTES: Final = 2**12
 """What a row keeps of anything larger."""
 MAX_RULE: Final = 1000
 
-_ADDRESS: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})/(0|[1-9][0-9]{0,8}):(0|[1-9][0-9]{0,17})")
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
-    """Where a letter's row is: the UTC day of the append time, and the place of the record first rejected."""
+    """Where a letter's row is: the UTC day of the append time, and the position of the record first rejected.
+
+    The position alone is the letter's id; the text is `2024-07-01/2:7`.
+    """
 
     day: date
-    partition: int
-    offset: int
+    position: Position
 
     @classmethod
-    def of(cls, partition: int, offset: int, appended_at: int) -> Self:
-        return cls(date_of(appended_at // MICROS_PER_DAY), partition, offset)
+    def of(cls, position: Position, appended_at: int) -> Self:
+        return cls(date_of(appended_at // MICROS_PER_DAY), position)
 
-    @property
-    def id(self) -> str:
-        """The place in the log, `partition:offset`: it names the letter, whatever its day."""
-        return f"{self.partition}:{self.offset}"
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The address that `text` spells as `str` does. Raises ValueError."""
+        day, _, position = text.partition("/")
+        address = cls(date.fromisoformat(day), Position.parse(position))
+        if str(address) != text:
+            raise ValueError(text)  # another spelling of the day, or leading zeros
+        return address
 
     def __str__(self) -> str:
-        return f"{self.day}/{self.id}"
+        return f"{self.day}/{self.position}"
 
 
 def address_in(headers: Sequence[tuple[str, bytes | None]]) -> Address | None:
@@ -50,10 +54,9 @@ def address_in(headers: Sequence[tuple[str, bytes | None]]) -> Address | None:
     named = [content for name, content in headers if name == HEADER]
     if len(named) != 1 or named[0] is None:
         return None
-    found = _ADDRESS.fullmatch(named[0][:64].decode("ascii", "replace"))
     try:
-        return Address(date.fromisoformat(found[1]), int(found[2]), int(found[3])) if found else None
-    except ValueError:  # no such day
+        return Address.parse(named[0][:64].decode("ascii", "replace"))
+    except ValueError:
         return None
 
 
@@ -94,10 +97,10 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A row: the record first rejected, every rejection by its place in the log, and what operators did.
+    """A row: the record first rejected, every rejection by its position, and what operators did.
 
     `key` and `value` are what is kept of `key_bytes` and `value_bytes` bytes (None: there was none). `replays` holds
-    the append times by the places at which the record was appended again.
+    the append times by the positions at which the record was appended again.
     """
 
     address: Address
@@ -106,8 +109,8 @@ class Letter:
     value: bytes | None
     key_bytes: int | None
     value_bytes: int | None
-    rejections: Mapping[str, Rejection]
-    replays: Mapping[str, int]
+    rejections: Mapping[Position, Rejection]
+    replays: Mapping[Position, int]
     discarded: Discarded | None
 
     @property

@@ -99,7 +99,9 @@ def status_of(manifest: "Manifest", pointer: "Pointer") -> str:
 
 def cut_text(offsets: dict[int, int]) -> str:
     """A cut in one word: `0:17,1:9`."""
-    return ",".join(f"{partition}:{offset}" for partition, offset in offsets.items()) or "-"
+    from common.log.position import Position
+
+    return ",".join(str(Position(partition, offset)) for partition, offset in offsets.items()) or "-"
 
 
 def tell(step: str, figures: str, seconds: float) -> None:

@@ -90,8 +90,9 @@ def replay_(context: click.Context, *, chosen: Selection, timeout: float) -> int
     After a crash or a lost server, run it again. What was appended, and could not be marked, is appended once more,
     so that nothing is lost. Of equal versions the later one wins (R4): if one came in between, the letter's is back.
 
-    An erasure is replayed only by --id, for it forgets all before its new place: first look with `dead-letters show`,
-    and at the customer's answers, whether it is in the log already. One that the speed layer knows of is refused.
+    An erasure is replayed only by --id, for it forgets all before its new position: first look, with
+    `dead-letters show` and at the customer's answers, whether it is in the log already. One that the speed layer knows
+    of is refused.
 
     Exit code: 0 all were appended; 3 some were refused; 1 it could not be finished; 2 wrong usage, nothing was sent.
     """
@@ -132,7 +133,7 @@ def discard(context: click.Context, *, chosen: Selection, reason: str) -> int:
         summary = give_up(table, chosen, Discarded(time.time_ns() // 1000, reason.strip()))
     click.echo(f"{summary.discarded:,} discarded")
     for address in summary.replayed:
-        click.echo(f"left as it is, for it was replayed: {address.id}")
+        click.echo(f"left as it is, for it was replayed: {address.position}")
     return SOME_REFUSED if summary.replayed else 0
 
 
@@ -146,4 +147,4 @@ def _table(context: click.Context) -> "Iterator[OperatorTable]":
 
 
 def _say(refused: "Refused") -> None:
-    click.echo(f"refused {refused.letter.id}: {refused.field}: {refused.value}: {refused.rule}")
+    click.echo(f"refused {refused.letter.position}: {refused.field}: {refused.value}: {refused.rule}")

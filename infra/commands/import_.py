@@ -79,7 +79,7 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
 
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=None)
-        yield lambda position, total: bar.update(task, completed=position, total=total)
+        yield lambda read, total: bar.update(task, completed=read, total=total)
 
 
 def _report(summary: "Summary", *, dry_run: bool) -> None:

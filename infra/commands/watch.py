@@ -22,7 +22,11 @@ from infra.context import settings_of
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on each line.")
 @click.option("--from-beginning", is_flag=True, help="From the first delta that the topic still holds.")
 @click.option(
-    "--from", "positions", multiple=True, metavar="P:O", help="From this place of the log, as it is shown; repeatable."
+    "--from",
+    "positions",
+    multiple=True,
+    metavar="P:O",
+    help="From this position in the log, as it is shown; repeatable.",
 )
 @click.option("--alerts/--no-alerts", default=True, show_default=True, help="Alerts, too.")
 @click.option("--limit", type=click.IntRange(min=1), help="End after so many.")

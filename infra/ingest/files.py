@@ -30,12 +30,12 @@ class Row(NamedTuple):
 
 
 class Source(ABC):
-    """An input file; `total` and `position` are in one unit of its own, for a progress bar."""
+    """An input file; `total` and `done` are in one unit of its own, for a progress bar."""
 
     format: ClassVar[str]
 
     def __init__(self, path: Path) -> None:
-        self.path, self.total, self.position = path, path.stat().st_size, 0
+        self.path, self.total, self.done = path, path.stat().st_size, 0
 
     @abstractmethod
     def rows(self) -> Iterator[Row]:
@@ -75,7 +75,7 @@ class CsvSource(Source):
                     continue
                 if cells:  # a blank line is no row
                     number += 1
-                    self.position = text.buffer.tell()
+                    self.done = text.buffer.tell()
                     yield self._row(number, header, cells)
 
     def _row(self, number: int, header: tuple[str, ...], cells: list[str]) -> Row:
@@ -125,10 +125,10 @@ class JsonLinesSource(Source):
 
     def rows(self) -> Iterator[Row]:
         decoder = msgspec.json.Decoder(float_hook=Decimal)
-        number = self.position = 0
+        number = self.done = 0
         with self.path.open("rb") as raw:
             for line in raw:
-                self.position += len(line)
+                self.done += len(line)
                 content = line.strip(b"\r\n\t \xef\xbb\xbf")
                 if content:
                     number += 1

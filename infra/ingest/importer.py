@@ -24,7 +24,7 @@ INTERRUPT_SECONDS: Final = 5.0
 REPORT_EVERY: Final = 1000
 
 Progress = Callable[[int, int], None]
-"""Told the source's position and total, now and then."""
+"""Told how much of the source is read, and its total, now and then."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ def run(
     format_name: str | None = None,
     rejects: Path | None = None,
     dry_run: bool = False,
-    progress: Progress = lambda position, total: None,
+    progress: Progress = lambda read, total: None,
 ) -> Summary:
     """Every valid row of `path` is in the log, every other one in the rejects file; doing it again changes no answer.
 
@@ -94,7 +94,7 @@ def _send_rows(
         summary.read += 1
         if summary.read % REPORT_EVERY == 0:
             now = clock()
-            progress(source.position, source.total)
+            progress(source.done, source.total)
         try:
             record = maker.record(row, now)
         except RejectedRecord as error:

@@ -39,7 +39,7 @@ class ParquetSource(Source):
                     for values in zip(*columns, strict=True):
                         number += 1
                         yield Row(number, dict(zip(names, values, strict=True)))
-                    self.position = number
+                    self.done = number
             except (pa.ArrowException, OSError) as error:
                 raise self.refused(f"a whole Parquet file; reading failed after row {number}: {error}") from error
 

@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from common.errors import LogError
 from common.log.copies import AlertEvent, DeltaEvent, decode_alert_event, decode_delta_event
+from common.log.position import Position
 from common.servers import kafka
 from common.settings import Settings
 from serving_layer.live.contact import Contact
@@ -47,14 +48,15 @@ class Follower:
         self._client: Consumer = kafka.consumer(
             settings, GROUP, error_cb=self._contact.failed, **{"auto.offset.reset": "earliest"}
         )
-        places = [TopicPartition(topic, p, offset) for topic, at in begin.items() for p, offset in at.items()]
-        self._client.assign(places)
+        starts = [TopicPartition(topic, p, offset) for topic, at in begin.items() for p, offset in at.items()]
+        self._client.assign(starts)
         self._seen = Seen()
 
     def poll(self, seconds: float) -> list[Published]:
         """What came within `seconds`, at most a few hundred messages; nothing new while Kafka is away.
 
-        The place in each partition is kept meanwhile. Raises LogError for a message, or a topic, that cannot be read.
+        The offset reached in each partition is kept meanwhile. Raises LogError for a message, or a topic, that cannot
+        be read.
         """
         messages = self._client.consume(MESSAGES, timeout=seconds)
         self._contact.check(lambda: self._answers(seconds))
@@ -86,8 +88,9 @@ class Follower:
         try:
             return decode_alert_event(value) if is_alert else decode_delta_event(value)
         except msgspec.DecodeError as error:
-            place = f"{message.topic()} {message.partition()}:{message.offset()}"
-            raise LogError(f"{place} holds what this release cannot read: {error}") from error
+            position = Position(message.partition() or 0, message.offset() or 0)
+            text = f"{message.topic()} {position} holds what this release cannot read: {error}"
+            raise LogError(text) from error
 
 
 def wanted(event: Published, customers: Collection[str], kinds: Collection[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Records on their way from the fetch to the worker, each with the link that proves its place."""
+"""Records on their way from the fetch to the worker, each with the link that proves where it lies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ class Bundle(tuple[Linked, ...]):
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """A record as it came, with the link that proves its place."""
+    """A record as it came, with the link that proves where it lies."""
 
     offset: int
     key: bytes | None

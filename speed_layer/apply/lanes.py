@@ -61,11 +61,11 @@ class Lane:
         self.fetched = Fetched(sent, max(sent, self.fetched.clear), size)
         return links
 
-    def cleared(self, position: int) -> None:
-        """Everything below `position` was read and handed over. For the consumer's thread."""
+    def cleared(self, next_offset: int) -> None:
+        """Everything below `next_offset` was read and handed over. For the consumer's thread."""
         before = self.fetched
-        if position > before.clear:
-            self.fetched = Fetched(before.sent, position, before.size)
+        if next_offset > before.clear:
+            self.fetched = Fetched(before.sent, next_offset, before.size)
 
     def take(self, link: "Link", offset: int) -> None:
         """Take a record from the buffers. Raises OutOfSequence where it does not follow the last one taken."""

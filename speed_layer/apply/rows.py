@@ -1,4 +1,4 @@
-"""A record at its place in the log, and the rows that it leaves (R10)."""
+"""A record at its offset in the log, and the rows that it leaves (R10)."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ EntityKey = tuple[str, str]
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
-    """A valid record at its place in the log."""
+    """A valid record at its offset in its customer's partition."""
 
     offset: int
     appended_at: int

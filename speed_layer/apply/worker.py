@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 
 import structlog
@@ -14,6 +15,7 @@ from common.errors import RejectedRecord
 from common.log.copies import Copy
 from common.log.events import Rules, parse
 from common.log.partition import partition_of
+from common.log.position import Position
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.dead_letter import DeadLetter
@@ -64,11 +66,6 @@ class Step:
     rejected: list[DeadLetter] = field(default_factory=list)
 
 
-def place_of(copy: Copy) -> tuple[int, int]:
-    """The copy's partition and offset."""
-    return copy.partition, copy.offset
-
-
 class Worker:
     """Applies what it is given, micro-batch by micro-batch."""
 
@@ -103,7 +100,7 @@ class Worker:
 
     async def publish(self, step: Step) -> None:
         """Publish what was applied, in the log's order, and then move the lanes on; steps in the order of applying."""
-        step.copies.sort(key=place_of)
+        step.copies.sort(key=attrgetter("position"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ports.publish_copies(step.copies))
             tasks.create_task(self._ports.publish_rejected(step.rejected))
@@ -128,8 +125,7 @@ class Worker:
         try:
             event = parse(record.key, record.value, partition, terms.partitions, record.appended_at, terms.rules)
         except RejectedRecord as error:
-            place = (terms.topic, partition, record.offset, record.key, record.value, record.appended_at)
-            step.rejected.append(DeadLetter(*place, error, record.headers))
+            step.rejected.append(DeadLetter.of(terms.topic, record, error))
             self.counts["dead"] += 1
             return
         self.future_dated += event.future_dated
@@ -142,7 +138,7 @@ class Worker:
         self._count(applied)
         partition = partition_of(customer_id, self._terms.partitions)
         rows: Iterable[Stored | Change | Reset] = (*again, *applied.written)
-        step.copies += [Copy(partition, row.offset, customer_id, row.delta, row.alerts) for row in rows]
+        step.copies += [Copy(Position(partition, row.offset), customer_id, row.delta, row.alerts) for row in rows]
 
     def _count(self, applied: Applied) -> None:
         for outcome, count in applied.outcomes.items():

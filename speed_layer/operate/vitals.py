@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from common.algebra.versions import logic_version
+from common.log.position import Position
 from common.servers.retry import Retry
 from speed_layer.apply.lanes import Lanes
 from speed_layer.progress.table import Progress
@@ -137,9 +138,9 @@ class Gauge:
             found.append(PartitionVitals(*place, max(lane.fetched.sent - lane.applied, 0), lane.backlog, moved))
         return found
 
-    def positions(self) -> dict[int, int]:
-        """Where each partition is, for the lines of the log."""
-        return {lane.partition: lane.next_offset for lane in self._watched.lanes.all()}
+    def positions(self) -> list[Position]:
+        """How far each partition is applied, for the lines of the log."""
+        return sorted(Position(lane.partition, lane.next_offset) for lane in self._watched.lanes.all())
 
 
 def _behind_seconds(row: Progress | None, idle: bool, now: int) -> float | None:

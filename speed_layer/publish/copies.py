@@ -22,6 +22,6 @@ class Copies:
     def _messages(self, copies: Iterable[Copy]) -> Iterable[Outgoing]:
         for copy in copies:
             key = copy.customer_id.encode()
-            yield Outgoing(self._deltas, key, delta_event(copy, self._logic_version), copy.partition)
+            yield Outgoing(self._deltas, key, delta_event(copy, self._logic_version), copy.position.partition)
             for alert in copy.alerts:
-                yield Outgoing(self._alerts, key, alert_event(copy, alert), copy.partition)
+                yield Outgoing(self._alerts, key, alert_event(copy, alert), copy.position.partition)

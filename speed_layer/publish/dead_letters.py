@@ -54,7 +54,7 @@ class DeadLetters:
         Met again, it writes the same row and is published again with the same id and bytes.
         """
         for letter in letters[:LINES]:
-            log.warning("record_rejected", record=letter.address.id, error=letter.rejection)
+            log.warning("record_rejected", record=str(letter.position), error=letter.rejection)
         if len(letters) > LINES:
             log.warning("records_rejected", more=len(letters) - LINES)
         for group in groups(letters):
@@ -80,7 +80,7 @@ def mutations(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """The entries, grouped by their rows' day and partition: together they make one small mutation."""
     by_key: dict[tuple[date, int], list[Entry]] = {}
     for letter, row in entries:
-        by_key.setdefault((row.day, row.partition), []).append((letter, row))
+        by_key.setdefault((row.day, row.position.partition), []).append((letter, row))
     for same_key in by_key.values():
         yield from portions(same_key, lambda entry: _weight(entry[0]) + ROW_BYTES, BATCH, BATCH_BYTES)
 
@@ -96,21 +96,21 @@ def message(topic: str, letter: DeadLetter, row: Address) -> Outgoing:
     body = encode(letter, row, with_bytes=_weight(letter) <= MAX_BYTES)
     if len(body) + len(key or b"") > MAX_BYTES - 10_000:
         body = encode(letter, row, with_bytes=False)
-    return Outgoing(topic, key, body, letter.partition)
+    return Outgoing(topic, key, body, letter.position.partition)
 
 
 def encode(letter: DeadLetter, row: Address, *, with_bytes: bool = True) -> bytes:
     """The letter as JSON; without its bytes it still says where they lie in the log.
 
-    `id` is the rejected record's own place. `letter` is that of its row: another one if it is a rejected replay.
+    `id` is the rejected record's own position. `letter` is that of its row: another one if it is a rejected replay.
     """
     rejection = Rejection.of(letter.rejection, letter.appended_at)
     body = {
-        "id": f"{letter.partition}:{letter.offset}",
-        "letter": row.id,
+        "id": str(letter.position),
+        "letter": str(row.position),
         "topic": letter.topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
+        "partition": letter.position.partition,
+        "offset": letter.position.offset,
         "appended_at": datetime_of(letter.appended_at).isoformat(),
         "field": rejection.field,
         "value": rejection.value,

@@ -1,4 +1,4 @@
-"""Publishing to topics beside the log: acknowledged by all replicas, in messages that know their place (R14)."""
+"""Publishing to topics beside the log: acknowledged by all replicas, each message with its record's position (R14)."""
 
 import asyncio
 from collections import Counter

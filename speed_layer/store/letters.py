@@ -64,10 +64,10 @@ class LetterTable:
 
     def _statement(self, letter: DeadLetter, row: Address) -> BoundStatement:
         said = msgspec.json.encode(Rejection.of(letter.rejection, letter.appended_at)).decode()
-        rejection = f"{letter.partition}:{letter.offset}", said
-        where = row.day, row.partition, row.offset
+        rejection = str(letter.position), said
+        where = row.day, *row.position
         if row != letter.address:
-            return self._reject_again.bind((letter.offset, *rejection, *where))
+            return self._reject_again.bind((letter.position.offset, *rejection, *where))
         record = (
             letter.appended_at,
             _or_unset(kept(letter.key, MAX_KEY_BYTES)),
@@ -75,16 +75,16 @@ class LetterTable:
             UNSET_VALUE if letter.key is None else len(letter.key),
             UNSET_VALUE if letter.value is None else len(letter.value),
         )
-        return self._insert.bind((letter.offset, *record, *rejection, *where))
+        return self._insert.bind((letter.position.offset, *record, *rejection, *where))
 
     async def _holds(self, original: Address, letter: DeadLetter) -> bool:
         """Whether that row holds these very bytes, of a record before this one: anybody can write a header."""
         own = letter.address
-        later = original.partition == own.partition and original.offset >= own.offset
+        later = original.position.partition == own.position.partition and original.position >= own.position
         if later or original.day > own.day or not is_kept_whole(letter.key, letter.value):
             return False
         async with self._comparing:
-            rows = await self._store.execute(self._bytes, (original.day, original.partition, original.offset))
+            rows = await self._store.execute(self._bytes, (original.day, *original.position))
             return any(
                 (row.key, row.key_bytes) == _with_length(letter.key)
                 and (row.value, row.value_bytes) == _with_length(letter.value)

@@ -12,6 +12,7 @@ from common.errors import Lambda360Error, RejectedRecord, UsageError, shorten
 from common.log.dead_letters import HEADER, Letter, State
 from common.log.events import Rules, parse
 from common.log.partition import partition_of
+from common.log.position import Position
 from common.servers.cassandra import connected
 from common.servers.producer import producer as new_producer
 from common.settings import Settings
@@ -61,17 +62,19 @@ def produce(settings: Settings, messages: Iterable[Message], headers: Headers | 
 
 def letters(session: Session) -> dict[str, Letter]:
     """All rows by id, with their bytes."""
-    return {letter.address.id: letter for letter in OperatorTable(session).letters(Filter(), with_values=True)}
+    return {
+        str(letter.address.position): letter for letter in OperatorTable(session).letters(Filter(), with_values=True)
+    }
 
 
 def rejected(settings: Settings) -> dict[str, tuple[Record, RejectedRecord]]:
-    """Every record of the log that validation rejects, by place."""
+    """Every record of the log that validation rejects, by position."""
     found = {}
     for record in LogReader(settings, PARTITIONS).refresh():
         try:
             parse(record.key, record.value, record.partition, PARTITIONS, record.appended_at, Rules("USD"))
         except RejectedRecord as error:
-            found[f"{record.partition}:{record.offset}"] = record, error
+            found[str(Position(record.partition, record.offset))] = record, error
     return found
 
 
@@ -97,8 +100,8 @@ def test_every_poison_is_kept_once_with_its_reason_and_bytes_and_met_again_chang
     expected, kept = rejected(system), letters(session)
     assert len(kept) == len(POISONS) + 1
     assert kept.keys() == expected.keys()
-    for place, (record, error) in expected.items():
-        letter = kept[place]
+    for position, (record, error) in expected.items():
+        letter = kept[position]
         assert (letter.attempts, letter.state, letter.appended_at) == (1, State.OPEN, record.appended_at)
         assert (letter.last.field, letter.last.value, letter.last.rule) == (
             error.field,
@@ -109,7 +112,7 @@ def test_every_poison_is_kept_once_with_its_reason_and_bytes_and_met_again_chang
             assert (letter.key, letter.value, letter.is_whole) == (record.key, record.value, True)
             continue
         assert (letter.is_whole, letter.value, letter.value_bytes) == (False, b" " * 4096, 3 * 2**20)
-        shown = Said(system, "show", place, "--raw")
+        shown = Said(system, "show", position, "--raw")
         assert "only a prefix of the value is kept" in str(shown.error)
 
     forget_progress(session)
@@ -118,7 +121,7 @@ def test_every_poison_is_kept_once_with_its_reason_and_bytes_and_met_again_chang
     assert letters(session) == kept
     listed = Said(system, "list", "--json", "--limit", "0").lines
     assert {line["id"]: line["rule"] for line in listed} == {
-        place: error.rule for place, (_, error) in expected.items()
+        position: error.rule for position, (_, error) in expected.items()
     }
 
 
@@ -142,20 +145,21 @@ def test_a_misplaced_record_is_answered_after_its_replay_and_a_second_replay_is_
         assert {key[:2] for key in answered} == {("facts", "ada"), ("deltas", "ada")}
         (replayed,) = [letter for letter in letters(session).values() if letter.state is State.REPLAYED]
         assert replayed.key == b"ada"
-        (place,) = replayed.replays
-        twice = Said(system, "replay", "--id", replayed.address.id)
-        assert (twice.code, f"in the log again at {place}" in twice.text) == (3, True)
+        (again,) = replayed.replays
+        twice = Said(system, "replay", "--id", str(replayed.address.position))
+        assert (twice.code, f"in the log again at {again}" in twice.text) == (3, True)
         wait_applied(system, worker)
         assert cells(session) == answered
     after = letters(session)
     assert after.keys() == before.keys()
-    assert after[replayed.address.id] == replayed
+    assert after[str(replayed.address.position)] == replayed
     log = LogReader(system, PARTITIONS).refresh()
-    places = {f"{record.partition}:{record.offset}": record.appended_at for record in log if record.key == b"ada"}
-    assert after[replayed.address.id].replays == {k: v for k, v in places.items() if k != replayed.address.id}
+    appended = {Position(each.partition, each.offset): each.appended_at for each in log if each.key == b"ada"}
+    del appended[replayed.address.position]
+    assert after[str(replayed.address.position)].replays == appended
     assert {(record.partition, record.value) for record in log if record.key == b"ada"} == {
         (partition_of("ada", PARTITIONS), replayed.value),
-        (replayed.address.partition, replayed.value),
+        (replayed.address.position.partition, replayed.value),
     }
 
 
@@ -181,7 +185,7 @@ def test_a_replay_that_is_rejected_again_counts_in_its_own_letter_and_a_forged_h
         produce(system, [order("ada")], [(HEADER, header)])  # validation reads no header
         wait_applied(system, worker)
     assert len(letters(session)) == 1 + len(forged) + 2
-    assert letters(session)[first.address.id] == again
+    assert letters(session)[str(first.address.position)] == again
     assert len(cells(session)) == 2
 
 

@@ -9,6 +9,7 @@ from cassandra.cluster import Session
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
+from common.log.position import Position
 from common.servers import kafka
 from common.servers.producer import producer as new_producer
 from common.settings import Settings
@@ -73,7 +74,7 @@ def assert_true_letters(letters: list[dict[str, Any]], log: list[Record]) -> Non
     by_place = {(record.partition, record.offset): record for record in log}
     for letter in letters:
         record = by_place[letter["partition"], letter["offset"]]
-        assert letter["id"] == f"{record.partition}:{record.offset}"
+        assert letter["id"] == str(Position(record.partition, record.offset))
         assert letter["rule"]
         stored = letter["value_base64"]
         assert (None if stored is None else base64.b64decode(stored)) == record.value

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
+from common.log.position import Position
 from common.settings import Settings, environment_of
 from infra.local.stack import servers
 from tests.support.builders import order, refund
@@ -36,8 +37,8 @@ def test_an_order_and_its_correction_show_the_metrics_they_moved(system: Setting
     assert second["changes"] == {"amount": ["10.00", "25.00"]}
     assert second["metrics"]["total_revenue"] == ["10.00", "25.00"]
     assert "order_count" not in second["metrics"]
-    place = f"{second['partition']}:{second['offset']}"
-    (third,) = watched(system, "ada", "--limit", "1", begin=f"--from={place}")
+    position = Position(second["partition"], second["offset"])
+    (third,) = watched(system, "ada", "--limit", "1", begin=f"--from={position}")
     assert third == second
 
 

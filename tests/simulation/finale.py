@@ -9,6 +9,7 @@ from common.algebra.facts import Delta, Image
 from common.algebra.versions import logic_version
 from common.log.copies import Copy, alert_event, delta_event
 from common.log.dead_letters import Address
+from common.log.position import Position
 from infra.proof.oracle import Entry, Oracle, metrics
 from tests.simulation.cql import compiled
 from tests.simulation.judge import PAIRS, Wrong
@@ -44,7 +45,8 @@ def demands(world: "World") -> Iterator[Demanded]:
     current: dict[str, dict[tuple[str, str], Image]] = {}
     last_reset = {event.customer_id: offset for (_, offset), event in sorted(world.events.items()) if event.is_erasure}
     for record in world.log.records:
-        event = world.events.get((record.partition, record.offset))
+        position = Position(record.partition, record.offset)
+        event = world.events.get(position)
         if event is None:
             continue
         facts = current.setdefault(event.customer_id, {})
@@ -57,19 +59,17 @@ def demands(world: "World") -> Iterator[Demanded]:
         elif before is None or (image != before and image.rank >= before.rank):
             facts[key] = image
             delta = changed(event.entity_id, before, image, record.appended_at, event.origin)
-            alerts = tuple(
-                _alerts(world.judge.oracle, event.customer_id, record.partition, record.offset, before is None)
-            )
+            alerts = tuple(_alerts(world.judge.oracle, event.customer_id, position, before is None))
         else:
             continue
         erased = record.offset < last_reset.get(event.customer_id, -1)
-        yield Demanded(Copy(record.partition, record.offset, event.customer_id, delta, alerts), erased)
+        yield Demanded(Copy(position, event.customer_id, delta, alerts), erased)
 
 
-def _alerts(oracle: Oracle, customer: str, partition: int, offset: int, new: bool) -> Iterator[Alert]:
+def _alerts(oracle: Oracle, customer: str, position: Position, new: bool) -> Iterator[Alert]:
     """The alerts of a new entity, from the oracle's facts and metrics."""
-    facts = oracle.current(customer, {partition: offset + 1})
-    own = next(fact for fact in facts if fact.offset == offset)
+    facts = oracle.current(customer, {position.partition: position.offset + 1})
+    own = next(fact for fact in facts if fact.offset == position.offset)
     if not new or own.retracted:
         return
     if own.kind == "refund" and own.fields["amount"] * 100 >= SETTINGS.speed.large_refund_cents:
@@ -104,7 +104,7 @@ def _check_topics(world: "World", demanded: list[Demanded]) -> None:
         if topic.setdefault(name, message.value) != message.value:
             raise Wrong(f"{message.topic} {name} was published as {topic[name]!r} and {message.value!r}")
     errors = set(topics.get(SETTINGS.log.errors_topic, {}))
-    rejected = {f"{record.partition}:{record.offset}" for record, _ in world.judge.oracle.rejected}
+    rejected = {str(Position(record.partition, record.offset)) for record, _ in world.judge.oracle.rejected}
     if errors != rejected:
         raise Wrong(f"the errors topic holds {sorted(errors)}, wanted were {sorted(rejected)}")
     deltas = [(each, delta_event(each.copy, logic_version())) for each in demanded]
@@ -129,12 +129,13 @@ def _check_topic(world: "World", found: dict[str, bytes], demanded: list[tuple[D
 def _check_letters(world: "World") -> None:
     """Every rejected record's row is there, with its bytes, on any two replicas."""
     for record, reason in world.judge.oracle.rejected:
-        row = Address.of(record.partition, record.offset, record.appended_at)
+        row = Address.of(Position(record.partition, record.offset), record.appended_at)
+        partition, offset = row.position
         for one, other in PAIRS:
-            parts = (world.replicas[name].held("dead_letters", (row.day, row.partition)) for name in (one, other))
+            parts = (world.replicas[name].held("dead_letters", (row.day, partition)) for name in (one, other))
             cells = merged(*parts).cells
-            value = cells.get(((row.offset,), "value"))
-            if ((row.offset,), f"rejections[{row.id}]") not in cells or (value and value.value) != record.value:
+            value = cells.get(((offset,), "value"))
+            if ((offset,), f"rejections[{row.position}]") not in cells or (value and value.value) != record.value:
                 raise Wrong(f"no dead letter, or another one, for {record} ({reason})")
 
 
@@ -148,7 +149,7 @@ def _check_rows(world: "World", demanded: list[Demanded]) -> None:
     select = compiled("SELECT kafka_offset, rule, value FROM customer_alerts WHERE customer_id = ?")
     for customer in world.judge.oracle.mentioned:
         wanted = sorted(
-            (each.copy.offset, type(alert).__struct_config__.tag)
+            (each.copy.position.offset, type(alert).__struct_config__.tag)
             for each in demanded
             if each.copy.customer_id == customer and not each.erased
             for alert in each.copy.alerts

@@ -163,7 +163,7 @@ class WorkerProcess(Process):
         self.partitions: set[int] = set()
         self.is_member = True
         self.is_applying = False
-        self._positions: dict[Lane, int] = {}
+        self._fetched_to: dict[Lane, int] = {}
         self._note_applying()
         pipeline, keeper = self.core.pipeline, self.core.keeper
         for work in (pipeline.keep_applying(), pipeline.keep_publishing(), keeper.keep_beating()):
@@ -199,26 +199,26 @@ class WorkerProcess(Process):
         self.core.forget()
         if self.partitions is partitions:
             for partition, start in starts.items():
-                self._positions[self.core.lanes.open(partition, start)] = start
+                self._fetched_to[self.core.lanes.open(partition, start)] = start
 
     def fetches(self) -> list[Lane]:
         """The lanes with something to fetch, while there is room for it."""
-        ends, positions = self.world.log.next_offsets, self._positions
-        found = [lane for lane in self.core.lanes.all() if positions[lane] < ends[lane.partition]]
+        ends, reached = self.world.log.next_offsets, self._fetched_to
+        found = [lane for lane in self.core.lanes.all() if reached[lane] < ends[lane.partition]]
         if not found or self.core.paused or self.core.lanes.backlog > BACKLOG:
             return []
         return found
 
     def fetch(self, lane: Lane, count: int) -> None:
         """Hand over the lane's next records, `count` of them at most."""
-        log, position = self.world.log, self._positions[lane]
-        waiting = log.from_offset(lane.partition, position)
+        log = self.world.log
+        waiting = log.from_offset(lane.partition, self._fetched_to[lane])
         records = waiting[:count]
         links = lane.send((record.offset, 1) for record in records)
         at_end = len(records) == len(waiting)
-        self._positions[lane] = log.next_offsets[lane.partition] if at_end else records[-1].offset + 1
+        self._fetched_to[lane] = log.next_offsets[lane.partition] if at_end else records[-1].offset + 1
         if at_end:
-            lane.cleared(self._positions[lane])
+            lane.cleared(self._fetched_to[lane])
         if records:
             bundle = Bundle(Linked(_fetched(r), link) for r, link in zip(records, links, strict=True))
             self.spawn(self.core.pipeline.take(bundle))

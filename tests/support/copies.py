@@ -10,6 +10,7 @@ from common.algebra.alerts import decode_alert
 from common.algebra.facts import decode_delta
 from common.log.copies import AlertEvent, DeltaEvent, decode_alert_event, decode_delta_event
 from common.log.partition import partition_of
+from common.log.position import Position
 from common.settings import Settings
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Record
@@ -27,7 +28,7 @@ class Tally:
     missing: tuple[str, ...]
     """Stored, and not in the topic."""
     different: tuple[str, ...]
-    """In the topic with another content than stored, or twice with two contents, or in another place."""
+    """In the topic with another content than stored, or twice with two contents, or in another partition."""
     unknown: tuple[str, ...]
     """In the topic and not stored, although no erasure took the row away."""
 
@@ -43,7 +44,7 @@ def tally_deltas(settings: Settings, session: Session, partitions: int) -> Tally
     for row in rows:
         delta = decode_delta(row.value)
         said = delta.entity_id, delta.before, delta.after
-        stored[f"{partition_of(row.customer_id, partitions)}:{row.kafka_offset}"] = said
+        stored[str(Position(partition_of(row.customer_id, partitions), row.kafka_offset))] = said
 
     def content(event: DeltaEvent) -> object:
         return event.data.entity_id, event.data.before, event.data.after
@@ -56,7 +57,7 @@ def tally_alerts(settings: Settings, session: Session, partitions: int) -> Tally
     """The alerts' topic against `customer_alerts`."""
     rows = session.execute("SELECT customer_id, kafka_offset, rule, value FROM customer_alerts")
     stored = {
-        f"{partition_of(row.customer_id, partitions)}:{row.kafka_offset}:{row.rule}": decode_alert(row.value)
+        f"{Position(partition_of(row.customer_id, partitions), row.kafka_offset)}:{row.rule}": decode_alert(row.value)
         for row in rows
     }
 
@@ -76,9 +77,9 @@ def _tally(
     events: dict[str, Event] = {}
     different = []
     for record, event in found:
-        in_place = record.key == event.subject.encode() and record.partition == event.data.partition
+        belongs = record.key == event.subject.encode() and record.partition == event.data.partition
         same = content(events.setdefault(event.id, event)) == content(event) == stored.get(event.id, content(event))
-        if not (in_place and same):
+        if not (belongs and same):
             different.append(event.id)
     markers = session.execute("SELECT customer_id, value FROM speed_facts WHERE kind = '' ALLOW FILTERING")
     erased = {row.customer_id: int(row.value) for row in markers}

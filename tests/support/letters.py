@@ -6,6 +6,7 @@ from datetime import date
 from common.errors import LogUnavailable
 from common.log.dead_letters import Address, Letter, Rejection
 from common.log.events import Rules
+from common.log.position import Position
 from infra.operate.dead_letters.judge import Erasure, Ready
 from infra.operate.dead_letters.replay import Appended, Sent
 from tests.support.builders import Message
@@ -22,8 +23,9 @@ PARTITIONS = 4
 def letter(message: Message, offset: int = 7, partition: int = 0, *, kept: bool = True) -> Letter:
     key, value, _ = message
     sizes = None if key is None else len(key), None if value is None else len(value) + (not kept)
-    rejections = {f"{partition}:{offset}": Rejection(AT, "partition", "0", "another one")}
-    return Letter(Address(date(2024, 7, 1), partition, offset), AT, key, value, *sizes, rejections, {}, None)
+    position = Position(partition, offset)
+    rejections = {position: Rejection(AT, "partition", "0", "another one")}
+    return Letter(Address(date(2024, 7, 1), position), AT, key, value, *sizes, rejections, {}, None)
 
 
 class Servers:
@@ -40,7 +42,7 @@ class Servers:
     def append(self, ready: Sequence[Ready]) -> Sent:
         start = sum(len(portion) for portion in self.portions)
         self.portions.append(list(ready))
-        done = [Appended(each.letter.address, each.partition, start + n, AT) for n, each in enumerate(ready)]
+        done = [Appended(each.letter.address, Position(each.partition, start + n), AT) for n, each in enumerate(ready)]
         done = done[: max(0, self.fail_after - start)]
         return Sent(done, failure=None if len(done) == len(ready) else LogUnavailable("Kafka is away"))
 

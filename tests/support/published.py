@@ -3,9 +3,11 @@
 from common.algebra.facts import Delta
 from common.log.copies import Copy, DeltaEvent, decode_delta_event, delta_event
 from common.log.partition import partition_of
+from common.log.position import Position
 from tests.support.serving_fakes import PARTITIONS
 
 
 def event(change: Delta, offset: int = 5, customer: str = "ada") -> DeltaEvent:
     """The published event of a change."""
-    return decode_delta_event(delta_event(Copy(partition_of(customer, PARTITIONS), offset, customer, change), "v"))
+    position = Position(partition_of(customer, PARTITIONS), offset)
+    return decode_delta_event(delta_event(Copy(position, customer, change), "v"))

@@ -8,6 +8,7 @@ from common.errors import RejectedRecord, shorten
 from common.log.dead_letters import PREFIX_BYTES, Address, Letter, State
 from common.log.events import Event, Rules, parse
 from common.log.partition import partition_of
+from common.log.position import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Read
     """Whether the letter is not in the log again, and the present rules accept it in its key's own partition.
 
     A record that is there twice takes an entity back from a later record of equal version (R4). Unless `by_id`, an
-    erasure is refused: at its new place it would forget what its customer did since.
+    erasure is refused: at its new position it would forget what its customer did since.
     """
     if letter.state is State.REPLAYED:
         return _in_the_log(letter)
@@ -58,7 +59,7 @@ def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Read
         size = f"{letter.key_bytes or 0} + {letter.value_bytes or 0} bytes"
         rule = (
             f"the table keeps the first {PREFIX_BYTES} bytes of what is so large. All of it lies in the log at "
-            f"{letter.address.id}: correct it at its source, and send it again"
+            f"{letter.address.position}: correct it at its source, and send it again"
         )
         return Refused(letter.address, "key and value", size, rule)
     partition = partition_of((letter.key or b"").decode("utf-8", "replace"), partitions)
@@ -67,7 +68,7 @@ def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Read
     except RejectedRecord as error:
         return Refused(letter.address, error.field, shorten(error.value), error.rule, Cause.RULES)
     if event.is_erasure and not by_id:
-        rule = "an erasure forgets everything before its new place in the log: replay it by --id, if that is meant"
+        rule = "an erasure forgets everything before its new position in the log: replay it by --id, if that is meant"
         return Refused(letter.address, "type", "'customer.erased'", rule)
     return Ready(letter, partition, event)
 
@@ -77,8 +78,8 @@ def is_erased(letter: Address, appended_at: int, partition: int, erasure: Erasur
 
     Offsets decide within a partition. A record in a wrong one is compared by append time, and on a tie it is erased.
     """
-    if letter.partition == partition:
-        return letter.offset < erasure.offset
+    if letter.position.partition == partition:
+        return letter.position.offset < erasure.offset
     return appended_at <= erasure.appended_at
 
 
@@ -88,13 +89,13 @@ def unless_erased(ready: Ready, erasures: Mapping[str, Erasure]) -> Ready | Refu
     if erasure is None or not is_erased(letter.address, letter.appended_at, ready.partition, erasure):
         return ready
     harm = "forget what came since" if ready.event.is_erasure else "bring data back"
-    rule = f"the customer was erased afterwards, at {ready.partition}:{erasure.offset} (R24): it would {harm}"
+    rule = f"the customer was erased afterwards, at {Position(ready.partition, erasure.offset)} (R24): it would {harm}"
     return Refused(letter.address, "data.customer_id", shorten(ready.event.customer_id), rule, Cause.ERASED)
 
 
 def _in_the_log(letter: Letter) -> Refused:
-    """The places are those that no worker rejected, in the order of their append times."""
+    """The positions named are those that no worker rejected, in the order of their append times."""
     replays = sorted(letter.replays.items(), key=lambda replay: (replay[1], replay[0]))
-    places = ", ".join(place for place, _ in replays if place not in letter.rejections)
+    positions = ", ".join(str(position) for position, _ in replays if position not in letter.rejections)
     rule = "a record goes into the log again once: a second time it would win over what came since (R4, R24)"
-    return Refused(letter.address, "state", f"replayed, in the log again at {places}", rule)
+    return Refused(letter.address, "state", f"replayed, in the log again at {positions}", rule)

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from common.algebra.facts import decode_delta
 from common.log.dead_letters import HEADER
+from common.log.position import Position
 from common.servers.producer import producer, undelivered
 from common.settings import Settings
 from common.tables import Tables
@@ -69,7 +70,7 @@ class Servers:
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is None:
                 at = message.timestamp()[1] * 1000
-                appended.append(Appended(letter.address, ready.partition, message.offset() or 0, at))
+                appended.append(Appended(letter.address, Position(ready.partition, message.offset() or 0), at))
             elif error.code() == TOO_LARGE:
                 refused.append(_too_large(ready, error))
             else:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from common.errors import LogError, LogUnavailable
 from common.log.dead_letters import Address, Letter
 from common.log.events import Rules
+from common.log.position import Position
 from infra.operate.dead_letters.judge import Cause, Erasure, Ready, Refused, judge, unless_erased
 
 CHUNK: Final = 64
@@ -18,16 +19,11 @@ CHUNK_BYTES: Final = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """A letter whose record is in the log again, acknowledged, at this place and time (microseconds)."""
+    """A letter whose record is in the log again, acknowledged, at this position and time (microseconds)."""
 
     letter: Address
-    partition: int
-    offset: int
+    position: Position
     appended_at: int
-
-    @property
-    def id(self) -> str:
-        return f"{self.partition}:{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def _in_doubt(summary: Summary) -> Iterator[str]:
 
 def _ids(letters: Sequence[Address]) -> str:
     more = f" and {len(letters) - IDS:,} more" if len(letters) > IDS else ""
-    return ", ".join(letter.id for letter in letters[:IDS]) + more
+    return ", ".join(str(letter.position) for letter in letters[:IDS]) + more
 
 
 @contextmanager

@@ -1,17 +1,13 @@
 """Which letters a command is about: ids as people type them, and filters. Pure."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final
 
 from common.errors import UsageError
 from common.log.dead_letters import Letter, State
-
-ID_RULE: Final = "PARTITION:OFFSET, as `lambda360 dead-letters list` shows it"
-_ID: Final = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
-
+from common.log.position import Position
 
 STATES: Final = {
     "open": tuple(state for state in State if state.is_open),
@@ -20,16 +16,6 @@ STATES: Final = {
     "all": tuple(State),
 }
 """The states by the names that an operator gives them."""
-
-
-class LetterId(NamedTuple):
-    """The place in the log of the record that was rejected first."""
-
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.partition}:{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +39,14 @@ class Filter:
 class Selection:
     """The letters that are named or, if none is, those that the filter leaves."""
 
-    ids: Sequence[LetterId]
+    ids: Sequence[Position]
+    """Positions of the records first rejected."""
     wanted: Filter
 
 
-def parse_id(text: str, option: str = "--id") -> LetterId:
+def parse_id(text: str, option: str = "--id") -> Position:
     """The id that `text` names. Raises UsageError."""
-    found = _ID.fullmatch(text)
-    if found is None:
-        raise UsageError(option, text, ID_RULE)
-    return LetterId(int(found[1]), int(found[2]))
+    try:
+        return Position.parse(text)
+    except ValueError as error:
+        raise UsageError(option, text, f"{error}, as `lambda360 dead-letters list` shows it") from None

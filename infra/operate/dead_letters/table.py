@@ -13,10 +13,11 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from common.errors import StackError, StoreUnavailable, UsageError
 from common.log.dead_letters import Address, Discarded, Letter, Rejection
+from common.log.position import Position
 from common.servers.cassandra import UNAVAILABLE
 from common.tables import Tables
 from infra.operate.dead_letters.replay import Appended
-from infra.operate.dead_letters.selection import Filter, LetterId
+from infra.operate.dead_letters.selection import Filter
 
 ROWS_AT_ONCE: Final = 16
 """Rows in one page: with its bytes, one may take a mebibyte."""
@@ -61,26 +62,28 @@ class OperatorTable:
                     rows = self.session.execute(self._rows if with_values else self._lines, key)
                     yield from filter(wanted.admits, _letters(rows))
 
-    def addresses(self, ids: Sequence[LetterId]) -> list[Address]:
+    def addresses(self, ids: Sequence[Position]) -> list[Address]:
         """Where those letters are. Raises UsageError, which names the first that is not there."""
         return [self._find(wanted).address for wanted in ids]
 
     def letter(self, address: Address) -> Letter | None:
         """The letter with its value; none if it was removed."""
         with errors_told():
-            rows = self.session.execute(self._row, (address.day, address.partition, address.offset))
+            rows = self.session.execute(self._row, _key(address))
             return next(_letters(rows), None)
 
-    def find(self, wanted: LetterId) -> Letter:
+    def find(self, wanted: Position) -> Letter:
         """The letter with its value. Raises UsageError if there is none."""
         return self._find(wanted)
 
     def mark_replayed(self, appended: Sequence[Appended]) -> None:
-        """Each record's new place stands in its letter, at the new offset's timestamp: again, it changes nothing.
+        """Each record's new position stands in its letter, at the new offset's timestamp: again, it changes nothing.
 
         All are tried before the first error is raised: a letter that is not marked may be appended twice.
         """
-        arguments = [(each.offset, each.id, each.appended_at, *_place(each.letter)) for each in appended]
+        arguments = [
+            (each.position.offset, str(each.position), each.appended_at, *_key(each.letter)) for each in appended
+        ]
         with errors_told():
             results = execute_concurrent_with_args(
                 self.session, self._replayed, arguments, concurrency=WRITES_AT_ONCE, raise_on_first_error=False
@@ -92,12 +95,12 @@ class OperatorTable:
     def discard(self, address: Address, word: Discarded) -> None:
         """The operator's word stands in the letter, at the operator's clock."""
         with errors_told():
-            self.session.execute(self._discarded, (word.at, msgspec.json.encode(word).decode(), *_place(address)))
+            self.session.execute(self._discarded, (word.at, msgspec.json.encode(word).decode(), *_key(address)))
 
-    def _find(self, wanted: LetterId) -> Letter:
+    def _find(self, wanted: Position) -> Letter:
         for day, partition in self._keys:
             if partition == wanted.partition:
-                found = self.letter(Address(day, partition, wanted.offset))
+                found = self.letter(Address(day, wanted))
                 if found is not None:
                     return found
         raise UsageError(
@@ -117,20 +120,21 @@ def _letters(rows: Any) -> Iterator[Letter]:
         if row.appended_at is None or not row.rejections:
             continue
         yield Letter(
-            address=Address(row.day.date(), row.kafka_partition, row.kafka_offset),
+            address=Address(row.day.date(), Position(row.kafka_partition, row.kafka_offset)),
             appended_at=row.appended_at,
             key=row.key,
             value=getattr(row, "value", None),
             key_bytes=row.key_bytes,
             value_bytes=row.value_bytes,
-            rejections={place: _REJECTION.decode(said) for place, said in row.rejections.items()},
-            replays=dict(row.replays.items()) if row.replays else {},
+            rejections={Position.parse(at): _REJECTION.decode(said) for at, said in row.rejections.items()},
+            replays={Position.parse(at): appended_at for at, appended_at in (row.replays or {}).items()},
             discarded=_DISCARDED.decode(row.discarded) if row.discarded else None,
         )
 
 
-def _place(address: Address) -> tuple[date, int, int]:
-    return address.day, address.partition, address.offset
+def _key(address: Address) -> tuple[date, int, int]:
+    """The row's primary key."""
+    return address.day, *address.position
 
 
 @contextmanager

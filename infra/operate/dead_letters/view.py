@@ -7,6 +7,7 @@ from typing import Any, Final
 from common.algebra.dates import datetime_of
 from common.errors import shorten
 from common.log.dead_letters import Letter, Rejection
+from common.log.position import Position
 
 SHOWN: Final = 4000
 """Characters of a key or value that are shown; `show --raw` writes every byte."""
@@ -15,19 +16,19 @@ HEADING: Final = f"{'id':>12}  {'last rejected (UTC)':<19}  {'attempts':>8}  {'s
 
 def line(letter: Letter) -> str:
     """A letter in one line, under `HEADING`."""
-    last = letter.last
+    last, position = letter.last, letter.address.position
     why = f"{shorten(letter.key, 40)}  {last.field}: {last.value}: {last.rule}"
-    return f"{letter.address.id:>12}  {_at(last.appended_at)}  {letter.attempts:>8}  {letter.state.value:<14}  {why}"
+    return f"{position!s:>12}  {_at(last.appended_at)}  {letter.attempts:>8}  {letter.state.value:<14}  {why}"
 
 
 def as_dict(letter: Letter, *, with_value: bool) -> dict[str, Any]:
     """Everything that the row says, and what follows from it; times are RFC 3339, bytes base64."""
-    last = letter.last
+    last, position = letter.last, letter.address.position
     body = {
-        "id": letter.address.id,
+        "id": str(position),
         "day": letter.address.day.isoformat(),
-        "partition": letter.address.partition,
-        "offset": letter.address.offset,
+        "partition": position.partition,
+        "offset": position.offset,
         "appended_at": datetime_of(letter.appended_at).isoformat(),
         "state": letter.state.value,
         "attempts": letter.attempts,
@@ -36,8 +37,8 @@ def as_dict(letter: Letter, *, with_value: bool) -> dict[str, Any]:
         "field": last.field,
         "value": last.value,
         "rule": last.rule,
-        "rejections": {place: _rejection(each) for place, each in in_order(letter)},
-        "replays": {place: datetime_of(at).isoformat() for place, at in letter.replays.items()},
+        "rejections": {str(at): _rejection(each) for at, each in in_order(letter)},
+        "replays": {str(at): datetime_of(time).isoformat() for at, time in letter.replays.items()},
         "discarded": None,
         "key_bytes": letter.key_bytes,
         "value_bytes": letter.value_bytes,
@@ -50,26 +51,26 @@ def as_dict(letter: Letter, *, with_value: bool) -> dict[str, Any]:
 
 def pages(letter: Letter) -> Iterator[str]:
     """Everything about a letter, line by line."""
-    address, state = letter.address, letter.state
+    day, position, state = letter.address.day, letter.address.position, letter.state
     times = "once" if letter.attempts == 1 else f"{letter.attempts} times"
-    yield f"dead letter {address.id}: {state.value}; rejected {times}"
-    yield f"  in the log   at {address.id}, appended {_at(letter.appended_at)} (UTC)"
-    yield f"  row          day {address.day}, partition {address.partition}, offset {address.offset} of dead_letters"
-    for place, rejection in in_order(letter):
+    yield f"dead letter {position}: {state.value}; rejected {times}"
+    yield f"  in the log   at {position}, appended {_at(letter.appended_at)} (UTC)"
+    yield f"  row          day {day}, partition {position.partition}, offset {position.offset} of dead_letters"
+    for at, rejection in in_order(letter):
         said = f"{rejection.field}: {rejection.value}: {rejection.rule}"
-        yield f"  rejected     {_at(rejection.appended_at)} at {place}: {said}"
-    for place, at in sorted(letter.replays.items(), key=lambda entry: entry[1]):
-        yield f"  replayed     {_at(at)} at {place}{', and rejected' if place in letter.rejections else ''}"
+        yield f"  rejected     {_at(rejection.appended_at)} at {at}: {said}"
+    for at, appended_at in sorted(letter.replays.items(), key=lambda entry: entry[1]):
+        yield f"  replayed     {_at(appended_at)} at {at}{', and rejected' if at in letter.rejections else ''}"
     if letter.discarded is not None:
         yield f"  discarded    {_at(letter.discarded.at)}: {letter.discarded.reason!r}"
     yield f"  key          {_content(letter.key, letter.key_bytes)}"
     yield f"  value        {_content(letter.value, letter.value_bytes)}"
     if state.is_open:
-        yield f"Next: `lambda360 dead-letters replay --id {address.id}` once the rules accept it, or `discard`."
+        yield f"Next: `lambda360 dead-letters replay --id {position}` once the rules accept it, or `discard`."
 
 
-def in_order(letter: Letter) -> list[tuple[str, Rejection]]:
-    """The rejections by place, in the order of their append times."""
+def in_order(letter: Letter) -> list[tuple[Position, Rejection]]:
+    """The rejections by position, in the order of their append times."""
     return sorted(letter.rejections.items(), key=lambda entry: (entry[1].appended_at, entry[0]))
 
 

@@ -20,10 +20,10 @@ INDENT = "    "
 
 def as_json(event: DeltaEvent | AlertEvent, effect: Effect | None) -> str:
     """One object on one line; money, hours and rates are decimal strings, times RFC 3339."""
-    place: dict[str, object] = {"id": event.id, "type": event.type, "time": event.time, "customer_id": event.subject}
-    place |= {"partition": event.data.partition, "offset": event.data.offset}
+    head: dict[str, object] = {"id": event.id, "type": event.type, "time": event.time, "customer_id": event.subject}
+    head |= {"partition": event.data.partition, "offset": event.data.offset}
     if isinstance(event, AlertEvent):
-        return json.dumps(place | dict(evidence(event.data.alert)), ensure_ascii=False)
+        return json.dumps(head | dict(evidence(event.data.alert)), ensure_ascii=False)
     data, moved = event.data, None if effect is None or effect.metrics is None else effect.metrics
     said: dict[str, object] = {"kind": data.kind, "entity_id": data.entity_id}
     said["retracted"] = data.after is not None and data.after.retracted
@@ -34,7 +34,7 @@ def as_json(event: DeltaEvent | AlertEvent, effect: Effect | None) -> str:
     ]
     metrics = None if moved is None else {name: list(pair) for name, pair in moved.items()}
     note = None if effect is None else effect.note
-    return json.dumps(place | said | {"values": values, "metrics": metrics, "note": note}, ensure_ascii=False)
+    return json.dumps(head | said | {"values": values, "metrics": metrics, "note": note}, ensure_ascii=False)
 
 
 def lines(event: DeltaEvent | AlertEvent, effect: Effect | None) -> Iterator[Text]:
@@ -68,7 +68,7 @@ def _head(event: DeltaEvent | AlertEvent) -> Text:
         kind, what = event.data.kind, happened(event.data.before, event.data.after)
         named = kind if kind == PROFILE else f"{kind} {event.data.entity_id}"  # a profile's entity is the customer
         head.append(f"{named} {what}", style="cyan")
-    return head.append(f"  at {event.data.partition}:{event.data.offset}", style="dim")
+    return head.append(f"  at {event.data.position}", style="dim")
 
 
 def _where(origin: Origin) -> str:

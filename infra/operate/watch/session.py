@@ -25,7 +25,7 @@ class Wish:
     customers: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     positions: Mapping[int, int] = field(default_factory=dict)
-    """The place in the log to begin at, by partition; other partitions begin at their end."""
+    """The offset in the log to begin at, by partition; other partitions begin at their end."""
     from_beginning: bool = False
     alerts: bool = True
     limit: int | None = None
@@ -33,13 +33,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Where to read each topic's partitions from, and the places of the log below which nothing is shown."""
+    """Where to read each topic's partitions from, and the positions in the log below which nothing is shown."""
 
     topics: Mapping[str, Mapping[int, int]]
-    places: Mapping[int, int]
+    positions: Mapping[int, int]
 
     def holds(self, event: Published) -> bool:
-        return event.data.offset >= self.places.get(event.data.partition, 0)
+        return event.data.offset >= self.positions.get(event.data.partition, 0)
 
 
 def begin(settings: Settings, wish: Wish) -> Begin:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
+from common.log.position import Position
 from common.logs import LEVELS, Logfmt, Origin, quoted, set_up
 
 Say = Callable[..., str]
@@ -48,7 +49,7 @@ def test_a_line_names_time_level_logger_slot_and_positions() -> None:
     record.created = 1_700_000_000.25
     event = {"_record": record, "_from_structlog": True, "event": "applied", "records": 7}
 
-    line = Logfmt(Origin(3, lambda: {1: 456, 0: 123}))(None, "warning", event)
+    line = Logfmt(Origin(3, lambda: [Position(0, 123), Position(1, 456)]))(None, "warning", event)
 
     start = "time=2023-11-14T22:13:20.250Z level=warning logger=speed_layer.read.app slot=3 at=0:123,1:456 "
     assert line == start + "event=applied records=7"
@@ -64,7 +65,7 @@ def test_before_there_is_a_slot_or_a_position_neither_is_named(stream: io.String
 def test_a_line_names_what_its_origin_holds_at_that_moment(stream: io.StringIO, log: Any, origin: Origin) -> None:
     log.info("worker_start")
     origin.slot = 2
-    origin.positions = lambda: {0: 7}
+    origin.positions = lambda: [Position(0, 7)]
     log.info("settled")
 
     first, second = stream.getvalue().splitlines()

@@ -24,6 +24,7 @@ from common.log.dead_letters import (
     address_in,
     kept,
 )
+from common.log.position import Position
 from common.servers.breaker import Breaker
 from common.servers.retry import Retry
 from common.settings import Settings
@@ -51,15 +52,17 @@ def rejected(
     offset: int = 7, key: bytes | None = b"ada", value: bytes | None = b"\xff", header: bytes | None = None
 ) -> DeadLetter:
     headers = () if header is None else ((HEADER, header),)
-    return DeadLetter("log", 2, offset, key, value, AT, RejectedRecord("data.amount", "-1", "0 or more"), headers)
+    return DeadLetter(
+        "log", Position(2, offset), key, value, AT, RejectedRecord("data.amount", "-1", "0 or more"), headers
+    )
 
 
 def letter(
     rejections: Sequence[str] = ("2:7",), replays: Sequence[str] = (), discarded: Discarded | None = None
 ) -> Letter:
-    said = {place: Rejection(AT + number, "key", "None", "a key") for number, place in enumerate(rejections)}
-    address = Address(DAY, 2, 7)
-    return Letter(address, AT, b"k", b"v", 1, 1, said, dict.fromkeys(replays, AT), discarded)
+    said = {Position.parse(at): Rejection(AT + n, "key", "None", "a key") for n, at in enumerate(rejections)}
+    address = Address(DAY, Position(2, 7))
+    return Letter(address, AT, b"k", b"v", 1, 1, said, dict.fromkeys(map(Position.parse, replays), AT), discarded)
 
 
 @pytest.mark.parametrize(
@@ -87,15 +90,25 @@ def test_the_last_rejection_is_the_one_appended_last() -> None:
 
 def test_a_letters_address_travels_in_a_header_and_its_day_is_the_append_times() -> None:
     """R11: no clock's."""
-    address = Address.of(2, 7, AT)
-    assert (str(address), address.id, address.day) == ("2024-07-01/2:7", "2:7", DAY)
+    address = Address.of(Position(2, 7), AT)
+    assert (str(address), str(address.position), address.day) == ("2024-07-01/2:7", "2:7", DAY)
     assert address_in([("x", b"y"), (HEADER, str(address).encode())]) == address
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        *(None, b"", b"2:7", b"2024-07-01/2:7 ", b"2024-02-30/2:7", b"2024-07-01/02:7", b"2024-07-01/-2:7", b"\xff"),
+        *(
+            None,
+            b"",
+            b"2:7",
+            b"2024-07-01/2:7 ",
+            b"2024-02-30/2:7",
+            b"2024-07-01/02:7",
+            b"20240701/2:7",
+            b"2024-07-01/-2:7",
+            b"\xff",
+        ),
         *(b"2024-07-01/9999999999:7", b"2024-07-01/2:9999999999999999999", "2024-07-01/٢:7".encode(), b"x" * 10**7),
     ],
 )
@@ -145,7 +158,7 @@ def test_what_is_missing_stays_null_in_a_message() -> None:
 )
 def test_a_message_is_one_that_kafka_takes(key: bytes, value: bytes, *, whole: bool) -> None:
     """R14: nothing blocks the records behind; the log's limit is on compressed batches, so a record may be larger."""
-    out = message("errors", rejected(key=key, value=value), Address(DAY, 2, 7))
+    out = message("errors", rejected(key=key, value=value), Address(DAY, Position(2, 7)))
     assert len(out.value) + len(out.key or b"") < MAX_BYTES
     assert (json.loads(out.value)["value_base64"] is not None) == whole
     assert (out.topic, out.partition, out.key in (key, None)) == ("errors", 2, True)
@@ -154,7 +167,7 @@ def test_a_message_is_one_that_kafka_takes(key: bytes, value: bytes, *, whole: b
 def test_groups_of_letters_are_bounded_in_number_and_bytes_and_keep_their_order() -> None:
     letters = [rejected(offset, value=b"x" * (GROUP_BYTES if offset % 100 == 0 else 1)) for offset in range(1300)]
     found = list(groups(letters))
-    assert [each.offset for group in found for each in group] == list(range(1300))
+    assert [each.position.offset for group in found for each in group] == list(range(1300))
     for group in found:
         assert len(group) <= GROUP
         assert len(group) == 1 or sum(len(each.value or b"") for each in group) <= GROUP_BYTES
@@ -163,11 +176,11 @@ def test_groups_of_letters_are_bounded_in_number_and_bytes_and_keep_their_order(
 
 def test_a_mutation_holds_rows_of_one_partition_key_and_stays_small() -> None:
     days = (date(2024, 7, 1), date(2024, 7, 2))
-    entries = [(rejected(n, value=b"x" * (n % 7) * 4000), Address(days[n % 2], n % 3, n)) for n in range(200)]
+    entries = [(rejected(n, value=b"x" * (n % 7) * 4000), Address(days[n % 2], Position(n % 3, n))) for n in range(200)]
     found = list(mutations(entries))
-    assert sorted(row.offset for together in found for _, row in together) == list(range(200))
+    assert sorted(row.position.offset for together in found for _, row in together) == list(range(200))
     for together in found:
-        assert len({(row.day, row.partition) for _, row in together}) == 1
+        assert len({(row.day, row.position.partition) for _, row in together}) == 1
         assert len(together) <= BATCH
         assert len(together) == 1 or sum(len(letter.value or b"") for letter, _ in together) <= BATCH_BYTES
 
@@ -223,8 +236,8 @@ def test_a_replay_that_is_rejected_again_writes_into_the_row_of_its_header() -> 
     """R11: at the offset of the replay."""
     store = FakeStore((b"ada", b"\xff"))
     assert keep(store, rejected(9, header=b"2024-06-30/1:400")) == "2024-06-30/1:400"
-    ((at, place, _, *where),) = store.written
-    assert (at, place, where) == (9, "2:9", [date(2024, 6, 30), 1, 400])
+    ((at, position, _, *where),) = store.written
+    assert (at, position, where) == (9, "2:9", [date(2024, 6, 30), 1, 400])
 
 
 @pytest.mark.parametrize(
@@ -259,11 +272,11 @@ class FlakyTable:
 
     async def row_of(self, letter: DeadLetter) -> Address:
         self._fail()
-        return Address(DAY, 1, 1)
+        return Address(DAY, Position(1, 1))
 
     async def keep(self, entries: Sequence[Entry]) -> None:
         self._fail()
-        self.told += [f"row {letter.offset}" for letter, _ in entries]
+        self.told += [f"row {letter.position.offset}" for letter, _ in entries]
 
     def _fail(self) -> None:
         if self.failures:

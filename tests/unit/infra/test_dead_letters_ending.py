@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError
 
 from common.errors import Lambda360Error, LogError, LogUnavailable, StoreUnavailable, UsageError
 from common.log.events import Rules
+from common.log.position import Position
 from common.settings import Settings
 from infra.cli import lambda360
 from infra.operate.dead_letters import log, report, run, table
@@ -22,7 +23,7 @@ from infra.operate.dead_letters.interrupts import held
 from infra.operate.dead_letters.judge import Cause, Ready, judge
 from infra.operate.dead_letters.options import selection
 from infra.operate.dead_letters.replay import CHUNK, Appended, Replay, Sent, Summary
-from infra.operate.dead_letters.selection import LetterId, Selection
+from infra.operate.dead_letters.selection import Selection
 from tests.support.builders import order
 from tests.support.letters import AT, PARTITIONS, RULES, Servers, letter
 
@@ -82,10 +83,10 @@ def test_ctrl_c_waits_until_what_was_sent_is_acknowledged_and_marked(sending: in
 def test_a_second_ctrl_c_ends_at_once_and_the_summary_names_what_is_in_doubt() -> None:
     summary = replay(Interrupted(2, 0))
     assert (summary.appended, summary.unmarked) == (0, [])
-    assert [each.offset for each in summary.unacknowledged] == list(range(CHUNK))
+    assert [each.position.offset for each in summary.unacknowledged] == list(range(CHUNK))
     summary = replay(Interrupted(0, 2))
     assert (summary.appended, summary.unacknowledged) == (CHUNK, [])
-    assert [each.offset for each in summary.unmarked] == list(range(CHUNK))
+    assert [each.position.offset for each in summary.unmarked] == list(range(CHUNK))
 
 
 def test_letters_that_could_not_be_marked_are_counted_and_named() -> None:
@@ -206,7 +207,7 @@ def test_an_id_in_two_spellings_is_one_letter() -> None:
         taken.append(chosen)
 
     CliRunner().invoke(command, ["--id", "2:7", "--id", "02:07", "--id", "0:4", "--id", "2:7"])
-    assert taken[0].ids == [LetterId(2, 7), LetterId(0, 4)]
+    assert taken[0].ids == [Position(2, 7), Position(0, 4)]
 
 
 class Producer:
@@ -232,7 +233,7 @@ def test_a_record_that_kafka_did_not_acknowledge_is_told_with_what_to_do(monkeyp
     marks: Any = None
     ready = [judge(letter(order(f"c{n}"), n), Rules("USD"), PARTITIONS, by_id=True) for n in range(3)]
     sent = log.Servers(Settings(), session, marks).append([each for each in ready if isinstance(each, Ready)])
-    assert [(each.letter.offset, each.offset) for each in sent.appended] == [(0, 5)]
+    assert [(each.letter.position.offset, each.position.offset) for each in sent.appended] == [(0, 5)]
     assert isinstance(sent.failure, LogUnavailable)
     assert "is marked as replayed, and is not appended twice: run the same command again for the rest" in str(
         sent.failure
@@ -251,7 +252,7 @@ def test_every_letter_is_tried_before_one_that_could_not_be_marked_ends_the_repl
 
     monkeypatch.setattr(table, "execute_concurrent_with_args", execute)
     session: Any = SimpleNamespace(prepare=lambda text: SimpleNamespace(text=text))
-    done = [Appended(letter(order("ada"), n).address, 1, n, AT) for n in range(3)]
+    done = [Appended(letter(order("ada"), n).address, Position(1, n), AT) for n in range(3)]
     with pytest.raises(StoreUnavailable, match="Cassandra did not answer"):
         table.OperatorTable(session).mark_replayed(done)
     assert tried == [0, 1, 2]
@@ -263,7 +264,7 @@ class Table:
     def __init__(self) -> None:
         self.session, self.reads = None, 0
 
-    def addresses(self, ids: Sequence[LetterId]) -> list[Any]:
+    def addresses(self, ids: Sequence[Position]) -> list[Any]:
         return [letter(order("ada"), each.offset).address for each in ids]
 
     def letter(self, _: Any) -> Any:
@@ -280,7 +281,7 @@ def test_letters_are_read_after_the_wait_for_erasures(monkeypatch: pytest.Monkey
     monkeypatch.setattr(run, "Servers", lambda *_: None)
     monkeypatch.setattr(Replay, "run", lambda _, letters, __: found.extend(letters))
     wanted: Any = None
-    chosen = Selection([LetterId(0, 7), LetterId(0, 8)], wanted)
+    chosen = Selection([Position(0, 7), Position(0, 8)], wanted)
     rows: Any = Table()
     told = run.Reports(Summary(), lambda refused: None, lambda done: None)
     run.run(Settings(), rows, chosen, 0.0, told)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from common.errors import LogUnavailable, UsageError
 from common.log.dead_letters import Address, Discarded, Letter, Rejection
 from common.log.partition import partition_of
+from common.log.position import Position
 from infra.cli import lambda360
 from infra.operate.dead_letters import report, view
 from infra.operate.dead_letters.judge import Cause, Erasure, Ready, Refused, is_erased, judge, unless_erased
@@ -47,11 +48,15 @@ def test_what_the_rules_still_reject_is_refused_with_field_and_rule(poison: Any)
 
 @pytest.mark.parametrize("by_id", [True, False])
 @pytest.mark.parametrize("message", [order("ada"), erasure("ada"), order("ada", total_amount="-1")])
-def test_a_letter_whose_record_is_in_the_log_again_is_refused_with_its_place(message: Message, *, by_id: bool) -> None:
+def test_a_letter_whose_record_is_in_the_log_again_is_refused_with_its_position(
+    message: Message, *, by_id: bool
+) -> None:
     """R4, R24: a second time it would win over a later record of equal version, or forget what came since."""
     first = letter(message)
-    rejections = {**first.rejections, "2:1": Rejection(AT + 1, "key", "None", "a key")}
-    row = replace(first, rejections=rejections, replays={"1:12": AT + 3, "2:1": AT + 1, "1:9": AT + 2})
+    rejections = {**first.rejections, Position(2, 1): Rejection(AT + 1, "key", "None", "a key")}
+    row = replace(
+        first, rejections=rejections, replays={Position(1, 12): AT + 3, Position(2, 1): AT + 1, Position(1, 9): AT + 2}
+    )
     verdict = judge(row, RULES, PARTITIONS, by_id=by_id)
     assert isinstance(verdict, Refused)
     assert (verdict.letter, verdict.field) == (row.address, "state")
@@ -61,8 +66,11 @@ def test_a_letter_whose_record_is_in_the_log_again_is_refused_with_its_place(mes
 
 def test_a_replay_that_was_rejected_again_or_given_up_may_go_into_the_log_once_more() -> None:
     row = letter(order("ada"))
-    rejections = {**row.rejections, "2:1": Rejection(AT + 1, "key", "None", "a key")}
-    for again in (replace(row, rejections=rejections, replays={"2:1": AT}), replace(row, discarded=Discarded(AT, "x"))):
+    rejections = {**row.rejections, Position(2, 1): Rejection(AT + 1, "key", "None", "a key")}
+    for again in (
+        replace(row, rejections=rejections, replays={Position(2, 1): AT}),
+        replace(row, discarded=Discarded(AT, "x")),
+    ):
         assert isinstance(judge(again, RULES, PARTITIONS, by_id=True), Ready)
 
 
@@ -73,7 +81,7 @@ def test_a_record_of_which_the_table_has_a_prefix_is_refused() -> None:
 
 
 def test_an_erasure_is_replayed_only_by_its_id() -> None:
-    """R24: at its new place it forgets what came since."""
+    """R24: at its new position it forgets what came since."""
     assert isinstance(judged(erasure("ada")), Refused)
     assert isinstance(judge(letter(erasure("ada")), RULES, PARTITIONS, by_id=True), Ready)
 
@@ -102,7 +110,7 @@ def test_a_record_from_before_its_customers_erasure_is_known(
     partition: int, offset: int, appended_at: int, *, erased: bool
 ) -> None:
     """R24."""
-    where = Address(date(2024, 7, 1), partition, offset)
+    where = Address(date(2024, 7, 1), Position(partition, offset))
     assert is_erased(where, appended_at, 3, Erasure(10, AT)) == erased
 
 
@@ -118,7 +126,7 @@ def test_a_replay_goes_in_bounded_portions_and_marks_what_was_acknowledged() -> 
     refused = replayed(servers, letters, summary)
     assert [len(portion) for portion in servers.portions] == [CHUNK - 1, CHUNK]
     assert (summary.appended, summary.refused, len(servers.marked)) == (2 * CHUNK - 1, 2, 2 * CHUNK - 1)
-    assert [(each.letter.offset, each.field) for each in refused] == [
+    assert [(each.letter.position.offset, each.field) for each in refused] == [
         (5, "data.customer_id"),
         (999, "data.total_amount"),
     ]
@@ -131,7 +139,7 @@ def test_a_log_that_stops_taking_records_ends_the_replay_with_what_it_took_marke
     servers, summary = Servers(fail_after=3), Summary()
     with pytest.raises(LogUnavailable, match="Kafka is away"):
         replayed(servers, [letter(order(f"c{n}"), n) for n in range(9)], summary)
-    assert (summary.appended, [each.letter.offset for each in servers.marked]) == (3, [0, 1, 2])
+    assert (summary.appended, [each.letter.position.offset for each in servers.marked]) == (3, [0, 1, 2])
 
 
 def test_large_records_make_small_portions() -> None:
@@ -187,7 +195,9 @@ def test_whatever_a_record_holds_is_shown_quoted_on_its_line() -> None:
 
 def test_a_letter_without_bytes_or_given_up_is_shown_too() -> None:
     empty = letter(Message(None, None))
-    given_up = Letter(empty.address, AT, None, None, None, None, empty.rejections, {"1:1": AT}, Discarded(AT, "why"))
+    given_up = Letter(
+        empty.address, AT, None, None, None, None, empty.rejections, {Position(1, 1): AT}, Discarded(AT, "why")
+    )
     text = "\n".join(view.pages(given_up))
     assert "value        none" in text
     assert "discarded    2024-07-01 02:13:20: 'why'" in text

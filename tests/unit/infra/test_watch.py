@@ -21,6 +21,7 @@ from common.log.copies import (
     decode_alert_event,
 )
 from common.log.partition import partition_of
+from common.log.position import Position
 from common.settings import Settings
 from infra.cli import run
 from infra.operate.watch.render import Pipe, Screen, as_json, lines
@@ -40,7 +41,7 @@ DAY = 19_900
 def alert(customer: str = "ada") -> AlertEvent:
     evidence = (TicketEvidence("t1", DAY, "high"), TicketEvidence("t2", DAY, "urgent"))
     raised = CustomerAtRisk(DAY * MICROS_PER_DAY, "t1", "proactive_outreach", "2 tickets", 2, 2, evidence)
-    return decode_alert_event(alert_event(Copy(0, 5, customer, delta(order()), (raised,)), raised))
+    return decode_alert_event(alert_event(Copy(Position(0, 5), customer, delta(order()), (raised,)), raised))
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_without_cassandra_the_events_go_on_and_it_is_left_alone_for_a_while(sto
 
 
 def test_an_event_published_again_is_shown_once() -> None:
-    """R14: a copy's id is its place in the log."""
+    """R14: a copy's id is its position in the log."""
     seen = Seen(2)
     assert [seen.is_new(id_) for id_ in ("0:1", "0:2", "0:1", "0:3", "0:2")] == [True, True, False, True, True]
 
@@ -141,7 +142,7 @@ def test_named_customers_are_followed_in_their_own_partitions() -> None:
 
 
 def test_a_partition_with_a_position_is_read_from_its_beginning_and_another_one_as_asked() -> None:
-    """A place of the log is not the offset of its copy."""
+    """A position in the log is not the offset of its copy."""
     positions = parse_positions(["1:20"])
     assert starts([0, 1], positions, from_beginning=False) == {0: OFFSET_END, 1: OFFSET_BEGINNING}
     assert starts([0, 1], {}, from_beginning=True) == {0: OFFSET_BEGINNING, 1: OFFSET_BEGINNING}

@@ -13,6 +13,7 @@ from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartiti
 from common.algebra.facts import Delta
 from common.errors import LogError
 from common.log.copies import Copy, delta_event
+from common.log.position import Position
 from common.servers import kafka
 from common.settings import Settings
 from serving_layer.live.contact import Contact
@@ -97,7 +98,7 @@ def at(home: Path, servers: str) -> Settings:
 
 
 def published(offset: int, change: Delta | None = None) -> FakeMessage:
-    return FakeMessage(delta_event(Copy(0, offset, "ada", change or delta(order())), "v"))
+    return FakeMessage(delta_event(Copy(Position(0, offset), "ada", change or delta(order())), "v"))
 
 
 def test_kafka_that_goes_away_and_comes_back_is_told_once_each_time(

@@ -11,6 +11,7 @@ from common.algebra.alerts import LargeRefund
 from common.algebra.facts import Image, Refund
 from common.errors import LogUnavailable
 from common.log.copies import Copy, decode_alert_event, decode_delta_event
+from common.log.position import Position
 from common.settings import LogSettings, Settings, SpeedSettings
 from speed_layer.publish.copies import Copies
 from speed_layer.publish.publisher import KafkaSender, Outgoing, Publisher
@@ -83,7 +84,7 @@ def test_a_copy_and_its_alerts_go_to_their_topics_in_the_records_partition_under
     made, fake = publisher()
     alert = LargeRefund(1, "r1", "o1", 70_000, 50_000)
     delta = changed("r1", None, Image(1, Refund("o1", 1, 70_000)), 5)
-    asyncio.run(Copies(Settings(), made, "v1").publish([Copy(3, 8, "ada", delta, (alert,))]))
-    (deltas, body, *place), (alerts, said, *there) = fake.sent
-    assert (deltas, alerts, place, there) == ("customer_deltas", "customer_alerts", [b"ada", 3], [b"ada", 3])
+    asyncio.run(Copies(Settings(), made, "v1").publish([Copy(Position(3, 8), "ada", delta, (alert,))]))
+    (deltas, body, *ours), (alerts, said, *there) = fake.sent
+    assert (deltas, alerts, ours, there) == ("customer_deltas", "customer_alerts", [b"ada", 3], [b"ada", 3])
     assert (decode_delta_event(body).id, decode_alert_event(said).data.alert) == ("3:8", alert)

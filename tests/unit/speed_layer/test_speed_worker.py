@@ -142,10 +142,10 @@ def test_every_change_is_published_with_its_alerts_in_the_logs_order() -> None:
     log, scene = random_log(4), Scene()
     asyncio.run(scene.worker.process(scene.send(log.records)))
     stored = {tuple(key[1:3]): value for key, (value, _) in fold(placed(log.records)).items() if key[0] == "deltas"}
-    published = {(copy.customer_id, str(copy.offset)): encode(copy.delta) for copy in scene.copies}
+    published = {(copy.customer_id, str(copy.position.offset)): encode(copy.delta) for copy in scene.copies}
     assert stored.items() <= published.items()
-    places = [(copy.partition, copy.offset) for copy in scene.copies]
-    assert places == sorted(set(places))
+    positions = [copy.position for copy in scene.copies]
+    assert positions == sorted(set(positions))
 
 
 def test_what_is_met_again_is_published_again_from_its_row_with_the_same_id() -> None:
@@ -154,8 +154,8 @@ def test_what_is_met_again_is_published_again_from_its_row_with_the_same_id() ->
     first, second = Scene(store), Scene(store)
     asyncio.run(first.worker.process(first.send(log.records)))
     asyncio.run(second.worker.process(second.send(log.records)))
-    erased = {copy.customer_id: copy.offset for copy in first.copies if copy.delta.is_reset}
-    left = [copy for copy in first.copies if copy.offset >= erased.get(copy.customer_id, 0)]
+    erased = {copy.customer_id: copy.position.offset for copy in first.copies if copy.delta.is_reset}
+    left = [copy for copy in first.copies if copy.position.offset >= erased.get(copy.customer_id, 0)]
     assert second.copies == left
     assert any(copy.alerts for copy in left)
     assert second.worker.counts["applied"] == 0

@@ -1,0 +1,25 @@
+"""A position in the log: a partition and an offset, spelled `3:120` wherever one is shown, typed, stored or sent."""
+
+import re
+from typing import Final, NamedTuple, Self
+
+RULE: Final = "PARTITION:OFFSET, two whole numbers, such as 0:1200"
+_SPELLING: Final = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
+
+
+class Position(NamedTuple):
+    """Where a record lies: ordered by partition, then by offset."""
+
+    partition: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The position that `text` spells; leading zeros do not matter. Raises ValueError, which says the rule."""
+        found = _SPELLING.fullmatch(text)
+        if found is None:
+            raise ValueError(RULE)
+        return cls(int(found[1]), int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.offset}"
