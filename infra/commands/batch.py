@@ -50,16 +50,14 @@ def list_(context: click.Context) -> None:
     """Show every batch, the newest first: its slot, status, customers, cut, snapshot and versions."""
     from batch_layer.view import publish
     from common.servers.cassandra import connected
+    from infra.drawing import Column, draw
 
     with connected(settings_of(context)) as session:
         pointer, manifests = publish.read(session), publish.manifests(session)
     if not manifests:
         click.echo("no batch yet; `lambda360 batch run` makes the first")
         return
-    rows = [HEADINGS, *(row_of(manifest, pointer) for manifest in manifests)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    draw([Column(heading) for heading in HEADINGS], [row_of(manifest, pointer) for manifest in manifests])
 
 
 HEADINGS = ("batch", "slot", "status", "published", "customers", "snapshot", "logic", "validation", "cut")

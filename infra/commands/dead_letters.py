@@ -42,12 +42,7 @@ def list_(context: click.Context, *, wanted: Filter, state: str, limit: int, as_
 
     with _table(context) as table:
         found = table.letters(replace(wanted, states=STATES[state]), with_values=False)
-        shown = 0
-        for letter in itertools.islice(found, limit or None):
-            if not as_json and not shown:
-                click.echo(view.HEADING)
-            click.echo(json.dumps(view.as_dict(letter, with_value=False)) if as_json else view.line(letter))
-            shown += 1
+        shown = view.show_each(itertools.islice(found, limit or None), as_json=as_json)
         more = bool(limit) and shown == limit and next(found, None) is not None
     if not as_json:
         click.echo(report.after_list(shown, state, more=more))

@@ -1,24 +1,43 @@
 """`lambda360 doctor`: what is installed, running and reachable, and what to do about what is not."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from infra.context import settings_of
+
+if TYPE_CHECKING:
+    from infra.drawing import Row
+    from infra.local.doctor import Finding
 
 
 @click.command()
 @click.pass_context
 def doctor(context: click.Context) -> None:
     """Say what is installed, running and reachable, and what to do about what is not; exit 1 if something is needed."""
+    from infra.drawing import Column, draw
     from infra.local.doctor import examine
 
-    broken = 0
-    for finding in examine(settings_of(context)):
-        mark, colour = ("ok", "green") if finding.well else ("--", "red" if finding.needed else "yellow")
-        click.echo(f"{click.style(mark, fg=colour)}  {finding.subject}: {finding.detail}")
-        if not finding.well:
-            broken += finding.needed
-            click.echo(f"    to do{'' if finding.needed else ' (if you want it)'}: {finding.remedy}")
-    if broken:
+    findings = []
+
+    def rows() -> Iterator["Row"]:
+        for finding in examine(settings_of(context)):
+            findings.append(finding)
+            yield from rows_of(finding)
+
+    draw((Column(), Column(width=36), Column()), rows(), page=1)
+    if broken := sum(finding.needed and not finding.well for finding in findings):
         click.echo(f"{broken} needed things are missing")
         context.exit(1)
     click.echo("everything that is needed is there")
+
+
+def rows_of(finding: "Finding") -> Iterator["Row"]:
+    """What was found and, below it, what to do about it."""
+    from rich.text import Text
+
+    mark, colour = ("ok", "green") if finding.well else ("--", "red" if finding.needed else "yellow")
+    yield Text(mark, style=colour), finding.subject, finding.detail
+    if not finding.well:
+        yield "", "", f"to do{'' if finding.needed else ' (if you want it)'}: {finding.remedy}"

@@ -86,6 +86,7 @@ def wait_(context: click.Context, *, timeout: float) -> None:
 @click.pass_context
 def status_(context: click.Context, *, as_json: bool) -> int:
     """Show each partition and each local worker, whatever is away; exit 0 if all is well, 1 if not."""
+    from infra.drawing import terminal_width
     from infra.operate.workers.report import lines_of
     from infra.operate.workers.status import status
 
@@ -93,7 +94,7 @@ def status_(context: click.Context, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(found) | {"trouble": found.trouble}))
     else:
-        for line in lines_of(found):
+        for line in lines_of(found, terminal_width()):
             click.echo(line)
     return 1 if found.trouble else 0
 

@@ -35,12 +35,15 @@ def down(context: click.Context) -> None:
 @click.pass_context
 def status(context: click.Context) -> None:
     """Show both servers; exit 1 unless both run and answer."""
+    from infra.drawing import Column, draw
     from infra.local.stack import servers
 
     found = servers.status(settings_of(context))
+    rows = []
     for server in found:
         ports = ", ".join(f"{use} {port}" for use, port in server.ports.items())
-        click.echo(f"{server.name:<10} {server.state:<8} pid {server.pid or '-':<8} ports: {ports}  log: {server.log}")
+        rows.append((server.name, server.state, f"pid {server.pid or '-'}", f"ports: {ports}", f"log: {server.log}"))
+    draw([Column()] * 5, rows)
     if any(server.state != "running" for server in found):
         context.exit(1)
 

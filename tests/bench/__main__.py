@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from statistics import median
 
 from rich.console import Console
-from rich.table import Table
 
 from common import logs
 from common.settings import Settings
+from infra.drawing import Column, draw
 from tests.bench.freshness import measure_freshness, measure_loaded_freshness
 from tests.bench.throughput import measure_speed
 from tests.support.stage import own_stack
@@ -50,12 +50,8 @@ def _measure(console: Console, stack: Settings, name: str, runs: int) -> None:
         for what, figure in PARTS[name](stack).items():
             figures.setdefault(what, []).append(figure)
         console.print(f"{name}: run {number + 1} of {runs}: " + _line({k: v[-1:] for k, v in figures.items()}))
-    table = Table(title=f"{name}, {runs} runs")
-    for column in ("figure", "median", "least", "greatest"):
-        table.add_column(column, justify="left" if column == "figure" else "right")
-    for what, values in figures.items():
-        table.add_row(what, *(_text(value) for value in (median(values), min(values), max(values))))
-    console.print(table)
+    columns = (Column(f"{name}, {runs} runs"), *(Column(each, right=True) for each in ("median", "least", "greatest")))
+    draw(columns, [(what, *map(_text, (median(found), min(found), max(found)))) for what, found in figures.items()])
 
 
 def _line(figures: dict[str, Sequence[float]]) -> str:

@@ -14,10 +14,10 @@ from statistics import median
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 
 from common import logs
 from common.settings import SpeedSettings
+from infra.drawing import Column, draw
 from tests.faults.faults import broker_away, cassandra_away, kill, rebalances, stop_and_continue
 from tests.faults.story import Fault, Outcome, Story
 from tests.support.stage import own_stack, stage
@@ -57,13 +57,12 @@ def main() -> int:
 
 def _report(console: Console, outcomes: Sequence[Outcome], *, complete: bool) -> int:
     """The table, and the exit code: 0 if nothing was wrong and nothing is missing."""
-    table = Table(title="Faults under load, and every answer after each")
-    columns = ("fault", "times", "lag", "right after", "records sent", "answers", "wrong", "degraded, of these")
-    for column in columns:
-        table.add_column(column, justify="left" if column == "fault" else "right")
-    for fault in dict.fromkeys(outcome.fault for outcome in outcomes):
-        table.add_row(fault, *_row([outcome for outcome in outcomes if outcome.fault == fault]))
-    console.print(table)
+    headings = ("times", "lag", "right after", "records sent", "answers", "wrong", "degraded, of these")
+    faults = dict.fromkeys(outcome.fault for outcome in outcomes)
+    draw(
+        (Column("fault"), *(Column(heading, right=True) for heading in headings)),
+        [(fault, *_row([outcome for outcome in outcomes if outcome.fault == fault])) for fault in faults],
+    )
     wrong = sum(outcome.wrong for outcome in outcomes)
     at_rest = sum(outcome.rest.degraded for outcome in outcomes)
     asked = sum(outcome.during.customers + outcome.rest.customers for outcome in outcomes)

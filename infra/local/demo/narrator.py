@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from common.settings import Settings
+from infra.drawing import Column, Row, draw
 from infra.local.demo.judge import Stop
 
 _WIDTH: Final = 100
@@ -44,16 +44,23 @@ class Narrator:
 
     def stops(self, stops: Sequence[Stop]) -> None:
         """Every stop so far, the last one last."""
-        table = Table("", box=box.SIMPLE_HEAD)
-        for stop in stops:
-            table.add_column(stop.name, justify="right", style="green" if stop.verdict.right else "bold red")
-        table.add_row("records in the log", *(f"{stop.records:,}" for stop in stops))
-        for count in ("customers", "exact", "degraded", "wrong"):
-            table.add_row(count, *(f"{getattr(stop.verdict, count):,}" for stop in stops))
-        for layers in _LAYERS:
-            table.add_row(f"from {layers}", *(f"{stop.verdict.sources[layers]:,}" for stop in stops))
-        table.add_row("seconds to ask all", *(f"{stop.verdict.seconds:.1f}" for stop in stops))
-        self._console.print(table)
+        styles = ["green" if stop.verdict.right else "bold red" for stop in stops]
+
+        def row(what: str, figures: Iterable[str]) -> Row:
+            return what, *(Text(figure, style) for figure, style in zip(figures, styles, strict=True))
+
+        counts = ("customers", "exact", "degraded", "wrong")
+        self._console.print()
+        draw(
+            (Column(), *(Column(stop.name, right=True) for stop in stops)),
+            [
+                row("records in the log", (f"{stop.records:,}" for stop in stops)),
+                *(row(count, (f"{getattr(stop.verdict, count):,}" for stop in stops)) for count in counts),
+                *(row(f"from {each}", (f"{stop.verdict.sources[each]:,}" for stop in stops)) for each in _LAYERS),
+                row("seconds to ask all", (f"{stop.verdict.seconds:.1f}" for stop in stops)),
+            ],
+        )
+        self._console.print()
 
     def steps(self, lines: Iterable[str]) -> None:
         """The steps of a batch, as it told them itself."""

@@ -1,24 +1,52 @@
 """Dead letters as text and as JSON. Whatever comes from a record is quoted: it may hold anything."""
 
 import base64
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
+
+import click
 
 from common.algebra.dates import datetime_of
 from common.errors import shorten
 from common.log.dead_letters import Letter, Rejection
 from common.log.position import Position
+from infra.drawing import Column, draw
 
 SHOWN: Final = 4000
 """Characters of a key or value that are shown; `show --raw` writes every byte."""
-HEADING: Final = f"{'id':>12}  {'last rejected (UTC)':<19}  {'attempts':>8}  {'state':<14}  key, and why"
+COLUMNS: Final = (
+    Column("id", right=True, width=12),
+    Column("last rejected (UTC)"),
+    Column("attempts", right=True),
+    Column("state", width=14),
+    Column("key, and why"),
+)
 
 
-def line(letter: Letter) -> str:
-    """A letter in one line, under `HEADING`."""
+def show_each(letters: Iterable[Letter], *, as_json: bool) -> int:
+    """Print each letter as it comes, in a table or as an object on a line. Returns how many there were."""
+    shown = 0
+
+    def counted() -> Iterator[Letter]:
+        nonlocal shown
+        for letter in letters:
+            shown += 1
+            yield letter
+
+    if as_json:
+        for letter in counted():
+            click.echo(json.dumps(as_dict(letter, with_value=False)))
+    else:
+        draw(COLUMNS, map(row, counted()))
+    return shown
+
+
+def row(letter: Letter) -> tuple[str, ...]:
+    """A letter under `COLUMNS`."""
     last, position = letter.last, letter.address.position
     why = f"{shorten(letter.key, 40)}  {last.field}: {last.value}: {last.rule}"
-    return f"{position!s:>12}  {_at(last.appended_at)}  {letter.attempts:>8}  {letter.state.value:<14}  {why}"
+    return str(position), _at(last.appended_at), str(letter.attempts), letter.state.value, why
 
 
 def as_dict(letter: Letter, *, with_value: bool) -> dict[str, Any]:

@@ -1,20 +1,31 @@
 """The status of the speed layer as lines of text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Final
 
+from infra.drawing import Column, drawn
 from infra.operate.workers.picture import PartitionStatus, Status, WorkerStatus
 
 Row = tuple[str, ...]
+PARTITIONS: Final = [
+    Column(heading, right=True)
+    for heading in ("partition", "from", "next", "end", "behind", "seconds", "heartbeat", "slot")
+]
+WORKERS: Final = [
+    Column(heading, right=True)
+    for heading in ("slot", "pid", "state", "partitions", "fetching", "circuits", "MiB", "metrics")
+]
 
 
-def lines_of(status: Status) -> Iterator[str]:
-    """A table of the partitions, a table of the local workers, and what is not as it should be."""
-    heads: Row = ("partition", "from", "next", "end", "behind", "seconds", "heartbeat", "slot")
-    yield from _table(heads, [_partition(partition) for partition in status.partitions])
+def lines_of(status: Status, width: int | None = None) -> Iterator[str]:
+    """A table of the partitions, a table of the local workers, and what is not as it should be.
+
+    The tables are fitted to `width`, if there is one.
+    """
+    yield from drawn(PARTITIONS, map(_partition, status.partitions), width=width)
     if status.workers:
         yield ""
-        heads = ("slot", "pid", "state", "partitions", "fetching", "circuits", "MiB", "metrics")
-        yield from _table(heads, [_worker(worker) for worker in status.workers])
+        yield from drawn(WORKERS, map(_worker, status.workers), width=width)
     for trouble in status.trouble:
         yield f"! {trouble}"
 
@@ -40,9 +51,3 @@ def _worker(worker: WorkerStatus) -> Row:
 
 def _text(value: object) -> str:
     return "-" if value is None else str(value)
-
-
-def _table(heads: Row, rows: Sequence[Row]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    for row in (heads, *rows):
-        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))

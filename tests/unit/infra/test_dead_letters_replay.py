@@ -186,11 +186,24 @@ def test_wrong_usage_is_told_before_any_server_is_asked(arguments: list[str], sa
 
 def test_whatever_a_record_holds_is_shown_quoted_on_its_line() -> None:
     shown = letter(Message(b"\x1b[31m\n", b'{"a":\n\x00\xff'))
-    assert view.line(shown).isprintable()
+    assert all(cell.isprintable() for cell in view.row(shown))
     assert all(text.isprintable() for text in view.pages(shown))
     body = json.loads(json.dumps(view.as_dict(shown, with_value=True)))
     assert (body["id"], body["state"], body["attempts"], body["field"]) == ("0:7", "open", 1, "partition")
     assert body["first_seen"] == body["last_seen"] == "2024-07-01T02:13:20.123000+00:00"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_every_letter_is_shown_on_a_line_of_its_own(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = letter(Message(b"\x1b[31m\n", b'{"a":\n\x00\xff'))
+
+    assert view.show_each(iter([shown] * 3), as_json=as_json) == 3
+
+    lines = capsys.readouterr().out.splitlines()
+    if as_json:
+        assert [json.loads(line)["id"] for line in lines] == ["0:7"] * 3
+    else:
+        assert [line.split()[0] for line in lines] == ["id", *["0:7"] * 3]
 
 
 def test_a_letter_without_bytes_or_given_up_is_shown_too() -> None:
