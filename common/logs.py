@@ -28,15 +28,15 @@ Positions = Callable[[], Iterable[object]]
 
 
 @dataclass(slots=True)
-class Origin:
+class Whereabouts:
     """What every line of a process carries besides its event; a worker learns both after its start."""
 
-    slot: int | None = None
+    seat: int | None = None
     positions: Positions = tuple
 
 
-def set_up(stream: IO[str], origin: Origin) -> None:
-    """Send every line of this process to `stream`, with what `origin` holds at that moment.
+def set_up(stream: IO[str], whereabouts: Whereabouts) -> None:
+    """Send every line of this process to `stream`, with what `whereabouts` holds at that moment.
 
     Called once, before the first line: loggers keep the set-up that they were first used under.
     """
@@ -47,21 +47,21 @@ def set_up(stream: IO[str], origin: Origin) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(ProcessorFormatter(processors=[Logfmt(origin)]))
+    handler.setFormatter(ProcessorFormatter(processors=[Logfmt(whereabouts)]))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name, level in LEVELS.items():
         logging.getLogger(name).setLevel(level)
 
 
 class Logfmt:
-    """`time=… level=… logger=… slot=… at=0:123,1:456 event=…`: every value with a space in it is a JSON string.
+    """`time=… level=… logger=… seat=… at=0:123,1:456 event=…`: every value with a space in it is a JSON string.
 
     A line of a library has `msg="…"` in the place of the event; an exception becomes `exc` and `trace`, on the same
     line.
     """
 
-    def __init__(self, origin: Origin) -> None:
-        self._origin = origin
+    def __init__(self, whereabouts: Whereabouts) -> None:
+        self._whereabouts = whereabouts
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
         """The line of what `ProcessorFormatter` hands over."""
@@ -78,9 +78,9 @@ class Logfmt:
             "level": record.levelname.lower(),
             "logger": record.name,
         }
-        if self._origin.slot is not None:
-            head["slot"] = self._origin.slot
-        if at := ",".join(map(str, self._origin.positions())):
+        if self._whereabouts.seat is not None:
+            head["seat"] = self._whereabouts.seat
+        if at := ",".join(map(str, self._whereabouts.positions())):
             head["at"] = at
         return head
 

@@ -11,13 +11,13 @@ import click
 from common.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from common.logs import Origin
+    from common.logs import Whereabouts
 
 Report = Callable[[str], None]
 """Takes one line for a person."""
 
 
-_ORIGIN: Final = "lambda360.origin"
+_WHEREABOUTS: Final = "lambda360.whereabouts"
 
 
 def quiet(_: str) -> None:
@@ -37,17 +37,17 @@ def settings_of(context: click.Context) -> Settings:
     if isinstance(root.obj, OwnProcess):
         from common import logs
 
-        logs.set_up(sys.stderr, origin_of(context))
+        logs.set_up(sys.stderr, whereabouts_of(context))
     if not isinstance(root.obj, Settings):
         root.obj = load_settings(os.environ)
     return root.obj
 
 
-def origin_of(context: click.Context) -> "Origin":
+def whereabouts_of(context: click.Context) -> "Whereabouts":
     """What the lines of this process's log carry."""
-    from common.logs import Origin
+    from common.logs import Whereabouts
 
-    found: Origin = context.meta.setdefault(_ORIGIN, Origin())
+    found: Whereabouts = context.meta.setdefault(_WHEREABOUTS, Whereabouts())
     return found
 
 

@@ -1,4 +1,4 @@
-"""A worker from its settings: connect, compare the log's identity, take a slot, work until told to stop."""
+"""A worker from its settings: connect, compare the log's identity, take a seat, work until told to stop."""
 
 import asyncio
 import gc
@@ -15,13 +15,13 @@ import uvloop
 from cassandra.cluster import Session
 
 from common.errors import Lambda360Error
-from common.logs import Origin
+from common.logs import Whereabouts
 from common.servers import kafka, log_identity
 from common.servers.cassandra import connected
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
 from speed_layer.operate.prometheus import endpoint
-from speed_layer.operate.seats import Slot
+from speed_layer.operate.seats import Seat
 from speed_layer.operate.vitals import Gauge, Watched
 from speed_layer.process import Process
 
@@ -31,22 +31,23 @@ SETTLE_SECONDS: Final = 0.1
 Clock = Callable[[], int]
 
 
-def run(settings: Settings, clock: Clock, origin: Origin, *, succeed: int | None = None) -> None:
-    """Be a worker until SIGTERM or SIGINT, or SIGHUP: then its place in the group is kept for whoever takes its slot.
+def run(settings: Settings, clock: Clock, whereabouts: Whereabouts, *, succeed: int | None = None) -> None:
+    """Be a worker until SIGTERM or SIGINT, or SIGHUP: then its place in the group is kept for whoever takes its seat.
 
-    `origin` is what the lines of the process's log carry: it learns the slot and the positions here. With `succeed`,
-    the worker waits, ready to go, until that slot is free. Raises a Lambda360Error, or an ExceptionGroup on a defect.
+    `whereabouts` is what the lines of the process's log carry: it learns the seat and the positions here. With
+    `succeed`, the worker waits, ready to go, until that seat is free. Raises a Lambda360Error, or an ExceptionGroup on
+    a defect.
     """
     with connected(settings) as session:
         recorded = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
-        slot = Slot.take(settings.home) if succeed is None else Slot.succeed(settings.home, succeed)
-        origin.slot = slot.number
+        seat = Seat.take(settings.home) if succeed is None else Seat.succeed(settings.home, succeed)
+        whereabouts.seat = seat.number
         _collect_seldom()
         try:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-            asyncio.run(_main(settings, session, recorded, clock, slot, origin))
+            asyncio.run(_main(settings, session, recorded, clock, seat, whereabouts))
         finally:
-            slot.withdraw()
+            seat.withdraw()
 
 
 def _collect_seldom() -> None:
@@ -57,19 +58,19 @@ def _collect_seldom() -> None:
 
 
 async def _main(
-    settings: Settings, session: Session, recorded: LogIdentity, clock: Clock, slot: Slot, origin: Origin
+    settings: Settings, session: Session, recorded: LogIdentity, clock: Clock, seat: Seat, whereabouts: Whereabouts
 ) -> None:
     stop = asyncio.Event()
     log.info("worker_start", topic=settings.log.topic, group=settings.log.group)
     try:
-        process = Process(settings, session, recorded, clock, slot.member)
+        process = Process(settings, session, recorded, clock, seat.member)
         _heed_signals(process, stop)
-        gauge = Gauge(_watched(process), slot.number, slot.member, clock)
-        origin.positions = gauge.positions
-        with endpoint(gauge, settings.speed.metrics_port and settings.speed.metrics_port + slot.number) as port:
-            record = partial(slot.record, started_at=clock(), metrics_port=port)
-            record()
-            telling = asyncio.ensure_future(_tell_when_settled(gauge, record))
+        gauge = Gauge(_watched(process), seat.number, seat.member, clock)
+        whereabouts.positions = gauge.positions
+        with endpoint(gauge, settings.speed.metrics_port and settings.speed.metrics_port + seat.number) as port:
+            announce = partial(seat.announce, started_at=clock(), metrics_port=port)
+            announce()
+            telling = asyncio.ensure_future(_tell_when_settled(gauge, announce))
             try:
                 await process.run(stop)
             finally:
@@ -108,11 +109,11 @@ def _watched(process: Process) -> Watched:
     )
 
 
-async def _tell_when_settled(gauge: Gauge, record: Callable[..., None]) -> None:
+async def _tell_when_settled(gauge: Gauge, announce: Callable[..., None]) -> None:
     while not gauge().settled:
         await asyncio.sleep(SETTLE_SECONDS)
     log.info("settled")
-    record(settled=True)
+    announce(settled=True)
 
 
 def _bound_the_end(seconds: float) -> None:

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from common.errors import Unavailable
-from infra.context import Seconds, origin_of, settings_of
+from infra.context import Seconds, settings_of, whereabouts_of
 
 SAY_SECONDS: Final = 2.0
 
@@ -24,7 +24,7 @@ def speed() -> None:
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the log."
 )
 @click.option("--parent", type=int, hidden=True, help="The process that started this one, and ends it.")
-@click.option("--succeed", type=int, hidden=True, help="Wait until this slot is free, and take it.")
+@click.option("--succeed", type=int, hidden=True, help="Wait until this seat is free, and take it.")
 @click.pass_context
 def run_(context: click.Context, *, workers: int, parent: int | None, succeed: int | None) -> int:
     """Apply the log's records until SIGTERM or Ctrl-C; workers share the partitions.
@@ -39,13 +39,13 @@ def run_(context: click.Context, *, workers: int, parent: int | None, succeed: i
     from infra.operate.workers import children
     from speed_layer.run import run
 
-    origin = origin_of(context)
+    whereabouts = whereabouts_of(context)
     if parent is None:
-        run(settings, _clock, origin)
+        run(settings, _clock, whereabouts)
         return 0
     children.end_with(parent)
     try:
-        run(settings, _clock, origin, succeed=succeed)
+        run(settings, _clock, whereabouts, succeed=succeed)
     except Unavailable as error:
         click.secho(f"error: {error}", fg="red", err=True)
         return os.EX_TEMPFAIL

@@ -79,7 +79,7 @@ class WorkerCollector:
         for server, state in vitals.breakers.items():
             circuits.add_metric([server], {each: each == state for each in STATES})
         yield circuits
-        about = {"slot": str(vitals.slot), "member": vitals.member, "logic_version": vitals.logic_version}
+        about = {"seat": str(vitals.seat), "member": vitals.member, "logic_version": vitals.logic_version}
         yield InfoMetricFamily(f"{PREFIX}_worker", "The worker and its release.", value=about)
 
 

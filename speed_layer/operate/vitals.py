@@ -35,7 +35,7 @@ class PartitionVitals(msgspec.Struct, frozen=True):
 class Vitals(msgspec.Struct, frozen=True):
     """A worker at one moment; times are microseconds (UTC)."""
 
-    slot: int
+    seat: int
     pid: int
     member: str
     at: int
@@ -100,15 +100,15 @@ class Watched:
 class Gauge:
     """Takes one worker's vitals; `clock` gives microseconds (UTC)."""
 
-    def __init__(self, watched: Watched, slot: int, member: str, clock: Callable[[], int]) -> None:
-        self._watched, self._slot, self._member, self._clock = watched, slot, member, clock
+    def __init__(self, watched: Watched, seat: int, member: str, clock: Callable[[], int]) -> None:
+        self._watched, self._seat, self._member, self._clock = watched, seat, member, clock
 
     def __call__(self) -> Vitals:
         """The worker now. May be called from any thread."""
         watched, now = self._watched, self._clock()
         breakers = [retry.breaker for retry in watched.retries]
         return Vitals(
-            slot=self._slot,
+            seat=self._seat,
             pid=os.getpid(),
             member=self._member,
             at=now,

@@ -35,7 +35,7 @@ def main() -> int:
     options.add_argument("--runs", type=int, default=5, help="runs of each part")
     options.add_argument("--only", choices=list(PARTS), help="one part instead of all")
     chosen = options.parse_args()
-    logs.set_up(sys.stderr, logs.Origin())
+    logs.set_up(sys.stderr, logs.Whereabouts())
     console = Console()
     console.print(f"load average before: {os.getloadavg()[0]:.2f}")
     with own_stack() as stack:

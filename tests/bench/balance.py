@@ -85,7 +85,7 @@ def main() -> int:
     options.add_argument("--records", type=int, default=1_000_000)
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
-    logs.set_up(sys.stderr, logs.Origin())
+    logs.set_up(sys.stderr, logs.Whereabouts())
     report = Report(Console(width=140))
     with own_stack() as stack, stage(stack) as scene:
         _balance(scene, report, chosen.records, chosen.seed)

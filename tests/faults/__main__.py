@@ -40,7 +40,7 @@ def main() -> int:
     options.add_argument("--only", choices=list(FAULTS), action="append", help="these faults instead of all")
     options.add_argument("--seed", type=int, default=1, help="of the load and of the choice of victims")
     chosen = options.parse_args()
-    logs.set_up(sys.stderr, logs.Origin())
+    logs.set_up(sys.stderr, logs.Whereabouts())
     console = Console(width=140)
     console.print(f"load average before: {os.getloadavg()[0]:.2f}")
     speed = SpeedSettings(session_timeout_seconds=SESSION_SECONDS, large_refund_cents=5_000)

@@ -1,4 +1,4 @@
-"""Operating workers on real servers: slots and static membership, rolling restarts, metrics, and status (R12, R14)."""
+"""Operating workers on real servers: seats and static membership, rolling restarts, metrics, and status (R12, R14)."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from common.settings import Settings
 from infra.local.stack import servers
-from speed_layer.operate import seats as slots
+from speed_layer.operate import seats
 from tests.support.builders import AS_OF, order, random_messages
 from tests.support.harness import Child, running, wait_until
 from tests.support.speed_fakes import ALERTS, fold, placed
@@ -34,7 +34,7 @@ def patient(system: Settings) -> Settings:
 
 @pytest.fixture
 def pair(patient: Settings) -> Iterator[tuple[Child, Child]]:
-    """Two workers that share the partitions: slots 0 and 1."""
+    """Two workers that share the partitions: seats 0 and 1."""
     with running(patient, "speed", "run", name="one") as one:
         wait_until(lambda: len(owners(one)) == 4, TIMEOUT, f"the first worker reads: see {one.output}")
         with running(patient, "speed", "run", name="two") as two:
@@ -54,7 +54,7 @@ def assert_right(settings: Settings, session: Session) -> None:
     }
 
 
-def test_a_killed_workers_replacement_takes_its_slot_and_partitions_at_once(
+def test_a_killed_workers_replacement_takes_its_seat_and_partitions_at_once(
     patient: Settings, session: Session, pair: tuple[Child, Child]
 ) -> None:
     """R12: long before its session is over, and without a rebalance for the other worker."""
@@ -64,7 +64,7 @@ def test_a_killed_workers_replacement_takes_its_slot_and_partitions_at_once(
     produce(patient, random_messages(seed=21, count=400))
     with running(patient, "speed", "run", name="again") as again:
         wait_applied(patient, again, two)
-        assert [record.pid for record in slots.records(patient.home)] == [again.process.pid, two.process.pid]
+        assert [each.pid for each in seats.occupants(patient.home)] == [again.process.pid, two.process.pid]
         assert assignments(two) == before
     assert_right(patient, session)
 
@@ -83,7 +83,7 @@ def test_a_worker_that_is_stopped_for_good_leaves_its_partitions_to_the_other(
 def test_a_worker_that_is_hung_up_keeps_its_place_for_its_successor(
     patient: Settings, session: Session, pair: tuple[Child, Child]
 ) -> None:
-    """SIGHUP: the other worker sees no rebalance, and whoever takes the slot goes on."""
+    """SIGHUP: the other worker sees no rebalance, and whoever takes the seat goes on."""
     one, two = pair
     before = assignments(two)
     one.process.send_signal(signal.SIGHUP)
@@ -97,7 +97,7 @@ def test_a_worker_that_is_hung_up_keeps_its_place_for_its_successor(
 
 def settled(settings: Settings) -> set[int]:
     """The pids of the living workers that read what they were given."""
-    return {r.pid for r in slots.records(settings.home) if r.settled and slots.is_alive(settings.home, r)}
+    return {r.pid for r in seats.occupants(settings.home) if r.settled and seats.is_alive(settings.home, r)}
 
 
 def test_a_rolling_restart_leaves_every_answer_exact(stack: Settings) -> None:
@@ -128,7 +128,7 @@ def test_workers_end_with_a_parent_that_is_killed(patient: Settings, session: Se
     with running(patient, "speed", "run", "--workers", "2", name="parent") as parent:
         wait_until(lambda: len(settled(patient)) == 2, TIMEOUT, f"two workers read: see {parent.output}")
         os.kill(parent.process.pid, signal.SIGKILL)
-        wait_until(lambda: slots.records(patient.home) == [], TIMEOUT, "both workers end and leave no record")
+        wait_until(lambda: seats.occupants(patient.home) == [], TIMEOUT, "both workers end and leave their seats")
     with running(patient, "speed", "run", name="next") as worker:
         produce(patient, [order("ada")])
         wait_applied(patient, worker)
@@ -160,8 +160,8 @@ def test_a_worker_tells_its_metrics_and_status_tells_the_whole(system: Settings)
     with running(system, "speed", "run") as worker:
         produce(system, [order("ada"), order("ada"), order("eve")])
         wait_applied(system, worker)
-        (record,) = slots.records(system.home)
-        text = httpx.get(f"http://127.0.0.1:{record.metrics_port}/metrics", trust_env=False).text
+        (occupant,) = seats.occupants(system.home)
+        text = httpx.get(f"http://127.0.0.1:{occupant.metrics_port}/metrics", trust_env=False).text
         samples = {
             (sample.name, *sample.labels.values()): sample.value
             for family in text_string_to_metric_families(text)
@@ -196,12 +196,12 @@ def test_status_answers_while_cassandra_is_away(stack: Settings, system: Setting
     assert sum(partition["next_offset"] for partition in found["partitions"]) == 2  # type: ignore[attr-defined] # JSON
 
 
-def test_a_line_of_the_log_names_the_slot_and_the_positions(system: Settings) -> None:
-    """One line for each event, with time, level, slot and positions."""
+def test_a_line_of_the_log_names_the_seat_and_the_positions(system: Settings) -> None:
+    """One line for each event, with time, level, seat and positions."""
     with running(system, "speed", "run") as worker:
         produce(system, [order("ada")])
         wait_applied(system, worker)
         assert worker.stop() == 0
     last = [line for line in worker.tail().splitlines() if "event=worker_stop" in line][-1]
-    assert {"level=info", "slot=0", "left_group=true"} <= set(last.split())
+    assert {"level=info", "seat=0", "left_group=true"} <= set(last.split())
     assert last.startswith("time=")

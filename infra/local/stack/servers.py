@@ -15,7 +15,7 @@ from infra.local.stack.kafka import Kafka
 from infra.local.stack.process import read_record
 from infra.local.stack.server import Server
 from infra.local.stack.start import STOP_SECONDS, log_of, record_of, running, start, stop
-from speed_layer.operate import seats as slots
+from speed_layer.operate import seats
 
 SERVERS: Final[Mapping[str, Server]] = {server.name: server for server in (Cassandra(), Kafka())}
 """In starting order: Cassandra takes longest."""
@@ -53,10 +53,10 @@ def down(settings: Settings, report: Report = quiet) -> None:
 def reset(settings: Settings, report: Report = quiet) -> None:
     """No server of this home runs, and the home is gone: data, warehouse, logs and remembered settings.
 
-    Raises StackError while a worker runs: others would take its slot with the lock's file gone.
+    Raises StackError while a worker runs: others would take its seat with the lock's file gone.
     """
     home = Home.of(settings)
-    if pids := [record.pid for record in slots.records(home.path) if slots.is_alive(home.path, record)]:
+    if pids := [each.pid for each in seats.occupants(home.path) if seats.is_alive(home.path, each)]:
         raise StackError(f"workers of {home.path} run (pid {', '.join(map(str, pids))}): stop them first")
     if home.path.exists() and not home.is_claimed:
         home.delete()

@@ -10,7 +10,7 @@ from typing import Final
 
 from common.errors import WorkerError
 from common.settings import Settings, environment_of
-from speed_layer.operate import seats as slots
+from speed_layer.operate import seats
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -28,19 +28,19 @@ class Children:
         command += [] if succeed is None else ["--succeed", str(succeed)]
         return subprocess.Popen(command, env=self._environ, process_group=0)  # a terminal's signals are the parent's
 
-    def slot_of(self, pid: int) -> int | None:
-        return next((record.slot for record in self._records(pid)), None)
+    def seat_of(self, pid: int) -> int | None:
+        return next((occupant.seat for occupant in self._occupants(pid)), None)
 
     def is_settled(self, pid: int) -> bool:
-        return any(record.settled for record in self._records(pid))
+        return any(occupant.settled for occupant in self._occupants(pid))
 
     def is_waiting(self, pid: int) -> bool:
-        return slots.is_waiting(self._settings.home, pid)
+        return seats.is_waiting(self._settings.home, pid)
 
-    def _records(self, pid: int) -> list[slots.Record]:
+    def _occupants(self, pid: int) -> list[seats.Occupant]:
         """What the process says of itself; what an earlier owner of its pid left does not count."""
         home = self._settings.home
-        return [record for record in slots.records(home) if record.pid == pid and slots.is_alive(home, record)]
+        return [each for each in seats.occupants(home) if each.pid == pid and seats.is_alive(home, each)]
 
 
 def end_with(parent: int) -> None:

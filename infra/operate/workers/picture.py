@@ -12,7 +12,7 @@ from speed_layer.operate.vitals import Vitals
 class WorkerStatus(msgspec.Struct, frozen=True):
     """A local worker: `state` is alive, silent (its endpoint does not answer), unseen (it has none) or dead."""
 
-    slot: int
+    seat: int
     pid: int
     member: str
     state: str
@@ -22,7 +22,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
 
 class PartitionStatus(msgspec.Struct, frozen=True):
-    """A partition; what nobody could tell is null. `slot` is the local worker that reads it."""
+    """A partition; what nobody could tell is null. `seat` is the local worker that reads it."""
 
     partition: int
     from_offset: int | None
@@ -31,7 +31,7 @@ class PartitionStatus(msgspec.Struct, frozen=True):
     behind_records: int | None
     behind_seconds: float | None
     heartbeat_seconds: float | None
-    slot: int | None
+    seat: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Status:
 
 
 def _trouble_of(worker: WorkerStatus) -> list[str]:
-    name, vitals = f"worker {worker.slot} (pid {worker.pid})", worker.vitals
+    name, vitals = f"worker {worker.seat} (pid {worker.pid})", worker.vitals
     if worker.state == "silent":
         return [f"{name} is alive and does not answer"]
     if vitals is None:

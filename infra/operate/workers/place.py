@@ -18,11 +18,11 @@ class Nursery(Protocol):
     """Where workers come from, and what they say of themselves."""
 
     def start(self, succeed: int | None = None) -> Child:
-        """A new worker; one that succeeds waits, ready to go, until that slot is free."""
+        """A new worker; one that succeeds waits, ready to go, until that seat is free."""
         ...
 
-    def slot_of(self, pid: int) -> int | None:
-        """The slot that this worker holds, once it has said so."""
+    def seat_of(self, pid: int) -> int | None:
+        """The seat that this worker holds, once it has said so."""
         ...
 
     def is_settled(self, pid: int) -> bool:
@@ -30,7 +30,7 @@ class Nursery(Protocol):
         ...
 
     def is_waiting(self, pid: int) -> bool:
-        """Whether this worker waits for its slot, and nothing else."""
+        """Whether this worker waits for its seat, and nothing else."""
         ...
 
 

@@ -9,11 +9,11 @@ from infra.operate.workers.picture import PartitionStatus, Status, WorkerStatus
 Row = tuple[str, ...]
 PARTITIONS: Final = [
     Column(heading, right=True)
-    for heading in ("partition", "from", "next", "end", "behind", "seconds", "heartbeat", "slot")
+    for heading in ("partition", "from", "next", "end", "behind", "seconds", "heartbeat", "seat")
 ]
 WORKERS: Final = [
     Column(heading, right=True)
-    for heading in ("slot", "pid", "state", "partitions", "fetching", "circuits", "MiB", "metrics")
+    for heading in ("seat", "pid", "state", "partitions", "fetching", "circuits", "MiB", "metrics")
 ]
 
 
@@ -34,12 +34,12 @@ def _partition(found: PartitionStatus) -> Row:
     numbers = (found.partition, found.from_offset, found.next_offset, found.end_offset, found.behind_records)
     beat = "never" if found.heartbeat_seconds is None else f"{found.heartbeat_seconds:.1f} s ago"
     seconds = "-" if found.behind_seconds is None else f"{found.behind_seconds:.1f}"
-    return *map(_text, numbers), seconds, beat, _text(found.slot)
+    return *map(_text, numbers), seconds, beat, _text(found.seat)
 
 
 def _worker(worker: WorkerStatus) -> Row:
     vitals = worker.vitals
-    start = (str(worker.slot), str(worker.pid), worker.state)
+    start = (str(worker.seat), str(worker.pid), worker.state)
     end = (_text(worker.rss_mib), f"{worker.metrics_url}/metrics" if worker.metrics_url else "-")
     if vitals is None:
         return *start, "-", "-", "-", *end

@@ -14,7 +14,7 @@ from common.servers import kafka
 from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.operate.workers.picture import PartitionStatus, Status, WorkerStatus
-from speed_layer.operate import seats as slots
+from speed_layer.operate import seats
 from speed_layer.operate.prometheus import HOST
 from speed_layer.operate.vitals import Vitals
 
@@ -25,7 +25,7 @@ VITALS_SECONDS: Final = 1.0
 def status(settings: Settings, now: int) -> Status:
     """The status at `now` (microseconds, UTC); it is told within seconds, whatever is away."""
     away: dict[str, str] = {}
-    workers = tuple(_worker(settings.home, record) for record in slots.records(settings.home))
+    workers = tuple(_worker(settings.home, occupant) for occupant in seats.occupants(settings.home))
     ends = _ends(settings, away)
     found = _places(settings, ends, away)
     return Status(
@@ -64,24 +64,24 @@ def _partition(
     partition: int, place: Place | None, end: int | None, workers: tuple[WorkerStatus, ...], now: int
 ) -> PartitionStatus:
     """What the worker itself says is newer than what it wrote."""
-    readers = [(w.slot, p) for w in workers if w.vitals for p in w.vitals.partitions if p.partition == partition]
-    slot, live = readers[0] if readers else (None, None)
+    readers = [(w.seat, p) for w in workers if w.vitals for p in w.vitals.partitions if p.partition == partition]
+    seat, live = readers[0] if readers else (None, None)
     from_offset = place.from_offset if place else live.from_offset if live else None
     next_offset = max((each.next_offset for each in (place, live) if each), default=None)
     end = end if end is not None else live.end_offset if live else None
     behind = None if end is None or next_offset is None else max(end - next_offset, 0)
     seconds = 0.0 if behind == 0 else live.behind_seconds if live else place.behind_seconds(now) if place else None
     beat = silent_seconds(place, now) if place and place.beat_at else None
-    return PartitionStatus(partition, from_offset, next_offset, end, behind, seconds, beat, slot)
+    return PartitionStatus(partition, from_offset, next_offset, end, behind, seconds, beat, seat)
 
 
-def _worker(home: Path, record: slots.Record) -> WorkerStatus:
-    url = f"http://{HOST}:{record.metrics_port}" if record.metrics_port else None
-    if not slots.is_alive(home, record):
-        return WorkerStatus(record.slot, record.pid, record.member, "dead", None, None, None)
+def _worker(home: Path, occupant: seats.Occupant) -> WorkerStatus:
+    url = f"http://{HOST}:{occupant.metrics_port}" if occupant.metrics_port else None
+    if not seats.is_alive(home, occupant):
+        return WorkerStatus(occupant.seat, occupant.pid, occupant.member, "dead", None, None, None)
     vitals = _vitals(url) if url else None
     state = "unseen" if url is None else "alive" if vitals else "silent"
-    return WorkerStatus(record.slot, record.pid, record.member, state, rss_mib(record.pid), url, vitals)
+    return WorkerStatus(occupant.seat, occupant.pid, occupant.member, state, rss_mib(occupant.pid), url, vitals)
 
 
 def _vitals(url: str) -> Vitals | None:

@@ -131,13 +131,13 @@ class Supervisor:
             self._go_on(self._rolling)
         while self._rolling is None and self._queue:
             place = self._queue.pop(0)
-            slot = None if place.child is None else self._nursery.slot_of(place.child.pid)
-            if slot is not None:  # whoever has none yet has only just begun
-                self._succeed(place, slot)
+            seat = None if place.child is None else self._nursery.seat_of(place.child.pid)
+            if seat is not None:  # whoever has none yet has only just begun
+                self._succeed(place, seat)
 
-    def _succeed(self, place: Place, slot: int) -> None:
+    def _succeed(self, place: Place, seat: int) -> None:
         try:
-            place.successor, self._rolling = self._nursery.start(slot), place
+            place.successor, self._rolling = self._nursery.start(seat), place
         except OSError as error:
             log.warning("worker_not_started", error=error)
             self._give_up("successor_not_started")

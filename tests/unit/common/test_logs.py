@@ -10,26 +10,26 @@ import pytest
 import structlog
 
 from common.log.position import Position
-from common.logs import LEVELS, Logfmt, Origin, quoted, set_up
+from common.logs import LEVELS, Logfmt, Whereabouts, quoted, set_up
 
 Say = Callable[..., str]
 _NUMBERS = itertools.count()
 
 
 @pytest.fixture
-def origin() -> Origin:
-    return Origin()
+def whereabouts() -> Whereabouts:
+    return Whereabouts()
 
 
 @pytest.fixture
-def stream(origin: Origin) -> Iterator[io.StringIO]:
+def stream(whereabouts: Whereabouts) -> Iterator[io.StringIO]:
     """Where this process's log goes until the end of the test."""
     before, root = structlog.get_config(), logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in LEVELS}
     root.handlers = []  # `set_up` closes what it finds
     written = io.StringIO()
-    set_up(written, origin)
+    set_up(written, whereabouts)
     yield written
     structlog.configure(**before)
     root.handlers = handlers
@@ -44,33 +44,33 @@ def log() -> Any:
     return structlog.get_logger(f"speed_layer.test_{next(_NUMBERS)}")
 
 
-def test_a_line_names_time_level_logger_slot_and_positions() -> None:
+def test_a_line_names_time_level_logger_seat_and_positions() -> None:
     record = logging.LogRecord("speed_layer.read.app", logging.WARNING, __file__, 1, "", (), None)
     record.created = 1_700_000_000.25
     event = {"_record": record, "_from_structlog": True, "event": "applied", "records": 7}
 
-    line = Logfmt(Origin(3, lambda: [Position(0, 123), Position(1, 456)]))(None, "warning", event)
+    line = Logfmt(Whereabouts(3, lambda: [Position(0, 123), Position(1, 456)]))(None, "warning", event)
 
-    start = "time=2023-11-14T22:13:20.250Z level=warning logger=speed_layer.read.app slot=3 at=0:123,1:456 "
+    start = "time=2023-11-14T22:13:20.250Z level=warning logger=speed_layer.read.app seat=3 at=0:123,1:456 "
     assert line == start + "event=applied records=7"
 
 
-def test_before_there_is_a_slot_or_a_position_neither_is_named(stream: io.StringIO, log: Any) -> None:
+def test_before_there_is_a_seat_or_a_position_neither_is_named(stream: io.StringIO, log: Any) -> None:
     log.info("worker_start", topic="customer_events")
 
     (line,) = stream.getvalue().splitlines()
     assert [word.split("=")[0] for word in line.split()] == ["time", "level", "logger", "event", "topic"]
 
 
-def test_a_line_names_what_its_origin_holds_at_that_moment(stream: io.StringIO, log: Any, origin: Origin) -> None:
+def test_a_line_names_the_whereabouts_of_that_moment(stream: io.StringIO, log: Any, whereabouts: Whereabouts) -> None:
     log.info("worker_start")
-    origin.slot = 2
-    origin.positions = lambda: [Position(0, 7)]
+    whereabouts.seat = 2
+    whereabouts.positions = lambda: [Position(0, 7)]
     log.info("settled")
 
     first, second = stream.getvalue().splitlines()
     assert first.endswith("event=worker_start")
-    assert second.endswith("slot=2 at=0:7 event=settled")
+    assert second.endswith("seat=2 at=0:7 event=settled")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from common.errors import StackError
 from common.settings import Settings, StackSettings, load_settings
 from infra.local.stack import servers
 from infra.local.stack.home import Home
-from speed_layer.operate.seats import Slot
+from speed_layer.operate.seats import Seat
 
 
 def test_a_claimed_home_is_made_with_its_parents_and_remembers_its_ports(tmp_path: Path) -> None:
@@ -69,15 +69,15 @@ def test_reset_deletes_a_home_with_all_it_holds(tmp_path: Path) -> None:
 
 
 def test_a_home_whose_workers_run_is_not_deleted_under_them(tmp_path: Path) -> None:
-    """Two processes would hold one slot: the lock goes with its file."""
+    """Two processes would hold one seat: the lock goes with its file."""
     home = Home(tmp_path / "home")
     home.claim()
-    slot = Slot.take(home.path)
-    slot.record(started_at=0, metrics_port=0)
+    seat = Seat.take(home.path)
+    seat.announce(started_at=0, metrics_port=0)
     with pytest.raises(StackError, match=rf"pid {os.getpid()}"):
         servers.reset(Settings(home=home.path))
     assert home.path.exists()
-    slot.release()
+    seat.release()
     servers.reset(Settings(home=home.path))
     assert not home.path.exists()
 

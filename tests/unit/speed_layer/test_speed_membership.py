@@ -18,7 +18,7 @@ from speed_layer.read.app import make_app
 from tests.support.reader import Reader
 
 
-def test_the_slots_member_id_reaches_aiokafka(tmp_path: Path) -> None:
+def test_the_seats_member_id_reaches_aiokafka(tmp_path: Path) -> None:
     async def step(_: object) -> None: ...
 
     made = make_app(Settings(home=tmp_path), Reader(), step, "host-home-3")
@@ -60,7 +60,7 @@ def test_aiokafka_lets_a_static_member_leave_only_if_it_looks_like_another() -> 
 
 
 def test_an_evicted_members_heartbeat_fails_and_it_joins_anew() -> None:
-    """A heartbeat names no instance: two members with one id would evict each other for ever. Slots forbid it."""
+    """A heartbeat names no instance: two members with one id would evict each other for ever. Seats forbid it."""
     assert list(inspect.signature(HeartbeatRequest).parameters) == ["group", "generation_id", "member_id"]
     assert "UnknownMemberIdError" in inspect.getsource(GroupCoordinator._do_heartbeat)
 

@@ -11,7 +11,7 @@ from infra.operate.workers.status import rss_mib
 from speed_layer.operate.vitals import PartitionVitals, Vitals
 
 VITALS = Vitals(
-    slot=0,
+    seat=0,
     pid=7,
     member="host-home-0",
     at=1,

@@ -56,7 +56,7 @@ class Scene:
         self.succeeds[child.pid] = succeed
         return child
 
-    def slot_of(self, pid: int) -> int | None:
+    def seat_of(self, pid: int) -> int | None:
         return 10 + pid if pid in self.settled else None
 
     def is_settled(self, pid: int) -> bool:
@@ -154,7 +154,7 @@ def rolling() -> tuple[Scene, FakeChild, FakeChild, FakeChild]:
     return scene, one, two, scene.children[2]
 
 
-def test_a_worker_goes_on_until_its_successor_is_ready_for_its_slot() -> None:
+def test_a_worker_goes_on_until_its_successor_is_ready_for_its_seat() -> None:
     scene, one, two, successor = rolling()
     assert scene.succeeds[successor.pid] == 10 + one.pid
     scene.tick(60.0)
