@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from common.log.wire import CustomerIdText
+from common.log.texts import CustomerIdText
 from serving_layer.problems import InvalidRequest
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)

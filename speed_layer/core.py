@@ -14,7 +14,8 @@ from typing import Final
 from cassandra.cluster import Session
 
 from common.algebra.versions import logic_version
-from common.log.events import Rules, validation_version
+from common.log.events import validation_version
+from common.log.normalizing import Rules
 from common.servers.breaker import Breaker
 from common.servers.cassandra import AsyncStore
 from common.servers.log_identity import LogIdentity

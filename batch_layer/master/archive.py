@@ -15,7 +15,8 @@ from batch_layer.master.validate import validated
 from batch_layer.session import spark_errors
 from common.algebra.cut import Cut
 from common.errors import BatchError
-from common.log.events import Rules, validation_version
+from common.log.events import validation_version
+from common.log.normalizing import Rules
 from common.servers import kafka, log_identity
 from common.servers.log_identity import LogIdentity
 from common.servers.patience import patiently

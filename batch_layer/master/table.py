@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from batch_layer.job import Job
 from batch_layer.session import CATALOG, spark_errors
 from common.algebra.cut import Cut
-from common.algebra.facts import payload_columns
+from common.algebra.payloads import payload_columns
 from common.errors import BatchError
 from common.settings import Settings
 

@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame
 
 from batch_layer.master.table import COLUMNS, PARSED, RAW
 from common.errors import RejectedRecord, shorten
-from common.log.events import Event, Rules, parse
+from common.log.events import Event, parse
+from common.log.normalizing import Rules
 
 _ARROW: Final = {
     "int": pa.int32(),

@@ -7,8 +7,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from common.algebra.cut import Cut
-from common.algebra.facts import ERASURE
 from common.algebra.measures import MEASURES, contribution_sql
+from common.algebra.payloads import ERASURE
 from common.algebra.profile import KIND as PROFILE
 from common.algebra.profile import CustomerProfile
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.facts import Delta, Image, Payload
+from common.algebra.facts import Delta, Image
+from common.algebra.payloads import Payload
 from common.algebra.state import State, Vector
 
 

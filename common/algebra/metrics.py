@@ -6,10 +6,11 @@ from datetime import date
 from fractions import Fraction
 from typing import Final
 
-from common.algebra.dates import date_of, day_of
+from common.algebra.dates import date_of
 from common.algebra.measures import INDEX
 from common.algebra.profile import CustomerProfile, age_years, tenure_days
-from common.algebra.state import State, Vector
+from common.algebra.state import State
+from common.algebra.view import View
 
 WINDOW_DAYS: Final = 30
 """The window of risk and engagement."""
@@ -18,36 +19,6 @@ RECENT_DAYS: Final = 90
 
 MetricValue = str | int | bool | None
 """Money, hours and rates are decimal strings, counts numbers, dates ISO text; what has no value is null."""
-
-
-class View:
-    """A customer as of a day: sums over all days or over a window that ends on that day, both ends included."""
-
-    def __init__(self, state: State, as_of: date, profile: CustomerProfile | None = None) -> None:
-        self.as_of = day_of(as_of)
-        self.profile = profile
-        self.days = state.until(self.as_of).days
-        self.ordered = [day for day, values in self.days.items() if values[INDEX["order_count"]] > 0]
-        self._computed: dict[int | None, Vector] = {}
-
-    def total(self, measure: str) -> int:
-        return self._sums(None)[INDEX[measure]]
-
-    def window(self, measure: str, days: int) -> int:
-        return self._sums(days)[INDEX[measure]]
-
-    def _sums(self, days: int | None) -> Vector:
-        """Every measure's sum over the window, or over all days where it is null; computed once."""
-        found = self._computed.get(days)
-        if found is None:
-            chosen = [values for day, values in self.days.items() if days is None or self.as_of - day <= days]
-            found = tuple(map(sum, zip(*chosen, strict=True))) if chosen else (0,) * len(INDEX)
-            self._computed[days] = found
-        return found
-
-    @property
-    def lifetime_days(self) -> int:
-        return max(self.ordered) - min(self.ordered) + 1
 
 
 def present(state: State, as_of: date, profile: CustomerProfile | None = None) -> dict[str, MetricValue]:

@@ -10,8 +10,9 @@ import msgspec
 
 from common.algebra.alerts import Alert, rule_of
 from common.algebra.dates import date_of, datetime_of
-from common.algebra.facts import Delta, Image, Origin, kind_of
+from common.algebra.facts import Delta, Image, Origin
 from common.algebra.measures import MEASURES, value
+from common.algebra.payloads import kind_of
 from common.log.position import Position
 
 SOURCE: Final = "lambda360/speed"

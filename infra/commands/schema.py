@@ -15,7 +15,8 @@ def schema() -> None:
 def show(kind: str) -> None:
     """Print the JSON Schema of a kind's records, from the types that validate them."""
     from common.errors import UsageError
-    from common.log.wire import ALIASES, BY_KIND, record_schema
+    from common.log.schema import record_schema
+    from common.log.wire import ALIASES, BY_KIND
 
     names = {**{name: name for name in BY_KIND}, **ALIASES, "erasure": "customer"}
     if kind not in names:

@@ -8,7 +8,7 @@ from functools import partial
 
 import click
 
-from common.algebra.facts import PAYLOADS
+from common.algebra.payloads import PAYLOADS
 from common.errors import UsageError
 from common.log.wire import ALIASES
 from infra.context import settings_of

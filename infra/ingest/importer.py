@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from common.errors import RejectedRecord, UsageError
-from common.log.events import Rules
+from common.log.normalizing import Rules
 from common.servers import kafka, log_identity
 from common.servers.cassandra import connected
 from common.settings import Settings

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from common.algebra.dates import parse_moment
-from common.algebra.facts import PAYLOADS
+from common.algebra.payloads import PAYLOADS
 from common.errors import RejectedRecord, UsageError
-from common.log.wire import ALIASES, BY_KIND, DateText, RecordType
+from common.log.texts import DateText
+from common.log.wire import ALIASES, BY_KIND, RecordType
 from infra.ingest.fields import RETRACTED_FIELD, fields_of, required_because, required_fields, retraction_fields
 from infra.ingest.values import date_converter, flag_of, zone_of
 

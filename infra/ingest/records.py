@@ -7,9 +7,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from common.errors import RejectedRecord
-from common.log.events import Rules, parse
+from common.log.encoding import encode_record, retraction_data
+from common.log.entities import Data, RetractionData
+from common.log.events import parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
-from common.log.wire import BirthDateText, Data, DateText, RetractionData, encode_record, retraction_data
+from common.log.texts import BirthDateText, DateText
 from infra.ingest.fields import (
     RETRACTED_FIELD,
     VERSION_FIELD,

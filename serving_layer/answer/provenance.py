@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from common.algebra.dates import datetime_of
 from common.algebra.pointer import Published, cut_of
 from common.algebra.versions import logic_version
-from common.log.events import Rules, validation_version
+from common.log.events import validation_version
+from common.log.normalizing import Rules
 from common.settings import ServingSettings, Settings
 from serving_layer.read.reading import complete_below
 from serving_layer.read.store import Progress

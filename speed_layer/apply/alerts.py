@@ -10,10 +10,12 @@ from typing import Final
 
 from common.algebra.alerts import Alert, CustomerAtRisk, LargeRefund, TicketEvidence
 from common.algebra.dates import MICROS_PER_DAY, date_of
-from common.algebra.facts import Fact, Refund, SupportTicket
+from common.algebra.facts import Fact
 from common.algebra.measures import contribution
-from common.algebra.metrics import METRIC, WINDOW_DAYS, View
+from common.algebra.metrics import METRIC, WINDOW_DAYS
+from common.algebra.payloads import Refund, SupportTicket
 from common.algebra.state import State
+from common.algebra.view import View
 
 EVIDENCE_TICKETS: Final = 20
 

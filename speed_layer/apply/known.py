@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from common.algebra.facts import PAYLOADS, Fact
+from common.algebra.facts import Fact
+from common.algebra.payloads import PAYLOADS
 from speed_layer.apply.rows import EntityKey, Placed
 
 EVERY_KIND: Final = frozenset(PAYLOADS)

@@ -13,7 +13,8 @@ from common.algebra.alerts import rule_of
 from common.algebra.facts import Outcome
 from common.errors import RejectedRecord
 from common.log.copies import Copy
-from common.log.events import Rules, parse
+from common.log.events import parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from common.log.position import Position
 from speed_layer.apply.alerts import AlertSettings

@@ -13,7 +13,8 @@ import psutil
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
-from common.algebra.facts import Fact, Image, Order, encode
+from common.algebra.facts import Fact, Image, encode
+from common.algebra.payloads import Order
 from common.settings import Settings
 from tests.support.builders import Message, order
 from tests.support.deltas import changed

@@ -4,7 +4,8 @@ import argparse
 import sys
 
 from common.algebra.versions import logic_version
-from common.log.events import Rules, validation_version
+from common.log.events import validation_version
+from common.log.normalizing import Rules
 from tests.golden.guard import RULES, histories, record, records
 from tests.golden.histories import LOGIC
 from tests.golden.outcomes import reckoned, validated

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from common.algebra.versions import logic_version
-from common.log.events import Rules, validation_version
+from common.log.events import validation_version
+from common.log.normalizing import Rules
 from tests.golden.histories import LOGIC, Entry
 from tests.golden.outcomes import reckoned, validated
 from tests.golden.records import Raw

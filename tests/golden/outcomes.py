@@ -8,10 +8,11 @@ import msgspec
 
 from common.algebra import facts, measures
 from common.algebra.facts import Delta, Fact, Image
+from common.algebra.payloads import kind_of
 from common.algebra.state import State
 from common.errors import RejectedRecord
 from common.log import events
-from common.log.events import Rules
+from common.log.normalizing import Rules
 from tests.golden.histories import Entry
 from tests.golden.records import Raw
 
@@ -43,7 +44,7 @@ def reckoned(corpus: Iterable[Entry]) -> Iterator[str]:
 
 
 def _decided(known: dict[tuple[str, str], Fact], entry: Entry, image: Image) -> str:
-    entity = (facts.kind_of(image.payload), entry.entity_id)
+    entity = (kind_of(image.payload), entry.entity_id)
     _, fact = facts.decide(known.get(entity), image, entry.offset)
     if fact is None:
         return "no change"

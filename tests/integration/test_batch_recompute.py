@@ -23,7 +23,8 @@ from common.algebra.pointer import Claim, Plan
 from common.algebra.profile import present_profile
 from common.algebra.view_row import ViewRow
 from common.errors import BatchError, StoreUnavailable
-from common.log.events import Rules, validation_version
+from common.log.events import validation_version
+from common.log.normalizing import Rules
 from common.servers.log_identity import LogIdentity
 from common.settings import BatchSettings, Settings
 from infra.proof.oracle import Oracle, Record

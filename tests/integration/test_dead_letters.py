@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from common.errors import Lambda360Error, RejectedRecord, UsageError, shorten
 from common.log.dead_letters import HEADER, Letter, State
-from common.log.events import Rules, parse
+from common.log.events import parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from common.log.position import Position
 from common.servers.cassandra import connected

@@ -13,7 +13,8 @@ import pytest
 from confluent_kafka.admin import NewTopic
 
 from common.errors import LogError, LogUnavailable
-from common.log.events import Rules, parse
+from common.log.events import parse
+from common.log.normalizing import Rules
 from common.servers import kafka
 from common.settings import LogSettings, Settings
 from infra.ingest.importer import Summary, run

@@ -14,8 +14,9 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from common.algebra import pointer
 from common.algebra.cut import Cut
-from common.algebra.facts import Delta, Image, Order, encode
+from common.algebra.facts import Delta, Image, encode
 from common.algebra.measures import contribution
+from common.algebra.payloads import Order
 from common.algebra.pointer import Plan, Pointer, Published
 from common.algebra.view_row import ViewRow
 from common.log.partition import partition_of

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.algebra import facts
+from common.algebra import facts, payloads
 from common.algebra.dates import parse_moment
 from common.algebra.profile import CustomerProfile
 from common.errors import RejectedRecord
@@ -49,17 +49,17 @@ def by_oracle(record: Record) -> Event | None:
     except Invalid:
         return None
     if entry.retracted:
-        payload: facts.Payload | None = facts.Retracted(entry.kind)
+        payload: payloads.Payload | None = payloads.Retracted(entry.kind)
     else:
         payload = PAYLOADS[entry.kind](entry) if entry.kind in PAYLOADS else None
     image = None if payload is None else facts.Image(micros(entry.version), payload)
     return Event(entry.customer_id, entry.kind, entry.entity_id, image, NOWHERE)
 
 
-def _ticket(entry: Entry) -> facts.SupportTicket:
+def _ticket(entry: Entry) -> payloads.SupportTicket:
     f, resolved = entry.fields, entry.fields.get("resolved_date")
     at, seconds = (micros(resolved.at), f["resolution_seconds"]) if resolved else (None, None)
-    return facts.SupportTicket(f["category"], f["priority"], micros(f["created_date"].at), at, seconds)
+    return payloads.SupportTicket(f["category"], f["priority"], micros(f["created_date"].at), at, seconds)
 
 
 def _profile(entry: Entry) -> CustomerProfile:
@@ -70,16 +70,16 @@ def _profile(entry: Entry) -> CustomerProfile:
     )
 
 
-PAYLOADS: Final[dict[str, Callable[[Entry], facts.Payload]]] = {
-    "order": lambda e: facts.Order(
+PAYLOADS: Final[dict[str, Callable[[Entry], payloads.Payload]]] = {
+    "order": lambda e: payloads.Order(
         micros(e.fields["order_date"].at), int(e.fields["total_amount"] * 100), e.fields["status"]
     ),
-    "refund": lambda e: facts.Refund(
+    "refund": lambda e: payloads.Refund(
         e.fields["order_id"], micros(e.fields["refunded_at"].at), int(e.fields["amount"] * 100)
     ),
     "support_ticket": _ticket,
     "customer_profile": _profile,
-    "marketing_event": lambda e: facts.MarketingEvent(
+    "marketing_event": lambda e: payloads.MarketingEvent(
         e.fields["event_type"], micros(e.fields["event_date"].at), e.fields["campaign_id"]
     ),
 }

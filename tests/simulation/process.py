@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from common.errors import LogUnavailable
-from common.log.events import Rules
+from common.log.normalizing import Rules
 from common.servers.log_identity import LogIdentity
 from common.settings import LogSettings, ServingSettings, Settings, SpeedSettings
 from infra.proof.oracle import Record

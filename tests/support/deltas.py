@@ -1,6 +1,7 @@
 """Deltas in one short call, for tests."""
 
-from common.algebra.facts import Delta, Image, Origin, kind_of
+from common.algebra.facts import Delta, Image, Origin
+from common.algebra.payloads import kind_of
 
 TESTS = Origin("tests")
 

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from common.errors import RejectedRecord
-from common.log.events import Event, Rules, parse
+from common.log.events import Event, parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from common.log.wire import RECORD_TYPES, RETRACTIONS, Record, RetractionRecord
 from common.settings import Settings

@@ -5,7 +5,7 @@ from datetime import date
 
 from common.errors import LogUnavailable
 from common.log.dead_letters import Address, Letter, Rejection
-from common.log.events import Rules
+from common.log.normalizing import Rules
 from common.log.position import Position
 from infra.operate.dead_letters.judge import Erasure, Ready
 from infra.operate.dead_letters.replay import Appended, Sent

@@ -9,7 +9,8 @@ from common.algebra.merge import merge
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 from common.errors import RejectedRecord
-from common.log.events import Event, Rules, parse
+from common.log.events import Event, parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from infra.proof.oracle import Record
 from tests.support.deltas import changed as changed_delta

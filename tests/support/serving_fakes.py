@@ -13,8 +13,9 @@ from fastapi import FastAPI
 
 from common.algebra.cut import Cut
 from common.algebra.dates import micros_of
-from common.algebra.facts import Delta, Image, Order, Payload, encode
+from common.algebra.facts import Delta, Image, encode
 from common.algebra.measures import contribution
+from common.algebra.payloads import Order, Payload
 from common.algebra.pointer import Plan, Pointer, Published
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow

@@ -15,9 +15,11 @@ from common.algebra.alerts import (
     rule_of,
 )
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.facts import Delta, Fact, Image, Refund, SupportTicket, decode_delta, decode_fact, encode
+from common.algebra.facts import Delta, Fact, Image, decode_delta, decode_fact, encode
+from common.algebra.payloads import Refund, SupportTicket
 from common.errors import RejectedRecord, StoreUnavailable
-from common.log.events import Rules, parse
+from common.log.events import parse
+from common.log.normalizing import Rules
 from common.servers.breaker import Breaker
 from common.servers.retry import Retry
 from infra.proof.oracle import Record

@@ -6,7 +6,8 @@ from enum import Enum, auto
 
 from common.errors import RejectedRecord, shorten
 from common.log.dead_letters import PREFIX_BYTES, Address, Letter, State
-from common.log.events import Event, Rules, parse
+from common.log.events import Event, parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from common.log.position import Position
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from common.errors import LogError, LogUnavailable
 from common.log.dead_letters import Address, Letter
-from common.log.events import Rules
+from common.log.normalizing import Rules
 from common.log.position import Position
 from infra.operate.dead_letters.judge import Cause, Erasure, Ready, Refused, judge, unless_erased
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from common.errors import NotApplied
 from common.log.dead_letters import Address, Letter
-from common.log.events import Rules
+from common.log.normalizing import Rules
 from common.progress import wait
 from common.servers import kafka, log_identity
 from common.settings import Settings

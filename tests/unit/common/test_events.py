@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from common.algebra.dates import MICROS_PER_DAY, day_of
-from common.algebra.facts import Image, MarketingEvent, Order, Origin, Refund, SupportTicket
+from common.algebra.facts import Image, Origin
+from common.algebra.payloads import MarketingEvent, Order, Refund, SupportTicket
 from common.errors import RejectedRecord
-from common.log.events import FUTURE_MARGIN_MICROS, Event, Rules, parse, validation_version
+from common.log.events import FUTURE_MARGIN_MICROS, Event, parse, validation_version
+from common.log.normalizing import Rules
 from infra.proof.oracle import Oracle
 from tests.support.builders import AS_OF, Log, Message, erasure, marketing, order, refund, ticket
 from tests.support.poison import POISONS, Poison

@@ -2,21 +2,8 @@
 
 import pytest
 
-from common.algebra.facts import (
-    Delta,
-    Fact,
-    Image,
-    MarketingEvent,
-    Order,
-    Outcome,
-    Refund,
-    SupportTicket,
-    decide,
-    decode_delta,
-    decode_fact,
-    encode,
-    payload_columns,
-)
+from common.algebra.facts import Delta, Fact, Image, Outcome, decide, decode_delta, decode_fact, encode
+from common.algebra.payloads import MarketingEvent, Order, Refund, SupportTicket, payload_columns
 from tests.support.deltas import changed
 
 

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.facts import PAYLOADS, Image, MarketingEvent, Order, Payload, Refund, SupportTicket
+from common.algebra.facts import Image
 from common.algebra.measures import MEASURES, contribution, contribution_sql, value
+from common.algebra.payloads import PAYLOADS, MarketingEvent, Order, Payload, Refund, SupportTicket
 from common.algebra.state import State
 from tests.support.deltas import changed
 

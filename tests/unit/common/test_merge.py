@@ -6,9 +6,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.algebra.facts import Delta, Fact, Image, Order, decide
+from common.algebra.facts import Delta, Fact, Image, decide
 from common.algebra.measures import contribution
 from common.algebra.merge import Merged, merge
+from common.algebra.payloads import Order
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 from tests.support.deltas import changed

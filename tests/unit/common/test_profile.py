@@ -5,15 +5,17 @@ from datetime import date
 import pytest
 
 from common.algebra.dates import MICROS_PER_DAY, day_of
-from common.algebra.facts import Delta, Image, Retracted
+from common.algebra.facts import Delta, Image
 from common.algebra.measures import contribution
 from common.algebra.merge import merge
 from common.algebra.metrics import present
+from common.algebra.payloads import Retracted
 from common.algebra.profile import CustomerProfile, age_years, present_profile, tenure_days
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 from common.errors import RejectedRecord
-from common.log.events import Rules, parse
+from common.log.events import parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from tests.support.builders import Message, record
 from tests.support.deltas import changed

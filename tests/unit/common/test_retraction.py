@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from common.algebra.facts import Delta, Fact, Image, Order, Outcome, Retracted, decide, decode_delta, encode, kind_of
+from common.algebra.facts import Delta, Fact, Image, Outcome, decide, decode_delta, encode
 from common.algebra.measures import contribution, value
 from common.algebra.merge import merge
+from common.algebra.payloads import Order, Retracted, kind_of
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 from common.errors import RejectedRecord
-from common.log.events import Event, Rules, parse
+from common.log.events import Event, parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from tests.support.builders import Message, erasure, marketing, order, profile, refund, retraction, ticket
 from tests.support.deltas import changed

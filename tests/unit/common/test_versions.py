@@ -13,13 +13,14 @@ from common.algebra.dates import Moment
 from common.algebra.facts import Fact, Image, Outcome
 from common.algebra.versions import LOGIC, VALIDATION, logic_version
 from common.errors import RejectedRecord
-from common.log import events, rejection
-from common.log.events import Rules, validation_version
+from common.log import decoding, events, normalizing, rejection
+from common.log.events import validation_version
+from common.log.normalizing import Rules
 from common.log.wire import RECORD_TYPES
 from tests.golden import guard, histories, outcomes, sections
 from tests.golden.guard import Digests
 
-DECIDE, CENTS = facts.decide, events._cents
+DECIDE, CENTS = facts.decide, normalizing._cents
 
 
 def test_the_names_are_declared_and_the_settings_that_validation_reads_are_legible_in_them() -> None:
@@ -122,12 +123,14 @@ def _to_the_second(created: Moment, resolved: Moment) -> int:
         ("LOGIC", measures, "_BY_KIND", _urgent_does_not_count()),
         ("LOGIC", facts, "decide", _first_wins),
         ("LOGIC", facts, "decide", _without_fence),
+        ("LOGIC", Image, "rank", property(lambda image: (image.version, False))),
+        ("VALIDATION", dates, "_LAST_BIRTH", dates._LAST_BIRTH.replace(day=30)),
         ("VALIDATION", dates, "_END", dates._END + dates.MICROS_PER_DAY),
         ("VALIDATION", dates, "_END", dates._END - 1),
-        ("VALIDATION", events, "_cents", _tenths_as_hundredths),
-        ("VALIDATION", events, "_cents", _any_currency),
-        ("VALIDATION", events, "_seconds_between", _to_the_second),
-        ("VALIDATION", events, "MAX_DEPTH", events.MAX_DEPTH + 1),
+        ("VALIDATION", normalizing, "_cents", _tenths_as_hundredths),
+        ("VALIDATION", normalizing, "_cents", _any_currency),
+        ("VALIDATION", normalizing, "_seconds_between", _to_the_second),
+        ("VALIDATION", decoding, "MAX_DEPTH", decoding.MAX_DEPTH + 1),
         ("VALIDATION", events, "FUTURE_MARGIN_MICROS", events.FUTURE_MARGIN_MICROS - 1),
         ("VALIDATION", events, "partition_of", lambda customer_id, partitions: len(customer_id) % partitions),
     ],
@@ -147,7 +150,7 @@ def test_a_change_of_meaning_is_refused_under_the_old_name(
 
 
 def test_another_wording_or_docstring_changes_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (events, rejection):
+    for module in (events, decoding, normalizing, rejection):
         monkeypatch.setattr(
             module, "RejectedRecord", lambda field, value, _: RejectedRecord(field, value, "other words")
         )

@@ -9,11 +9,15 @@ import msgspec
 import pytest
 
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.facts import Image, Origin, Retracted
+from common.algebra.facts import Image, Origin
+from common.algebra.payloads import Retracted
 from common.errors import FieldError, RejectedRecord, UsageError, shorten
-from common.log.events import Rules, parse
+from common.log.encoding import encode_record, retraction_data
+from common.log.events import parse
+from common.log.normalizing import Rules
 from common.log.partition import partition_of
-from common.log.wire import BY_KIND, RECORD_TYPES, encode_record, record_schema, retraction_data
+from common.log.schema import record_schema
+from common.log.wire import BY_KIND, RECORD_TYPES
 from tests.support.builders import Message, erasure, marketing, order, profile, refund, retraction, ticket
 
 MESSAGES = {

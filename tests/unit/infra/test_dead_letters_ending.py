@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from confluent_kafka import KafkaError
 
 from common.errors import Lambda360Error, LogError, LogUnavailable, StoreUnavailable, UsageError
-from common.log.events import Rules
+from common.log.normalizing import Rules
 from common.log.position import Position
 from common.settings import Settings
 from infra.cli import lambda360

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from common.errors import UsageError
-from common.log.wire import CustomerProfileData, CustomerProfileRecord
+from common.log.entities import CustomerProfileData
+from common.log.wire import CustomerProfileRecord
 from infra import cli
 from infra.ingest.mapping import mapping_of
 from tests.support.imports import dry_run, records_of, rejected

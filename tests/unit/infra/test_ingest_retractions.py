@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.algebra.facts import Fact, Outcome, Retracted, decide
+from common.algebra.facts import Fact, Outcome, decide
+from common.algebra.payloads import Retracted
 from common.errors import UsageError
-from common.log.wire import RECORD_TYPES, RetractionData
+from common.log.entities import RetractionData
+from common.log.wire import RECORD_TYPES
 from infra import cli
 from infra.ingest.mapping import mapping_of
 from tests.support.imports import dry_run, events_of, records_of, rejected

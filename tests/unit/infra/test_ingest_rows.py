@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from common.errors import UsageError
-from common.log.events import Rules
+from common.log.normalizing import Rules
 from common.settings import Settings
 from infra import cli
 from infra.ingest.files import Row

@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
 
 from common.algebra.alerts import CustomerAtRisk, TicketEvidence
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.facts import Order, SupportTicket
+from common.algebra.payloads import Order, SupportTicket
 from common.errors import StoreUnavailable, UsageError
 from common.log.copies import (
     AlertEvent,

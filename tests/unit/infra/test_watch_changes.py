@@ -5,7 +5,8 @@ from contextlib import closing
 from typing import Any
 
 from common.algebra.dates import MICROS_PER_DAY, birth_micros
-from common.algebra.facts import Delta, Image, Order, Origin, Payload, Retracted
+from common.algebra.facts import Delta, Image, Origin
+from common.algebra.payloads import Order, Payload, Retracted
 from common.algebra.profile import CustomerProfile
 from common.algebra.state import State
 from infra.operate.watch.render import as_json, lines

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from common.algebra.facts import Fact, Image, Refund
+from common.algebra.facts import Fact, Image
+from common.algebra.payloads import Refund
 from common.errors import StoreUnavailable
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.decide import Applied, apply, mutations

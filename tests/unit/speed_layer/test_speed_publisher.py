@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from common.algebra.alerts import LargeRefund
-from common.algebra.facts import Image, Refund
+from common.algebra.facts import Image
+from common.algebra.payloads import Refund
 from common.errors import LogUnavailable
 from common.log.copies import Copy, decode_alert_event, decode_delta_event
 from common.log.position import Position
