@@ -19,11 +19,13 @@ demo: $(SETUP) ## the whole system on real purchases, every answer checked, and 
 test: $(SETUP) check ## the checks, then all tests, on servers of their own
 	$(PYTHON_IN_VENV) -m pytest
 
-check: .venv/.done ## format, lint, types and import rules
+check: .venv/.done ## format, lint, types, import rules and dependencies
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
+	.venv/bin/deptry .
+	.venv/bin/deptry . --extend-exclude '^tests/' --optional-dependencies-dev-groups dev
 
 format: .venv/.done ## rewrite the code in the project's format
 	.venv/bin/ruff format .
