@@ -73,7 +73,7 @@ class Lane:
             raise OutOfSequence(partition=self.partition, offset=offset, follows=link.follows, expected=self.taken)
         self.taken, self.taken_size = offset + 1, link.size
 
-    def apply(self, next_offset: int, appended_at: int) -> None:
+    def advance(self, next_offset: int, appended_at: int) -> None:
         """Everything taken below `next_offset` is applied; the last of it was appended at `appended_at`."""
         self.applied, self.applied_at = next_offset, max(self.applied_at, appended_at)
 

@@ -47,7 +47,7 @@ class Pipeline:
             await self._steps.put(await _known_to_end(self._worker.apply(batch)))
 
     async def keep_publishing(self) -> None:
-        """Publish, for ever, what was applied, while the next batch is applied; then the lanes move on."""
+        """Publish, for ever, what was applied, while the next batch is applied; then the lanes advance."""
         while True:
             await _known_to_end(self._worker.publish(await self._steps.get()))
 

@@ -1,4 +1,4 @@
-"""A worker's step: take a micro-batch, validate, apply its customers side by side, publish; then move the lanes on."""
+"""A worker's step: take a micro-batch, validate, apply its customers side by side, publish; then advance the lanes."""
 
 import asyncio
 from collections import Counter
@@ -80,14 +80,14 @@ class Worker:
         """Alerts raised so far, by rule; one that is met again counts again."""
 
     async def process(self, delivered: Sequence[Delivered]) -> None:
-        """Every record of a lane that is still open is applied, acknowledged and published, and the lanes say so.
+        """Every record of a lane that is still open is applied, acknowledged and published, and its lane has advanced.
 
         Records of closed lanes are passed over: they come again in another lane. Raises what the ports raise.
         """
         await self.publish(await self.apply(delivered))
 
     async def apply(self, delivered: Sequence[Delivered]) -> Step:
-        """Apply the records, all customers at once: the store bounds its statements. No lane has moved yet."""
+        """Apply the records, all customers at once: the store bounds its statements. No lane has advanced yet."""
         customers: dict[str, list[Placed]] = {}
         step = Step()
         for record in delivered:
@@ -100,13 +100,13 @@ class Worker:
         return step
 
     async def publish(self, step: Step) -> None:
-        """Publish what was applied, in the log's order, and then move the lanes on; steps in the order of applying."""
+        """Publish what was applied, in the log's order, and then advance the lanes; steps in the order of applying."""
         step.copies.sort(key=attrgetter("position"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ports.publish_copies(step.copies))
             tasks.create_task(self._ports.publish_rejected(step.rejected))
         for lane, last in step.ends.values():
-            lane.apply(last.offset + 1, last.appended_at)
+            lane.advance(last.offset + 1, last.appended_at)
 
     def _take(self, record: Delivered) -> bool:
         lane = record.link.lane

@@ -76,13 +76,13 @@ def reset_without_marker(core: Statements, customer_id: str, reset: Reset) -> It
 def progress_before_write(worker: Worker, record: Delivered) -> bool:
     taken = TAKE(worker, record)
     if taken:
-        record.link.lane.apply(record.offset + 1, record.appended_at)
+        record.link.lane.advance(record.offset + 1, record.appended_at)
     return taken
 
 
 async def publish_after_progress(worker: Worker, step: Step) -> None:
     for lane, last in step.ends.values():
-        lane.apply(last.offset + 1, last.appended_at)
+        lane.advance(last.offset + 1, last.appended_at)
     await PUBLISH(worker, step)
 
 

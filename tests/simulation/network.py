@@ -237,7 +237,7 @@ class _Write:
         at = self.world.now
 
         def deliver() -> None:
-            changed = self.world.replicas[name].apply(mutation, at)
+            changed = self.world.replicas[name].write(mutation, at)
             self.missing[key] -= 1
             if changed:
                 self.world.touched(mutation)

@@ -40,7 +40,7 @@ class Replica:
         self.name = name
         self._parts: dict[tuple[str, Any], Part] = {}
 
-    def apply(self, mutation: Iterable[Change], now: int) -> bool:
+    def write(self, mutation: Iterable[Change], now: int) -> bool:
         """All of the mutation is there, as far as it is not older than what is; whether that changed anything.
 
         `now` (microseconds) is the time of the write: its cells' time to live begins then.

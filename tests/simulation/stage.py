@@ -77,7 +77,7 @@ class Stage:
             statements, _ = self._statements.of(ADA, mutation)
             changes = [one for one in map(said, statements) if isinstance(one, Put | Delete)]
             for name in to:
-                self.replicas[name].apply(changes, self.now)
+                self.replicas[name].write(changes, self.now)
 
     async def republish(self, *offsets: int, asks: tuple[int, int]) -> None:
         """A worker reads the rows of records that it met again."""
@@ -104,7 +104,7 @@ class Stage:
         state = recomputed(self.as_world, at)[ADA].to_json()
         row = Put("batch_view_a", ADA, (), (("batch_id", 1), ("state", state)), 1, None)
         for replica in self.replicas:
-            replica.apply([row], self.now)
+            replica.write([row], self.now)
         plan = Plan(1, at, logic_version(), validation_version(RULES))
         self.pointer = encode(Pointer(1, 1, (Published(1, "a", plan, self.now, 1, "checksum"),)))
 
@@ -145,7 +145,7 @@ class Wire:
 
     def write(self, owner: None, changes: Sequence[Change], response: Response) -> None:
         for replica in self._stage.replicas:
-            replica.apply(changes, self._stage.now)
+            replica.write(changes, self._stage.now)
         for change in changes:
             if change.table == "speed_progress" and isinstance(change, Put):
                 self._stage.judge.reached(change)

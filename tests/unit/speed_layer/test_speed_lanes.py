@@ -13,7 +13,7 @@ def test_progress_is_the_offset_after_the_last_applied_record() -> None:
     for link, offset in zip(links, (10, 11, 12), strict=True):
         lane.take(link, offset)
     assert lane.next_offset == 10
-    lane.apply(12, 5)
+    lane.advance(12, 5)
     assert (lane.next_offset, lane.applied_at) == (12, 5)
 
 
@@ -24,12 +24,12 @@ def test_a_gap_that_the_fetch_itself_skipped_is_passed() -> None:
     lane.take(link, 3)
     lane.cleared(9)
     assert lane.next_offset == 0, "the record at 3 is taken, not applied"
-    lane.apply(4, 0)
+    lane.advance(4, 0)
     assert lane.next_offset == 9
     (link,) = lane.send([(12, 1)])
     assert lane.next_offset == 4, "a record is under way"
     lane.take(link, 12)
-    lane.apply(13, 0)
+    lane.advance(13, 0)
     assert lane.next_offset == 13
 
 
@@ -87,5 +87,5 @@ def test_with_records_dropped_at_random_progress_never_passes_one(seed: int) -> 
             break
         if random.random() < 0.7:
             applied |= {sent for sent in offsets if sent <= offset}
-            lane.apply(offset + 1, 0)
+            lane.advance(offset + 1, 0)
         assert {sent for sent in offsets if sent < lane.next_offset} <= applied

@@ -85,7 +85,7 @@ def test_a_scrape_reads_the_live_objects() -> None:
     assert scene.value("lag_seconds", partition="1") == 2.0
     assert scene.value("in_flight_records", partition="1") == 3
     assert scene.value("backlog_bytes", partition="1") == 300
-    lane.apply(12, NOW)
+    lane.advance(12, NOW)
     assert scene.value("next_offset", partition="1") == 12
     assert scene.value("lag_records", partition="1") == 2
 
@@ -127,7 +127,7 @@ def test_a_worker_is_settled_once_each_partition_moved_or_has_nothing_left() -> 
     scene.beat(0, 5, 9)
     assert not scene.gauge().settled
     lane.send([(5, 1)])
-    lane.apply(6, NOW)
+    lane.advance(6, NOW)
     assert scene.gauge().settled
     scene.steady = False
     assert not scene.gauge().settled

@@ -98,12 +98,12 @@ class Scene:
         starts = asyncio.run(self.keeper.starts([0]))
         self.lanes.open(0, starts[0])
 
-    def apply_to(self, next_offset: int, appended_at: int = 0) -> None:
+    def advance_to(self, next_offset: int, appended_at: int = 0) -> None:
         (lane,) = self.lanes.all()
         for offset in range(lane.taken, next_offset):
             (link,) = lane.send([(offset, 1)])
             lane.take(link, offset)
-        lane.apply(next_offset, appended_at)
+        lane.advance(next_offset, appended_at)
 
     def beat(self) -> Progress:
         asyncio.run(self.keeper.beat())
@@ -114,9 +114,9 @@ def test_a_row_says_what_is_applied_and_when_the_lane_had_caught_up() -> None:
     scene = Scene()
     scene.start()
     assert scene.beat() == Progress(0, 0, 0, 10, "v1", NOW, 0)
-    scene.apply_to(6, appended_at=NOW - 5)
+    scene.advance_to(6, appended_at=NOW - 5)
     assert scene.beat() == Progress(0, 0, 6, 10, "v1", NOW, NOW - 5)
-    scene.apply_to(10)
+    scene.advance_to(10)
     scene.now += 1
     assert scene.beat() == Progress(0, 0, 10, 10, "v1", NOW + 1, NOW + 1)
 
@@ -125,7 +125,7 @@ def test_behind_an_open_transaction_no_lane_counts_as_caught_up_or_as_stuck() ->
     """What is held back is lag, although nobody can read it yet."""
     scene = Scene(watch=Watch(end=6))
     scene.start()
-    scene.apply_to(6)
+    scene.advance_to(6)
     assert scene.beat().caught_up_at == NOW
     scene.watch.held_back, scene.now, scene.seconds = 4, NOW + 99, 1000.0
     assert scene.beat() == Progress(0, 0, 6, 10, "v1", NOW + 99, NOW)
@@ -205,7 +205,7 @@ def test_the_watchdog_ends_a_worker_that_stands_still_behind_the_log() -> None:
     scene.start()
     scene.beat()
     scene.seconds = 59
-    scene.apply_to(3)
+    scene.advance_to(3)
     scene.beat()
     scene.seconds = 118
     scene.beat()

@@ -1,4 +1,4 @@
-"""R12 and R14 in a worker's step: what moves a lane on, and what does not."""
+"""R12 and R14 in a worker's step: what advances a lane, and what does not."""
 
 import asyncio
 from collections.abc import Sequence
