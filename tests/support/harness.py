@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from common.settings import Settings, environment_of
+
+HEAR_HANG_UP: Final = ("env", "--default-signal=HUP")
+"""A prefix of a command: an ignored signal would be inherited, and a tester that `nohup` started ignores SIGHUP."""
 
 
 class Child:
@@ -20,7 +24,7 @@ class Child:
         self.output = settings.home / "logs" / f"{self.name}-{time.monotonic_ns()}.log"
         self.output.parent.mkdir(parents=True, exist_ok=True)
         environ = {k: v for k, v in os.environ.items() if not k.startswith("LAMBDA360_")} | environment_of(settings)
-        command = [str(Path(sys.executable).parent / "lambda360"), *arguments]
+        command = [*HEAR_HANG_UP, str(Path(sys.executable).parent / "lambda360"), *arguments]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
