@@ -18,7 +18,7 @@ SILENT_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one partition is: applied below `next_offset`, last heard of at `beat_at` (microseconds; None: never)."""
+    """Where one partition is: applied below `next_offset`, last beat at `beat_at` (microseconds; None or 0: never)."""
 
     from_offset: int
     next_offset: int
@@ -88,4 +88,4 @@ def _explain(behind: Mapping[int, Place], timeout: float, now: int) -> str:
 
 def silent_seconds(place: Place, now: int) -> float:
     """Seconds since the last heartbeat, which may be younger than `now`; infinite if there was none."""
-    return float("inf") if place.beat_at is None else max(now - place.beat_at, 0) / 1e6
+    return float("inf") if not place.beat_at else max(now - place.beat_at, 0) / 1e6

@@ -10,6 +10,7 @@ from cassandra.cluster import Session
 from common.errors import WorkerError
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
+from speed_layer.apply.lanes import Start
 from speed_layer.apply.pipeline import innermost
 from speed_layer.core import Outside, assemble
 from speed_layer.progress.log_watch import LogWatch
@@ -46,7 +47,7 @@ class Process:
         """See `Reader`."""
         return self.core.paused
 
-    async def starts(self, partitions: Iterable[int]) -> Mapping[int, int]:
+    async def starts(self, partitions: Iterable[int]) -> Mapping[int, Start]:
         """See `Reader`."""
         try:
             return await self.core.keeper.starts(partitions)

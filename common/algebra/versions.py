@@ -20,3 +20,16 @@ VALIDATION: Final = "2"
 def logic_version() -> str:
     """The name of the meaning of measures, states and current facts."""
     return LOGIC
+
+
+def with_version(names: str, own: str) -> str:
+    """`names`, as a row keeps them, with `own` among them: the newest comes last.
+
+    So the longer of two lists is the greater text, and wins where both rows have the same write timestamp (R12).
+    """
+    return names if own in versions_in(names) else f"{names},{own}"
+
+
+def versions_in(names: str) -> list[str]:
+    """The versions that a row names, the oldest first."""
+    return names.split(",")

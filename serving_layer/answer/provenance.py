@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from common.algebra.dates import datetime_of
 from common.algebra.pointer import Published, cut_of
-from common.algebra.versions import logic_version
+from common.algebra.versions import logic_version, versions_in
 from common.log.events import validation_version
 from common.log.normalizing import Rules
 from common.settings import ServingSettings, Settings
@@ -47,15 +47,16 @@ def condition(
 ) -> Condition:
     """The condition of `partition` at `now` (microseconds, UTC), from the pinned batch and the progress read.
 
-    Degraded are: versions that differ, deltas that are gone, a speed layer that never ran, is silent or far behind.
+    Degraded are: versions that differ (the speed layer's are all that decided what it applied), deltas that are gone, a
+    speed layer that never ran, is silent or far behind.
     """
     cut = cut_of(published)[partition]
     reasons = _batch_versions(published, release)
     if progress is None:
         reasons.append(f"the speed layer never ran in partition {partition}")
         return Condition(tuple(reasons), None, None, complete_below(None, cut))
-    if progress.validation_version != release.validation_version:
-        reasons.append(_differ("validation_version", "the speed layer", progress.validation_version, release))
+    if (decided := versions_in(progress.validation_version)) != [release.validation_version]:
+        reasons.append(_differ("validation_version", "the speed layer", " and ".join(decided), release))
     if cut < progress.from_offset:
         reasons.append(f"cut {cut} is below from_offset {progress.from_offset}: deltas between them are gone")
     records = max(progress.end_offset - progress.next_offset, 0)

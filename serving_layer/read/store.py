@@ -36,6 +36,7 @@ class Progress:
     next_offset: int
     end_offset: int
     validation_version: str
+    """All that decided what is applied, as `common.algebra.versions` joins them."""
     beat_at: int | None
     caught_up_at: int | None
 

@@ -32,12 +32,23 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
     """Bytes handed over so far, with an allowance for each record."""
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a lane starts, and what the partition's row says besides: all from one read (R12)."""
+
+    offset: int
+    from_offset: int
+    validation_versions: str
+    """Those that decided what is applied below `offset`, and this release's own."""
+    caught_up_at: int
+
+
 @dataclass(eq=False, slots=True)
 class Lane:
-    """One partition from `start` on; compared by identity: a new assignment, or a new seek, is a new lane."""
+    """One partition from its start on; compared by identity: a new assignment, or a new seek, is a new lane."""
 
     partition: int
-    start: int
+    origin: Start
     fetched: Fetched = field(init=False)
     taken: int = field(init=False)
     """The offset after the last record that the worker took from the buffers."""
@@ -46,6 +57,10 @@ class Lane:
     """The offset after the last record applied, acknowledged and published."""
     applied_at: int = field(init=False, default=0)
     """That record's append time in microseconds."""
+
+    @property
+    def start(self) -> int:
+        return self.origin.offset
 
     def __post_init__(self) -> None:
         self.fetched = Fetched(self.start, self.start, 0)
@@ -103,7 +118,7 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[int, Lane] = {}
 
-    def open(self, partition: int, start: int) -> Lane:
+    def open(self, partition: int, start: Start) -> Lane:
         """A new lane; whatever is left of the partition's last one no longer counts."""
         lane = self._lanes[partition] = Lane(partition, start)
         return lane

@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 import structlog
 
+from common.algebra.versions import with_version
 from common.errors import CircuitOpen, LogUnavailable, Unavailable, WorkerError
 from common.servers.retry import Retry
 from common.settings import SpeedSettings
-from speed_layer.apply.lanes import Lane, Lanes
+from speed_layer.apply.lanes import Lane, Lanes, Start
 from speed_layer.progress.log_watch import Watch
 from speed_layer.progress.table import Progress, ProgressTable, start_of
 
@@ -31,7 +32,6 @@ class Kept:
 
     lane: Lane
     from_offset: int
-    validation_version: str
     caught_up_at: int
     moved_to: int
     moved_at: float
@@ -54,7 +54,6 @@ class Keeper:
     """The rows of the last heartbeat, written or not."""
     beat_at: int = 0
     """When the last heartbeat was written, in microseconds."""
-    _rows: dict[int, Progress] = field(default_factory=dict)
     _kept: dict[int, Kept] = field(default_factory=dict)
     ends: Mapping[int, int] = field(default_factory=dict)
     """How far the log could be read when it was last asked: no worker gets beyond an open transaction."""
@@ -63,14 +62,32 @@ class Keeper:
     _expired_at: float = 0.0
     """When the offsets below which deltas may have expired were last asked for."""
 
-    async def starts(self, partitions: Iterable[int]) -> dict[int, int]:
-        """Where each partition resumes (R12), however long Cassandra and Kafka take to say so. Raises LogError."""
+    async def starts(self, partitions: Iterable[int]) -> dict[int, Start]:
+        """Where each partition resumes, however long Cassandra and Kafka take to answer. Raises LogError.
+
+        At the return the rows name this release's validation version: nothing is applied under it before (R12).
+        """
         await self.watch.check()
         firsts = await self._from_kafka(self.watch.firsts)
         self._expired_below = await self._from_kafka(self._ask_for_expired)
-        self._rows = await self.store_retry.until_done(self.table.read)
+        found = await self.store_retry.until_done(self.table.read)
         self.ends = await self._from_kafka(self.watch.ends)
-        return {p: start_of(p, self._rows.get(p), firsts[p], self.ends[p]) for p in partitions}
+        rows = {p: found.get(p) for p in partitions}
+        for partition, row in rows.items():
+            start_of(partition, row, firsts[partition], self.ends[partition])
+        named = {p: self._with_version(p, row) for p, row in rows.items()}
+        news = [row for p, row in named.items() if row != rows[p]]
+        await asyncio.gather(*(self.store_retry.until_done(partial(self.table.write, row)) for row in news))
+        return {
+            p: Start(row.next_offset, row.from_offset, row.validation_version, row.caught_up_at)
+            for p, row in named.items()
+        }
+
+    def _with_version(self, partition: int, row: Progress | None) -> Progress:
+        """The row, which names this release's validation version, and says nothing else that it did not say before."""
+        if row is None:
+            return Progress(partition, 0, 0, self.ends[partition], self.validation_version, 0, 0)
+        return replace(row, validation_version=with_version(row.validation_version, self.validation_version))
 
     async def _from_kafka(self, ask: Callable[[], Awaitable[Mapping[int, int]]]) -> Mapping[int, int]:
         return await self.kafka_retry.until_done(ask)
@@ -109,19 +126,18 @@ class Keeper:
         reached = seen_at if next_offset >= end else 0
         kept.caught_up_at = max(kept.caught_up_at, lane.applied_at, reached)
         kept.from_offset = max(kept.from_offset, self._expired_below.get(lane.partition, 0))
-        version, beat_at = kept.validation_version, self.clock()
-        return Progress(lane.partition, kept.from_offset, next_offset, end, version, beat_at, kept.caught_up_at)
+        versions, beat_at = lane.origin.validation_versions, self.clock()
+        return Progress(lane.partition, kept.from_offset, next_offset, end, versions, beat_at, kept.caught_up_at)
 
     def _of(self, lane: Lane) -> Kept:
         kept = self._kept.get(lane.partition)
         if kept is None or kept.lane is not lane:
-            row, now = self._rows.get(lane.partition), self.monotonic()
-            if row is None:
-                kept = Kept(lane, lane.start, self.validation_version, 0, lane.start, now)
-            else:
-                kept = Kept(lane, row.from_offset, row.validation_version, row.caught_up_at, lane.start, now)
-            self._kept[lane.partition] = kept
+            kept = self._kept[lane.partition] = self._begin(lane)
         return kept
+
+    def _begin(self, lane: Lane) -> Kept:
+        origin = lane.origin
+        return Kept(lane, origin.from_offset, origin.caught_up_at, moved_to=origin.offset, moved_at=self.monotonic())
 
     @property
     def is_waiting(self) -> bool:

@@ -19,7 +19,8 @@ class Progress:
     `from_offset` may be above `next_offset`: then none is. A worker that was killed may have left deltas up there, and
     some of them are gone.
 
-    Times are microseconds: the worker lived at `beat_at`, and every record appended before `caught_up_at` is applied.
+    Times are microseconds, and 0 before they first happen: the worker lived at `beat_at`, and every record appended
+    before `caught_up_at` is applied.
     """
 
     partition: int
@@ -27,6 +28,7 @@ class Progress:
     next_offset: int
     end_offset: int
     validation_version: str
+    """Every validation version that decided what is applied, and perhaps one that has decided nothing yet."""
     beat_at: int
     caught_up_at: int
 

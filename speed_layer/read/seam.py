@@ -20,7 +20,7 @@ from faust.types import TP
 
 from common.errors import LogError
 from speed_layer.apply.delivered import Bundle, Linked
-from speed_layer.apply.lanes import Lanes
+from speed_layer.apply.lanes import Lanes, Start
 from speed_layer.read.headers import read_any_header
 
 log = structlog.get_logger("speed_layer.log")
@@ -48,7 +48,7 @@ class Reader(Protocol):
         """Whether nothing is to be fetched for now."""
         ...
 
-    async def starts(self, partitions: Iterable[int]) -> Mapping[int, int]:
+    async def starts(self, partitions: Iterable[int]) -> Mapping[int, Start]:
         """Where each partition is to be read from: waited for, however long it takes."""
         ...
 
@@ -115,14 +115,14 @@ class Thread(AIOKafkaConsumerThread):
             starts = await self.reader.starts([tp.partition for tp in assigned])
             self.reader.forget()
             await self.call_thread(self._seek, {tp: starts[tp.partition] for tp in assigned})
-        places = ",".join(f"{partition}@{start}" for partition, start in sorted(starts.items()))
+        places = ",".join(f"{partition}@{start.offset}" for partition, start in sorted(starts.items()))
         log.info("partitions_assigned", partitions=places)
-        return {tp: starts[tp.partition] for tp in assigned}
+        return {tp: starts[tp.partition].offset for tp in assigned}
 
-    async def _seek(self, starts: Mapping[TP, int]) -> None:
+    async def _seek(self, starts: Mapping[TP, Start]) -> None:
         consumer = self._ensure_consumer()
         for tp in self.assignment() & starts.keys():
-            consumer.seek(tp, starts[tp])
+            consumer.seek(tp, starts[tp].offset)
             self._states[tp.partition] = self._state(tp)
             self.reader.lanes.open(tp.partition, starts[tp])
 

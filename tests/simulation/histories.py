@@ -1,7 +1,16 @@
 """Histories that fresh seeds found about once in 20,000: each ended with an answer that was not right, written down."""
 
-from tests.simulation.stage import Stage
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from common.log.events import validation_version
+from tests.simulation.process import RULES
+from tests.simulation.stage import PARTITION, Stage
 from tests.support.builders import erasure, order
+
+NEWER: Final = "newer"
+"""The validation version of a release that comes after this one."""
 
 
 async def a_point_read_of_a_reset() -> None:
@@ -41,3 +50,51 @@ async def a_cut_inside_a_mutation() -> None:
 
     assert (await stage.answer((1, 2), (1, 2))).provenance.log.next_offset == 0
     assert (await stage.answer((0, 2), (1, 2))).provenance.log.next_offset == 2
+
+
+async def overlapping_starts() -> None:
+    """Seed 777505. A worker asks twice where it starts, and the older read, of before a row was there, returns last.
+
+    The lane is the newer one's, and so is its `from_offset`: every delta from there on is alive.
+    """
+    stage = Stage()
+    stage.append(order())
+    keeper = stage.keeper(validation_version(RULES))
+    older: list[Callable[[], None]] = []
+    stage.held = older
+    first = asyncio.ensure_future(keeper.starts([PARTITION]))
+    while not older:
+        await asyncio.sleep(0)
+    stage.held = None
+    stage.write(0)
+    await stage.progress(1)
+
+    starts = await keeper.starts([PARTITION])
+    keeper.lanes.open(PARTITION, starts[PARTITION])
+    older.pop()()
+    await first
+    await keeper.beat()
+
+    assert (await stage.answer((0, 1), (0, 1))).provenance.status == "exact"
+
+
+async def another_release_goes_on() -> tuple[Sequence[str], Sequence[str]]:
+    """A worker of a newer release goes on where an older one was; both releases' readers are told of what they miss.
+
+    Returns the reasons that a reader of the older release gives, and those of a reader of the newer one.
+    """
+    stage = Stage()
+    stage.append(order(order_id="o1"))
+    stage.append(order(order_id="o2"))
+    stage.write(0)
+    await stage.progress(1)
+
+    keeper = stage.keeper(NEWER)
+    starts = await keeper.starts([PARTITION])
+    keeper.lanes.open(PARTITION, starts[PARTITION])
+    stage.write(1)
+    before_a_beat = await stage.reasons(validation_version(RULES))
+    await keeper.beat()
+
+    assert await stage.reasons(validation_version(RULES)) == before_a_beat
+    return before_a_beat, await stage.reasons(NEWER)

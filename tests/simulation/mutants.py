@@ -20,8 +20,11 @@ from serving_layer.read.store import DeltaRow, Store
 from speed_layer.apply import decide as apply
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.delivered import Delivered
+from speed_layer.apply.lanes import Lane
 from speed_layer.apply.rows import Change, Mutation, Reset
 from speed_layer.apply.worker import Step, Worker
+from speed_layer.progress.keeper import Keeper, Kept
+from speed_layer.progress.table import Progress, ProgressTable
 from speed_layer.store.statements import MARKER, Statements
 from tests.simulation import network
 from tests.simulation.cql import Table
@@ -110,6 +113,18 @@ async def read_once(store: Store, customers: Collection[str], cut: int, _: int) 
     return await store.deltas(customers, cut)
 
 
+async def remember(table: ProgressTable) -> dict[int, Progress]:
+    rows = LAST_READ[id(table)] = await READ(table)
+    return rows
+
+
+def begin_from_the_last_read(keeper: Keeper, lane: Lane) -> Kept:
+    """What a lane keeps is taken from the rows that were read last, whichever start they were read for."""
+    kept, row = BEGIN(keeper, lane), LAST_READ[id(keeper.table)].get(lane.partition)
+    kept.from_offset = lane.start if row is None else row.from_offset
+    return kept
+
+
 def repair_every_table(_: Table) -> bool:
     """The schema leaves `read_repair` at Cassandra's default."""
     return True
@@ -149,6 +164,9 @@ def _at_no_time(one: Any) -> Any:
 
 ADD, RESET = Statements._add, Statements._reset
 MERGE, VALUE = merge.merge, measures.value
+READ, BEGIN = ProgressTable.read, Keeper._begin
+LAST_READ: Final[dict[int, dict[int, Progress]]] = {}
+"""By table's identity."""
 TAKE, PUBLISH, MUTATIONS = Worker._take, Worker.publish, apply.mutations
 
 MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
@@ -163,6 +181,10 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "decide an alert anew on rewriting": [(apply, "decide", decide_alerts_anew)],
     "trust one read of two replicas": [(reading, "whole_deltas", read_once)],
     "publish after progress": [(Worker, "publish", publish_after_progress)],
+    "from_offset from another read than the start": [
+        (ProgressTable, "read", remember),
+        (Keeper, "_begin", begin_from_the_last_read),
+    ],
     "a point read repairs half a mutation": [(network, "is_repaired", repair_every_table)],
     "the profile of the older version wins": [(merge, "_image", first_profile_wins)],
     "the profile is kept over a reset": [(answers, "merge", keep_the_profile)],
@@ -176,7 +198,7 @@ FOCUS: Final = {
     "the profile is kept over a reset": "erasures",
 }
 """The kind of world that shows a mutant, where the usual one seldom does."""
-RARE: Final = frozenset({"a point read repairs half a mutation"})
+RARE: Final = frozenset({"a point read repairs half a mutation", "from_offset from another read than the start"})
 """Mutants that one seed in thousands shows: test_histories.py shows them."""
 
 

@@ -199,7 +199,7 @@ class WorkerProcess(Process):
         self.core.forget()
         if self.partitions is partitions:
             for partition, start in starts.items():
-                self._fetched_to[self.core.lanes.open(partition, start)] = start
+                self._fetched_to[self.core.lanes.open(partition, start)] = start.offset
 
     def fetches(self) -> list[Lane]:
         """The lanes with something to fetch, while there is room for it."""

@@ -15,6 +15,7 @@ from common.servers.cassandra import AsyncStore
 from common.servers.retry import Retry
 from common.tables import Tables
 from serving_layer.answer.answers import Answer, Answers
+from serving_layer.answer.provenance import Release, condition
 from serving_layer.read import cassandra_store as serving
 from speed_layer.apply.decide import Applied, mutations
 from speed_layer.apply.known import Known
@@ -119,6 +120,12 @@ class Stage:
         (answer,) = await Answers(lambda: store, SETTINGS, lambda: self.now).of([ADA], AS_OF)
         self.judge.check([answer], since)
         return answer
+
+    async def reasons(self, validation: str) -> Sequence[str]:
+        """Why a reader of a release with this validation version calls its answers degraded."""
+        store = serving.CassandraStore(self.session(named=False), SETTINGS)
+        row, release = (await store.progress([PARTITION]))[PARTITION], Release(logic_version(), validation)
+        return condition(PARTITION, None, row, release=release, limits=SETTINGS.serving, now=self.now).reasons
 
     def _placed(self, offset: int) -> Placed:
         return Placed(offset, self.now, self.events[PARTITION, offset])

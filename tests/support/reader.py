@@ -1,6 +1,6 @@
 """What stands in for the worker behind the Faust seam."""
 
-from speed_layer.apply.lanes import Lanes
+from speed_layer.apply.lanes import Lanes, Start
 
 
 class Reader:
@@ -8,7 +8,7 @@ class Reader:
 
     lanes, backlog_bytes, paused, leaves = Lanes(), 1, False, True
 
-    async def starts(self, partitions: object) -> dict[int, int]:
+    async def starts(self, partitions: object) -> dict[int, Start]:
         return {}
 
     def forget(self) -> None: ...

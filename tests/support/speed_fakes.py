@@ -25,6 +25,7 @@ from common.servers.retry import Retry
 from infra.proof.oracle import Record
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.known import Known
+from speed_layer.apply.lanes import Start
 from speed_layer.apply.rows import EntityKey, Mutation, Placed, Reset, Stored
 from tests.support.deltas import changed
 
@@ -35,6 +36,11 @@ ALERTS = AlertSettings(large_refund_cents=5_000)
 def retry(*, threshold: int = 1_000_000, recovery_seconds: float = 0.0) -> Retry:
     """A retry without pauses, whose breaker stays closed unless told otherwise."""
     return Retry(Breaker("server", threshold, recovery_seconds), 0, 0)
+
+
+def start(offset: int) -> Start:
+    """A lane's start, with every delta from there on alive."""
+    return Start(offset, offset, "v1", 0)
 
 
 Cells = dict[tuple[str, ...], tuple[str, int]]

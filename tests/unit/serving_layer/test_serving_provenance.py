@@ -9,6 +9,7 @@ from tests.support.serving_fakes import NOW, RELEASE, progress, published
 
 LIMITS = ServingSettings(max_behind_records=10, max_behind_seconds=5.0)
 SECOND = 1_000_000
+VALIDATION = RELEASE.validation_version
 
 
 def judged(
@@ -46,6 +47,10 @@ def test_a_speed_layer_without_progress_never_ran() -> None:
         (
             progress(validation_version="v0"),
             f"validation_version of the speed layer is v0, of this release {RELEASE.validation_version}",
+        ),
+        (
+            progress(validation_version=f"v0,{VALIDATION}"),
+            f"validation_version of the speed layer is v0 and {VALIDATION}, of this release {VALIDATION}",
         ),
     ],
 )

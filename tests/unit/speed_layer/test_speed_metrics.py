@@ -17,6 +17,7 @@ from speed_layer.apply.lanes import Lanes
 from speed_layer.operate.prometheus import WorkerCollector, endpoint
 from speed_layer.operate.vitals import Gauge, Vitals, Watched
 from speed_layer.progress.table import Progress
+from tests.support.speed_fakes import start
 
 NOW = 1_800_000_000_000_000
 
@@ -77,7 +78,7 @@ def test_records_are_told_by_what_became_of_them() -> None:
 
 def test_a_scrape_reads_the_live_objects() -> None:
     scene = Scene()
-    lane = scene.lanes.open(1, 10)
+    lane = scene.lanes.open(1, start(10))
     scene.beat(1, 10, 14, caught_up_at=NOW - 2_000_000)
     lane.send([(10, 100), (11, 100), (12, 100)])
     assert scene.value("next_offset", partition="1") == 10
@@ -92,14 +93,14 @@ def test_a_scrape_reads_the_live_objects() -> None:
 
 def test_a_partition_with_nothing_left_is_zero_seconds_behind() -> None:
     scene = Scene()
-    scene.lanes.open(0, 5)
+    scene.lanes.open(0, start(5))
     scene.beat(0, 5, 5)
     assert scene.value("lag_seconds", partition="0") == 0.0
 
 
 def test_a_lag_that_nobody_knows_yet_is_not_told_as_a_number() -> None:
     scene = Scene()
-    scene.lanes.open(0, 5)
+    scene.lanes.open(0, start(5))
     assert scene.value("lag_seconds", partition="0") is None
 
 
@@ -122,7 +123,7 @@ def test_a_circuits_state_and_openings_are_told() -> None:
 
 def test_a_worker_is_settled_once_each_partition_moved_or_has_nothing_left() -> None:
     scene = Scene()
-    lane = scene.lanes.open(0, 5)
+    lane = scene.lanes.open(0, start(5))
     assert not scene.gauge().settled
     scene.beat(0, 5, 9)
     assert not scene.gauge().settled

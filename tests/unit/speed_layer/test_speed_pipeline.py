@@ -12,6 +12,7 @@ from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lane, Lanes
 from speed_layer.apply.pipeline import Pipeline
 from speed_layer.apply.worker import Step, Worker
+from tests.support.speed_fakes import start
 
 
 class Recorder:
@@ -51,11 +52,11 @@ async def settled(*work: Any) -> None:
 def test_what_waited_is_applied_together_up_to_a_batch_and_few_steps_ahead_of_their_publishing() -> None:
     """R14: one is published, one waits for that, and one waits for its place: then nothing more is applied."""
     recorder, lanes = Recorder(), Lanes()
-    pipeline, lane = Pipeline(cast(Worker, recorder), lanes, 3), lanes.open(0, 0)
+    pipeline, lane = Pipeline(cast(Worker, recorder), lanes, 3), lanes.open(0, start(0))
 
     async def scene() -> None:
-        for start in range(0, 40, 2):
-            await pipeline.take(bundle(lane, start, start + 1))
+        for offset in range(0, 40, 2):
+            await pipeline.take(bundle(lane, offset, offset + 1))
         await settled(pipeline.keep_applying(), pipeline.keep_publishing())
 
     asyncio.run(scene())
@@ -66,12 +67,16 @@ def test_what_waited_is_applied_together_up_to_a_batch_and_few_steps_ahead_of_th
 def test_what_waits_of_a_lane_that_is_open_is_not_forgotten() -> None:
     """R12: only what comes again in another lane may go."""
     recorder, lanes = Recorder(), Lanes()
-    pipeline, closed, opened = Pipeline(cast(Worker, recorder), lanes, 10), lanes.open(0, 0), lanes.open(1, 0)
+    pipeline, closed, opened = (
+        Pipeline(cast(Worker, recorder), lanes, 10),
+        lanes.open(0, start(0)),
+        lanes.open(1, start(0)),
+    )
 
     async def scene() -> None:
         await pipeline.take(bundle(closed, 0, 1))
         await pipeline.take(bundle(opened, 7))
-        lanes.open(0, 0)
+        lanes.open(0, start(0))
         pipeline.forget()
         await settled(pipeline.keep_applying())
 
@@ -90,7 +95,7 @@ def test_a_defect_ends_the_worker_in_words() -> None:
     pipeline = Pipeline(cast(Worker, Broken()), lanes, 10)
 
     async def scene() -> None:
-        await pipeline.take(bundle(lanes.open(0, 0), 0))
+        await pipeline.take(bundle(lanes.open(0, start(0)), 0))
         await settled(pipeline.keep_applying())
 
     with pytest.raises(Lambda360Error, match=r"met what it does not know, and stops: KeyError\('c1'\)"):

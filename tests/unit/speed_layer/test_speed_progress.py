@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from common.algebra.dates import MICROS_PER_DAY
+from common.algebra.versions import with_version
 from common.errors import LogError, LogUnavailable
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings, SpeedSettings
@@ -162,12 +163,31 @@ def test_a_start_waits_for_kafka_and_reports_kafka(caplog: pytest.LogCaptureFixt
     assert "cassandra" not in caplog.text
 
 
-def test_a_worker_of_another_version_keeps_the_stored_one() -> None:
-    """What is stored was validated with it, so answers say degraded (R22)."""
+def test_r12_a_worker_of_another_version_adds_its_own_to_those_that_decided_what_is_stored() -> None:
     scene = Scene(Table({0: row(4, 2, "v0", 77)}))
     scene.start()
     found = scene.beat()
-    assert (found.from_offset, found.next_offset, found.validation_version, found.caught_up_at) == (2, 4, "v0", 77)
+    assert (found.from_offset, found.next_offset, found.validation_version, found.caught_up_at) == (2, 4, "v0,v1", 77)
+
+
+def test_r12_the_row_names_a_workers_version_before_the_worker_applies_anything_and_says_nothing_else_anew() -> None:
+    for before, after in (
+        (row(4, 2, "v0", 77), row(4, 2, "v0,v1", 77)),
+        (row(4, 2, "v1,v0", 77), row(4, 2, "v1,v0", 77)),
+        (None, Progress(0, 0, 0, 10, "v1", 0, 0)),
+    ):
+        scene = Scene(Table({0: before} if before else {}))
+
+        asyncio.run(scene.keeper.starts([0]))
+
+        assert scene.table.rows == {0: after}
+
+
+def test_r12_of_two_rows_at_one_offset_the_one_that_names_more_versions_wins() -> None:
+    """Cassandra decides between cells of one timestamp for the greater text."""
+    assert max("2", with_version("2", "1")) == "2,1"
+    assert max("1,2", with_version("1,2", "10")) == "1,2,10"
+    assert with_version("1,2", "1") == "1,2"
 
 
 def test_expired_deltas_raise_from_offset_before_the_first_row_is_written() -> None:

@@ -24,9 +24,11 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from common.settings import Settings
+from speed_layer.apply.lanes import Start
 from speed_layer.read import seam
 from speed_layer.read.app import Consumer, SpeedApp, Transport, keep_place, make_app
 from tests.support.reader import Reader
+from tests.support.speed_fakes import start
 
 
 def app(tmp_path: Path) -> SpeedApp:
@@ -132,11 +134,11 @@ def test_a_seek_that_waits_long_does_not_reach_into_the_next_assignment() -> Non
         thread, reader, first = object.__new__(seam.Thread), Reader(), asyncio.Event()
         thread.reader, thread._seeking, assigned = reader, asyncio.Lock(), {TP("log", 0), TP("log", 1)}
 
-        async def starts(partitions: Iterable[int]) -> dict[int, int]:
+        async def starts(partitions: Iterable[int]) -> dict[int, Start]:
             sought.append(("ask", set(partitions)))
             if len(sought) == 1:
                 await first.wait()
-            return dict.fromkeys(partitions, 7)
+            return dict.fromkeys(partitions, start(7))
 
         async def call_thread(_: object, starts: Mapping[TP, int]) -> None:
             sought.append(("seek", {tp.partition for tp in starts}))

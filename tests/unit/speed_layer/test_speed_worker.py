@@ -15,7 +15,7 @@ from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes
 from speed_layer.apply.worker import Ports, Terms, Worker
 from tests.support.builders import Log, Message, order, random_log
-from tests.support.speed_fakes import ALERTS, RULES, AwayStore, MemoryStore, fold, placed
+from tests.support.speed_fakes import ALERTS, RULES, AwayStore, MemoryStore, fold, placed, start
 
 
 class Scene:
@@ -37,7 +37,7 @@ class Scene:
         return [delivered(self.lane(record.partition), record) for record in records]
 
     def lane(self, partition: int) -> Lane:
-        return self.lanes.get(partition) or self.lanes.open(partition, 0)
+        return self.lanes.get(partition) or self.lanes.open(partition, start(0))
 
 
 def delivered(lane: Lane, record: Record) -> Delivered:
@@ -62,7 +62,7 @@ def test_a_record_of_an_older_assignment_is_passed_over() -> None:
     (record,) = log.append(order())
     stale = scene.send([record])
     scene.lanes.close()
-    lane = scene.lanes.open(0, 0)
+    lane = scene.lanes.open(0, start(0))
     asyncio.run(scene.worker.process(stale))
     assert (scene.store.live(), lane.next_offset) == ({}, 0)
     asyncio.run(scene.worker.process([delivered(lane, record)]))
@@ -86,7 +86,7 @@ def test_a_batch_that_outlives_its_assignment_does_not_move_the_next_one() -> No
     class Revoking(MemoryStore):
         async def write(self, customer_id: str, mutation: object) -> None:
             scene.lanes.close()
-            scene.lanes.open(0, 0)
+            scene.lanes.open(0, start(0))
 
     scene = Scene(Revoking(), partitions=1)
     asyncio.run(scene.worker.process(scene.send(log.append(order()))))
