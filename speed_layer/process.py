@@ -15,7 +15,7 @@ from speed_layer.apply.pipeline import innermost
 from speed_layer.core import Outside, assemble
 from speed_layer.progress.log_watch import LogWatch
 from speed_layer.publish.publisher import KafkaSender
-from speed_layer.read.app import keep_place, keep_reading, make_app
+from speed_layer.read.app import keep_membership, keep_reading, make_app
 from speed_layer.read.seam import BACKLOG_BYTES, DAY_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -81,7 +81,7 @@ class Process:
         working = asyncio.ensure_future(self._work())
         stopping = asyncio.ensure_future(stop.wait())
         crashed = asyncio.ensure_future(self.app.wait_for_crash())
-        watching = asyncio.ensure_future(keep_place(self.app))
+        watching = asyncio.ensure_future(keep_membership(self.app))
         ends: set[asyncio.Future[Any]] = {working, stopping, crashed, self.failure}
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -32,7 +32,7 @@ Clock = Callable[[], int]
 
 
 def run(settings: Settings, clock: Clock, whereabouts: Whereabouts, *, succeed: int | None = None) -> None:
-    """Be a worker until SIGTERM or SIGINT, or SIGHUP: then its place in the group is kept for whoever takes its seat.
+    """Be a worker until SIGTERM or SIGINT, or SIGHUP: then its membership is kept for whoever takes its seat.
 
     `whereabouts` is what the lines of the process's log carry: it learns the seat and the positions here. With
     `succeed`, the worker waits, ready to go, until that seat is free. Raises a Lambda360Error, or an ExceptionGroup on

@@ -27,8 +27,8 @@ def demo(context: click.Context, *, customers: int | None) -> int:
     until Ctrl-C. Exit code: 0 if every answer was right.
     """
     from infra.local.demo.crew import Crew
+    from infra.local.demo.home import demo_settings, fresh_home
     from infra.local.demo.narrator import Narrator
-    from infra.local.demo.place import demo_settings, fresh_home
     from infra.local.demo.purchases import read_purchases
     from infra.local.demo.story import Story
 

@@ -29,7 +29,7 @@ def speed() -> None:
 def run_(context: click.Context, *, workers: int, parent: int | None, succeed: int | None) -> int:
     """Apply the log's records until SIGTERM or Ctrl-C; workers share the partitions.
 
-    SIGHUP replaces several workers one after another. A single worker ends at SIGHUP, and keeps its place in the group
+    SIGHUP replaces several workers one after another. A single worker ends at SIGHUP, and stays a member of the group
     for the session time: whoever starts it again within that time goes on without a rebalance.
     """
     settings = settings_of(context)

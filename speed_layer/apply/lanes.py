@@ -16,9 +16,9 @@ from common.errors import WorkerError
 class OutOfSequence(WorkerError):
     """A record did not follow the one before it: something between the fetch and the worker dropped or repeated one."""
 
-    def __init__(self, **place: int) -> None:
-        self.place = place
-        super().__init__(" ".join(f"{name}={value}" for name, value in place.items()))
+    def __init__(self, **details: int) -> None:
+        self.details = details
+        super().__init__(" ".join(f"{name}={value}" for name, value in details.items()))
 
 
 class Fetched(msgspec.Struct, frozen=True, gc=False):

@@ -115,7 +115,7 @@ class Worker:
         try:
             lane.take(record.link, record.offset)
         except OutOfSequence as error:
-            log.warning("out_of_sequence", action="read_again", **error.place)
+            log.warning("out_of_sequence", action="read_again", **error.details)
             self._ports.lanes.drop(lane)
             return False
         self.counts["received"] += 1

@@ -128,8 +128,8 @@ def make_app(
     return app
 
 
-async def keep_place(app: SpeedApp) -> None:
-    """Return when the process has lost its place in the group, or could not join it, and the worker is told so."""
+async def keep_membership(app: SpeedApp) -> None:
+    """Return when the process is no member of the group any more, or could not join it, and the worker is told so."""
     while (error := app.lost) is None:
         await asyncio.sleep(LOOK_SECONDS)
     app.reader.fail(WorkerError(f"the worker has lost its place in the group: {error!r}"))

@@ -19,6 +19,7 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from common.errors import LogError
+from common.log.position import Position
 from speed_layer.apply.delivered import Bundle, Linked
 from speed_layer.apply.lanes import Lanes, Start
 from speed_layer.read.headers import read_any_header
@@ -87,7 +88,7 @@ class Thread(AIOKafkaConsumerThread):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_thread_stop(self) -> None:
-        """A worker that stops for good leaves the group; otherwise its place is kept for the session time."""
+        """A worker that stops for good leaves the group; otherwise it stays a member for the session time."""
         coordinator = getattr(self._consumer, "_coordinator", None)
         if self.reader.leaves and coordinator is not None:
             coordinator._group_instance_id = None  # noqa: SLF001 # aiokafka lets only members without one leave
@@ -115,8 +116,8 @@ class Thread(AIOKafkaConsumerThread):
             starts = await self.reader.starts([tp.partition for tp in assigned])
             self.reader.forget()
             await self.call_thread(self._seek, {tp: starts[tp.partition] for tp in assigned})
-        places = ",".join(f"{partition}@{start.offset}" for partition, start in sorted(starts.items()))
-        log.info("partitions_assigned", partitions=places)
+        positions = sorted(Position(partition, start.offset) for partition, start in starts.items())
+        log.info("partitions_assigned", partitions=",".join(map(str, positions)))
         return {tp: starts[tp.partition].offset for tp in assigned}
 
     async def _seek(self, starts: Mapping[TP, Start]) -> None:

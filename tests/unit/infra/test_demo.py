@@ -1,4 +1,4 @@
-"""The demo's own parts: its data, its files, its place, and its crew."""
+"""The demo's own parts: its data, its files, its home, and its crew."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ from infra.ingest.importer import run
 from infra.ingest.mapping import mapping_of
 from infra.local.demo.changes import write_changes
 from infra.local.demo.crew import Crew
-from infra.local.demo.place import demo_settings, fresh_home
+from infra.local.demo.home import demo_settings, fresh_home
 from infra.local.demo.purchases import Purchase, parts, read_purchases
 
 LINES = " customer_id  date number_of_cds  dollar_value\n 00001 19970101  1   11.77\n 00001 19971001  2   12.00\n"

@@ -26,7 +26,7 @@ from faust.types import TP
 from common.settings import Settings
 from speed_layer.apply.lanes import Start
 from speed_layer.read import seam
-from speed_layer.read.app import Consumer, SpeedApp, Transport, keep_place, make_app
+from speed_layer.read.app import Consumer, SpeedApp, Transport, keep_membership, make_app
 from tests.support.reader import Reader
 from tests.support.speed_fakes import start
 
@@ -174,7 +174,7 @@ def test_a_place_in_the_group_that_is_lost_or_never_got_ends_the_worker(monkeypa
         def lost(self) -> BaseException | None:
             return next(answers)
 
-    asyncio.run(keep_place(cast(SpeedApp, App())))
+    asyncio.run(keep_membership(cast(SpeedApp, App())))
     assert [str(error) for error in told] == [
         "the worker has lost its place in the group: RuntimeError('the group has another protocol')"
     ]

@@ -38,7 +38,7 @@ def said() -> Iterator[Said]:
 
 
 class Scene:
-    """A supervisor with two places, a clock, and the processes that it started; it is their nursery, too."""
+    """A supervisor with two posts, a clock, and the processes that it started; it is their nursery, too."""
 
     def __init__(self, workers: int = 2) -> None:
         self.now, self.children = 0.0, list[FakeChild]()
@@ -283,7 +283,7 @@ def test_to_be_stopped_before_anything_began_is_no_failure(code: int) -> None:
     scene.children[1].code = code
     scene.tick()
     assert scene.supervisor.ended
-    assert [place.code for place in scene.supervisor.places] == [0, 0]
+    assert [post.code for post in scene.supervisor.posts] == [0, 0]
 
 
 def test_a_successor_that_does_not_listen_is_killed_too() -> None:

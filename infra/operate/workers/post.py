@@ -1,4 +1,4 @@
-"""A worker's place under a supervisor, and who fills it."""
+"""A worker's post under a supervisor, and who fills it."""
 
 import signal
 from dataclasses import dataclass, field
@@ -35,8 +35,8 @@ class Nursery(Protocol):
 
 
 @dataclass(slots=True)
-class Place:
-    """One worker's place, and who fills it; times in seconds of the supervisor's clock."""
+class Post:
+    """One worker's post, and who fills it; times in seconds of the supervisor's clock."""
 
     child: Child | None = None
     successor: Child | None = None
@@ -61,7 +61,7 @@ class Place:
             self.kill_at = kill_at
 
     def make_room(self, kill_at: float) -> None:
-        """The worker stops, and keeps its place in the group for its successor."""
+        """The worker stops, and keeps its membership of the group for its successor."""
         self.stopping, self.settled = True, False
         self.ask(signal.SIGHUP, kill_at)
 
