@@ -1,4 +1,4 @@
-"""The wiring of the REST application: settings, clock and store in, a FastAPI application out."""
+"""Builds the REST application from settings, a clock and a way to the store."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from serving_layer.routes.home import home
 
 
 def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = cassandra_link) -> FastAPI:
-    """The application; it connects when it is started, not before. `clock` gives microseconds, UTC."""
+    """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC."""
     source = _Source()
 
     @asynccontextmanager
@@ -45,7 +45,9 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
 
 
 class _Source:
-    """The store of this application's life: the routes are wired before it is started."""
+    """Returns the connected store. Raises StoreUnavailable before the application is started."""
+
+    # The routes are built with this object, when there is no connection yet.
 
     def __init__(self) -> None:
         self.connected: StoreSource | None = None
@@ -57,7 +59,7 @@ class _Source:
 
 
 def _openapi(generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """FastAPI's description, in which errors have the media type that they really have."""
+    """Returns FastAPI's OpenAPI document, with the true media type for errors: application/problem+json."""
     schema = generate()
     for operation in (operation for methods in schema["paths"].values() for operation in methods.values()):
         for status, response in operation["responses"].items():

@@ -16,16 +16,17 @@ _ID_RULE: Final = "1 to 128 characters, no control character, no '/'"
 
 
 def checked_customer_id(text: str, field: str = "customer_id") -> str:
-    """`text`, if a customer's id can be that. Raises InvalidRequest otherwise."""
+    """Returns `text`. Raises InvalidRequest if it cannot be a customer's id."""
     try:
-        text.encode()  # JSON can name a lone surrogate, which no key in the log can hold
+        text.encode()  # JSON can spell a lone surrogate, which no key in the log can hold
         return msgspec.convert(text, CustomerIdText)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise InvalidRequest(field, text, _ID_RULE) from error
 
 
 def checked_path(raw_path: bytes) -> None:
-    """Raises InvalidRequest unless the percent-encoded path is UTF-8: a replaced byte would name another customer."""
+    """Raises InvalidRequest unless the percent-encoded path is UTF-8."""
+    # The framework replaces bytes that are not UTF-8: the id would then name another customer.
     try:
         unquote_to_bytes(raw_path).decode()
     except UnicodeDecodeError as error:
@@ -33,7 +34,10 @@ def checked_path(raw_path: bytes) -> None:
 
 
 def checked_as_of(text: str | None, today: date) -> date:
-    """The day that `text` names, `today` if it is null. Raises InvalidRequest for no date and for a later day."""
+    """Returns the day that `text` names, or `today` if it is None.
+
+    Raises InvalidRequest if `text` is not a date as YYYY-MM-DD, or names a day after `today`.
+    """
     if text is None:
         return today
     try:

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 `application/problem+json`: one shape for every refusal and every failure, and no traceback."""
+"""Answers errors as RFC 9457 `application/problem+json`: one shape for all of them, and no traceback."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from common.errors import FieldError, Lambda360Error, StoreUnavailable
-from serving_layer.schemas.answers import Provenance
+from serving_layer.schemas.provenance import Provenance
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -18,19 +18,20 @@ _MAX_ECHO: Final = 200
 
 
 class InvalidRequest(FieldError):
-    """An input of the request that breaks a rule: a 422 that names field, value and rule."""
+    """An input of the request breaks a rule: a 422 that names field, value and rule."""
 
 
 class UnknownCustomer(Lambda360Error):
-    """No current fact of the customer is in either layer: a 404 that says how complete the views are."""
+    """Neither layer has a current fact of the customer: a 404. `provenance` says how complete the views are."""
 
     def __init__(self, customer_id: str, provenance: Provenance) -> None:
-        self.customer_id, self.provenance = customer_id, provenance
+        self.customer_id = customer_id
+        self.provenance = provenance
         super().__init__(f"no current fact of customer {customer_id!r} is known")
 
 
 class NotReady(Lambda360Error):
-    """The process lives and cannot answer yet: a 503 with the reasons."""
+    """The process runs, but cannot answer requests yet: a 503 with the reasons."""
 
     def __init__(self, reasons: list[str]) -> None:
         self.reasons = reasons
@@ -46,7 +47,10 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **members: object,
 ) -> Response:
-    """The response; `slug` names the kind of problem for programs, `detail` is for people, `members` are extra."""
+    """Returns the response. `slug` names the kind of problem for programs, `detail` explains it to people.
+
+    `members` are added to the body.
+    """
     body = {
         "type": f"urn:lambda360:problem:{slug}",
         "title": HTTPStatus(status).phrase,
@@ -60,18 +64,19 @@ def problem(
 
 
 def encodable(text: str) -> str:
-    """`text`, but for lone surrogates, which are written as escapes: JSON can ask with them, and not answer."""
+    """Returns `text` with lone surrogates written as escapes."""
+    # A JSON request can spell them; a response in UTF-8 cannot.
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def echo(value: object, limit: int = _MAX_ECHO) -> str:
-    """`value` as text fit for an error, cut at `limit` characters."""
+    """Returns `value` as text for an error. A text longer than `limit` characters is cut, and its length appended."""
     text = encodable(value if isinstance(value, str) else repr(value))
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
 
 
 def install(app: FastAPI) -> None:
-    """Every exception that a request can end with is answered as a problem."""
+    """Registers a handler for every exception that can end a request. Each one answers with a problem."""
     app.add_exception_handler(FieldError, _invalid)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(UnknownCustomer, _unknown)
@@ -129,5 +134,5 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _defect(request: Request, _: Exception) -> Response:
-    """The server logs the traceback; the client is told where, not what."""
+    """Tells the client nothing of the exception. Starlette raises it again, so that the server logs the traceback."""
     return problem(request, 500, "internal-error", "an unexpected error; the server's log has the details")

@@ -1,1 +1,1 @@
-"""From what was read to answers with their provenance."""
+"""Merges what was read into answers with their provenance; knows no HTTP and no Cassandra."""

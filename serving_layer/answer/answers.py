@@ -1,4 +1,4 @@
-"""From what was read to what is answered: merge, present, and say what it can be relied on for (R21, R22)."""
+"""Answers for customers: reads both layers, merges, presents, and adds the provenance (R21, R22)."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,17 +18,17 @@ from serving_layer.answer.provenance import Condition, Release, batch_info, cond
 from serving_layer.read.cells import UnreadableCell, decoded, view_row
 from serving_layer.read.reading import Reading, read
 from serving_layer.read.store import StoreSource
-from serving_layer.schemas.answers import BatchInfo, LogInfo, Provenance, SpeedInfo
+from serving_layer.schemas.provenance import BatchInfo, LogInfo, Provenance, SpeedInfo
 
-_BREATH: Final = 50
-"""Customers computed between two turns of the event loop, so that a large request does not hold up small ones."""
+_YIELD_EVERY: Final = 50
+"""After so many customers a request yields to the event loop, so that a large one does not hold up small ones."""
 _METRIC_NAMES: Final = tuple(metric.name for metric in METRICS)
 _UNREADABLE: Final = Merged(State({}), image=None, known=True, deltas=0, next_offset=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One customer's answer; an unknown customer has its provenance all the same."""
+    """One customer's answer. An unknown customer's has a provenance, too."""
 
     customer_id: str
     known: bool
@@ -38,33 +38,38 @@ class Answer:
 
 
 class Answers:
-    """Answers requests from the stored views; keeps nothing between two requests."""
+    """Answers requests from the stored views. It keeps nothing between two requests."""
 
     def __init__(self, source: StoreSource, settings: Settings, clock: Callable[[], int]) -> None:
-        self._source, self._clock = source, clock
-        self._limits, self._release = settings.serving, Release.of(settings)
+        """`clock` returns microseconds, UTC."""
+        self._source = source
+        self._clock = clock
+        self._limits = settings.serving
+        self._release = Release.of(settings)
 
     def today(self) -> date:
         """The clock's UTC day."""
         return date_of(self._clock() // MICROS_PER_DAY)
 
     async def of(self, customers: Sequence[str], as_of: date) -> list[Answer]:
-        """The customers' answers in their order, repeats included, all from one pinned pointer.
+        """Returns the customers' answers in the order asked, repeats included, all from one pinned pointer.
 
-        Raises StoreUnavailable if the store does not answer, or its slots are reused too fast to be read.
+        Raises StoreUnavailable if the store does not answer, or if its slots are reused faster than they are read.
         """
         asked = dict.fromkeys(customers)
         reading = await read(self._source(), asked)
-        conditions, batch = self._conditions(reading, asked), batch_info(reading.pin.pointer.published)
+        conditions = self._conditions(reading, asked)
+        batch = batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
             answers[customer] = _answer(customer, as_of, reading, conditions, batch)
-            if count % _BREATH == 0:
+            if count % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return [answers[customer] for customer in customers]
 
     def _conditions(self, reading: Reading, customers: Iterable[str]) -> dict[int, Condition]:
-        published, now = reading.pin.pointer.published, self._clock()
+        published = reading.pin.pointer.published
+        now = self._clock()
         partitions = {partition_of(customer, reading.pin.partitions) for customer in customers}
         return {
             partition: condition(
@@ -84,21 +89,28 @@ def _answer(
 ) -> Answer:
     published = reading.pin.pointer.published
     partition = partition_of(customer, reading.pin.partitions)
-    row, stands = reading.rows.get(customer), conditions[partition]
-    reasons = list(stands.reasons)
+    layers = conditions[partition]
+    reasons = list(layers.reasons)
     metrics: dict[str, MetricValue]
     try:
         deltas = decoded(reading.deltas.get(customer, ()))
-        merged = merge(view_row(row), deltas, cut_of(published)[partition])
+        merged = merge(view_row(reading.rows.get(customer)), deltas, cut_of(published)[partition])
         metrics = present(merged.state, as_of, merged.profile)
     except UnreadableCell as error:
         reasons.append(str(error))
-        merged, metrics = _UNREADABLE, dict.fromkeys(_METRIC_NAMES)
+        merged = _UNREADABLE
+        metrics = dict.fromkeys(_METRIC_NAMES)
     provenance = Provenance(
         status="degraded" if reasons else "exact",
         reasons=reasons,
         batch=batch,
-        speed=SpeedInfo(merged.deltas, stands.behind_records, stands.behind_seconds),
-        log=LogInfo(partition, max(stands.complete_below, merged.next_offset)),
+        speed=SpeedInfo(merged.deltas, layers.behind_records, layers.behind_seconds),
+        log=LogInfo(partition, max(layers.complete_below, merged.next_offset)),
     )
-    return Answer(customer, merged.known, metrics, present_profile(merged.profile), provenance)
+    return Answer(
+        customer_id=customer,
+        known=merged.known,
+        metrics=metrics,
+        profile=present_profile(merged.profile),
+        provenance=provenance,
+    )

@@ -1,4 +1,4 @@
-"""What an answer can be relied on for: the condition of a partition, as pure functions (R22)."""
+"""Judges whether answers from a partition are exact or degraded, by pure functions (R22)."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from common.log.normalizing import Rules
 from common.settings import ServingSettings, Settings
 from serving_layer.read.reading import complete_below
 from serving_layer.read.store import Progress
-from serving_layer.schemas.answers import BatchInfo
+from serving_layer.schemas.provenance import BatchInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the layers stand in one partition: why its answers are degraded, and how far the speed layer is behind."""
+    """The condition of both layers in one partition. Its answers are exact if `reasons` is empty, else degraded."""
 
     reasons: tuple[str, ...]
     behind_records: int | None
@@ -45,37 +45,45 @@ def condition(
     limits: ServingSettings,
     now: int,
 ) -> Condition:
-    """The condition of `partition` at `now` (microseconds, UTC), from the pinned batch and the progress read.
+    """Returns the condition of `partition` at `now` (microseconds, UTC), by the pinned batch and the progress read.
 
-    Degraded are: versions that differ (the speed layer's are all that decided what it applied), deltas that are gone, a
-    speed layer that never ran, is silent or far behind.
+    Reasons are: versions that differ (the speed layer's are all that decided what it applied), deltas that are gone, a
+    speed layer that never ran, is silent or is too far behind.
     """
     cut = cut_of(published)[partition]
     reasons = _batch_versions(published, release)
     if progress is None:
         reasons.append(f"the speed layer never ran in partition {partition}")
-        return Condition(tuple(reasons), None, None, complete_below(None, cut))
-    if (decided := versions_in(progress.validation_version)) != [release.validation_version]:
+        return Condition(tuple(reasons), None, None, complete_below=complete_below(None, cut))
+    decided = versions_in(progress.validation_version)
+    if decided != [release.validation_version]:
         reasons.append(_differ("validation_version", "the speed layer", " and ".join(decided), release))
     if cut < progress.from_offset:
         reasons.append(f"cut {cut} is below from_offset {progress.from_offset}: deltas between them are gone")
     records = max(progress.end_offset - progress.next_offset, 0)
     seconds = _since(progress.caught_up_at, now)
     reasons += _lateness(progress, records, seconds, limits, now)
-    return Condition(tuple(reasons), records, seconds, complete_below(progress, cut))
+    return Condition(tuple(reasons), records, seconds, complete_below=complete_below(progress, cut))
 
 
 def batch_info(published: Published | None) -> BatchInfo | None:
+    """Returns what an answer shows of the pinned batch, None before the first one."""
     if published is None:
         return None
     plan = published.plan
-    return BatchInfo(published.batch_id, datetime_of(published.published_at), plan.cut.offsets, plan.logic_version)
+    return BatchInfo(
+        id=published.batch_id,
+        published_at=datetime_of(published.published_at),
+        cut=plan.cut.offsets,
+        logic_version=plan.logic_version,
+    )
 
 
 def _batch_versions(published: Published | None, release: Release) -> list[str]:
     if published is None:
         return []
-    plan, who = published.plan, f"batch {published.batch_id}"
+    plan = published.plan
+    who = f"batch {published.batch_id}"
     reasons = []
     if plan.logic_version != release.logic_version:
         reasons.append(_differ("logic_version", who, plan.logic_version, release))
@@ -90,9 +98,10 @@ def _differ(name: str, who: str, version: str, release: Release) -> str:
 
 def _lateness(progress: Progress, records: int, seconds: float | None, limits: ServingSettings, now: int) -> list[str]:
     silent = _since(progress.beat_at, now)
-    if silent is None or silent > limits.max_behind_seconds:
-        since = "ever" if silent is None else f"{silent:.0f} s"
-        return [f"the speed layer is silent for {since}, more than {limits.max_behind_seconds:g} s"]
+    if silent is None:
+        return ["the speed layer has never sent a heartbeat"]
+    if silent > limits.max_behind_seconds:
+        return [f"the speed layer is silent for {silent:.0f} s, more than {limits.max_behind_seconds:g} s"]
     reasons = []
     if records > limits.max_behind_records:
         reasons.append(f"the speed layer is {records} records behind, more than {limits.max_behind_records}")
@@ -104,5 +113,6 @@ def _lateness(progress: Progress, records: int, seconds: float | None, limits: S
 
 
 def _since(then: int | None, now: int) -> float | None:
-    """Seconds from `then` to `now`, to the millisecond; clocks of two machines may differ, so never below zero."""
+    """Returns the seconds from `then` to `now`, to the millisecond and not below zero; None if `then` is."""
+    # The clocks of two machines differ: `then` may be later than `now`.
     return round(max(now - then, 0) / 1e6, 3) if then else None

@@ -1,1 +1,1 @@
-"""Following the published copies, and what each did to its customer's metrics."""
+"""Follows the published copies and computes what each one changed in its customer's metrics; prints nothing."""

@@ -1,4 +1,4 @@
-"""Whether Kafka answers, told at each change."""
+"""Reports when Kafka stops answering, and when it answers again."""
 
 from collections.abc import Callable
 
@@ -6,31 +6,32 @@ from confluent_kafka import KafkaError
 
 
 class Contact:
-    """Tells once that Kafka does not answer, and once that it does again.
+    """Reports once that Kafka does not answer, and once that it answers again.
 
-    The client keeps trying by itself, and says that it lost its brokers to its `error_cb` alone: `failed`.
+    The client retries by itself. It reports the loss of its brokers only to its `error_cb`, which must be `failed`.
     """
 
-    def __init__(self, servers: str, tell: Callable[[str], None]) -> None:
-        self._servers, self._tell = servers, tell
-        self._is_lost = self._is_told = False
+    def __init__(self, servers: str, report: Callable[[str], None]) -> None:
+        self._servers = servers
+        self._report = report
+        self._is_lost = False
+        self._is_reported = False
 
     def failed(self, error: KafkaError) -> None:
-        """Note an error of the client; one broker of several that is away is none that matters here."""
+        """Keeps in mind that all brokers are lost. Ignores other errors: one broker of several may be down."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 # the client's name of the error
             self._is_lost = True
 
     def check(self, answers: Callable[[], bool]) -> None:
-        """Tell what changed. `answers` asks Kafka, and only while it is lost.
-
-        What arrives says nothing: messages fetched before the loss come after it, and no end of a partition is
-        reported again where nothing was appended.
-        """
+        """Reports a change. Calls `answers`, which asks Kafka, only after a loss was reported."""
+        # Messages prove nothing: some that were fetched before the loss arrive after it, and where nothing was
+        # appended none arrives, and no end of a partition either.
         if not self._is_lost:
             return
-        if not self._is_told:
-            self._is_told = True
-            self._tell(f"Kafka at {self._servers} does not answer; the watch goes on where it was once it does")
+        if not self._is_reported:
+            self._is_reported = True
+            self._report(f"Kafka at {self._servers} does not answer; the watch goes on where it was once it does")
         elif answers():
-            self._is_lost = self._is_told = False
-            self._tell(f"Kafka at {self._servers} answers again")
+            self._is_lost = False
+            self._is_reported = False
+            self._report(f"Kafka at {self._servers} answers again")

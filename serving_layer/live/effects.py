@@ -1,4 +1,4 @@
-"""The metrics that an event moved: the stored views below its offset, and with it, by serving's own merge."""
+"""Computes the metrics that an event changed: the stored views merged without it and with it, by serving's merge."""
 
 import asyncio
 import time
@@ -24,50 +24,67 @@ from serving_layer.read.cells import UnreadableCell, decoded, view_row
 from serving_layer.read.reading import Reading, read
 from serving_layer.read.store import Store
 
-PATIENCE_SECONDS: Final = 3.0
-AGAIN_SECONDS: Final = 5.0
-"""How long Cassandra is left alone after it did not answer: the events go on without metrics."""
+STATEMENT_SECONDS: Final = 3.0
+"""The most that a statement waits for an answer, even if the setting allows more: here a person is waiting."""
+RETRY_SECONDS: Final = 5.0
+"""How long Cassandra is not asked after it did not answer. Meanwhile events are shown without metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The metrics that an event moved, as (before, after); or why they cannot be told."""
+    """The metrics that an event changed, as (before, after). Without metrics, `note` is the reason."""
 
     metrics: Mapping[str, tuple[MetricValue, MetricValue]] | None
     note: str | None = None
 
 
 def effect(event: DeltaEvent, reading: Reading, as_of: date) -> Effect:
-    """What the event did to its customer's metrics, as far as the views still tell."""
-    customer, offset = event.subject, event.data.offset
+    """Returns what the event changed in its customer's metrics, or why the stored views no longer show it."""
+    customer = event.subject
     partition = partition_of(customer, reading.pin.partitions)
-    published = reading.pin.pointer.published
-    cut, progress = cut_of(published)[partition], reading.progress.get(partition)
-    if event.type == RESET:
-        return Effect(None, "the customer is forgotten: everything below this offset counts no more")
-    if offset < cut:
-        return Effect(None, f"batch {published.batch_id if published else 0} has absorbed it")
-    if progress is not None and cut < progress.from_offset:
-        return Effect(None, f"deltas from the cut {cut} to {progress.from_offset} are gone")
+    gone = _gone(event, reading, partition)
+    if gone is not None:
+        return Effect(None, gone)
     try:
-        rows, batch = decoded(reading.deltas.get(customer, ())), view_row(reading.rows.get(customer))
+        deltas = decoded(reading.deltas.get(customer, ()))
+        batch = view_row(reading.rows.get(customer))
     except UnreadableCell as error:
         return Effect(None, str(error))
-    if all(at != offset for at, _ in rows):
+    offset = event.data.offset
+    if all(at != offset for at, _ in deltas):
         return Effect(None, "the stored delta is gone: the customer was erased since, or it has expired")
-    below = merge(batch, [(at, delta) for at, delta in rows if at < offset], cut)
-    with_it = merge(batch, [(at, delta) for at, delta in rows if at <= offset], cut)
-    before, after = (present(each.state, as_of, each.profile) for each in (below, with_it))
+    cut = cut_of(reading.pin.pointer.published)[partition]
+    without = merge(batch, [(at, delta) for at, delta in deltas if at < offset], cut)
+    with_it = merge(batch, [(at, delta) for at, delta in deltas if at <= offset], cut)
+    before = present(without.state, as_of, without.profile)
+    after = present(with_it.state, as_of, with_it.profile)
     return Effect({name: (before[name], after[name]) for name in after if before[name] != after[name]})
+
+
+def _gone(event: DeltaEvent, reading: Reading, partition: int) -> str | None:
+    """Returns why the views cannot show the event's effect, judged by its offset, the cut and progress; else None."""
+    published = reading.pin.pointer.published
+    cut = cut_of(published)[partition]
+    progress = reading.progress.get(partition)
+    if event.type == RESET:
+        return "the customer is erased: nothing below this offset counts any more"
+    if event.data.offset < cut:
+        return f"batch {published.batch_id if published else 0} has absorbed it"
+    if progress is not None and cut < progress.from_offset:
+        return f"deltas from the cut {cut} to {progress.from_offset} are gone"
+    return None
 
 
 @dataclass(slots=True)
 class Views:
-    """Reads the views, once for each lot of events. `connect` gives a store, and is tried again after a while."""
+    """Computes the effects of events by one read of the stored views for all of them.
+
+    `connect` returns a store. If it raises StoreUnavailable, it is retried after RETRY_SECONDS at the earliest.
+    """
 
     connect: Callable[[ExitStack], Store]
     clock: Callable[[], int]
-    """Microseconds (UTC): the day of it is the day that the metrics are of."""
+    """Returns microseconds, UTC. The metrics are as of that day."""
     monotonic: Callable[[], float] = time.monotonic
     _store: Store | None = None
     _silent_until: float = 0.0
@@ -75,13 +92,13 @@ class Views:
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def effects(self, events: Sequence[DeltaEvent]) -> list[Effect]:
-        """One for each event; without metrics, and saying why, where Cassandra does not answer."""
+        """Returns one effect for each event. If Cassandra does not answer, they have that reason and no metrics."""
         if not events:
             return []
         try:
             reading = self._runner.run(read(self._connected(), {event.subject for event in events}))
         except StoreUnavailable as error:
-            self._silent_until = max(self._silent_until, self.monotonic() + AGAIN_SECONDS)
+            self._silent_until = max(self._silent_until, self.monotonic() + RETRY_SECONDS)
             return [Effect(None, f"no metrics: {error}")] * len(events)
         as_of = date_of(self.clock() // MICROS_PER_DAY)
         return [effect(event, reading, as_of) for event in events]
@@ -99,14 +116,15 @@ class Views:
 
 
 def cassandra(settings: Settings) -> Callable[[ExitStack], Store]:
-    """How `Views` connects to Cassandra: with little patience, for somebody is looking."""
-    seconds = min(settings.cassandra.request_timeout_seconds, PATIENCE_SECONDS)
-    impatient = settings.cassandra.model_copy(update={"request_timeout_seconds": seconds})
-    hasty = settings.model_copy(update={"cassandra": impatient})
+    """Returns the `connect` of `Views` for Cassandra."""
+    seconds = min(settings.cassandra.request_timeout_seconds, STATEMENT_SECONDS)
+    cassandra = settings.cassandra.model_copy(update={"request_timeout_seconds": seconds})
+    impatient = settings.model_copy(update={"cassandra": cassandra})
 
     def connect(resources: ExitStack) -> Store:
         with ExitStack() as attempt:
-            store = CassandraStore(attempt.enter_context(connected(hasty, row_factory=tuple_factory)), hasty)
+            session = attempt.enter_context(connected(impatient, row_factory=tuple_factory))
+            store = CassandraStore(session, impatient)
             resources.push(attempt.pop_all())
             return store
 

@@ -1,4 +1,4 @@
-"""What an event says, field by field, in the units that people read: amounts as decimals, dates in RFC 3339."""
+"""Shows an event's fields in the units that people read: amounts as decimals, dates in RFC 3339."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,16 +8,17 @@ import msgspec
 from common.algebra.alerts import Alert, CustomerAtRisk
 from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
 from common.algebra.facts import Image
+from common.algebra.measures import MEASURES
 from common.log.copies import Moved
 
 Shown = str | int | bool | None
-MONEY: Final = frozenset({"amount", "threshold", "revenue", "refunded"})
-"""Fields and measures in cents."""
+_MONEY: Final = frozenset({"amount", "threshold"}) | {measure.name for measure in MEASURES if measure.unit == "money"}
+"""What is in cents: the amount of a payload or an alert, an alert's threshold, and the measures of money."""
 _DATES: Final = ("_date", "_at")
 
 
 def happened(before: Image | None, after: Image) -> str:
-    """What a change did to its entity: `new`, `changed`, `taken back` or `brought back` (R5b)."""
+    """Returns what a change did to its entity: `new`, `changed`, `taken back` or `brought back` (R5b)."""
     if after.retracted:
         return "taken back"
     if before is None:
@@ -26,9 +27,10 @@ def happened(before: Image | None, after: Image) -> str:
 
 
 def changes(before: Image | None, after: Image | None) -> dict[str, tuple[Shown, Shown]]:
-    """Each payload field that differs, as (before, after); all fields of an entity that is new or brought back.
+    """Returns each payload field that differs, as (before, after).
 
-    What is taken back says nothing any more: each field that it had becomes null.
+    An entity that is new or brought back has all its fields here, each from None. One that is taken back has all the
+    fields that it had, each to None.
     """
     old, new = _fields(before), _fields(after)
     if not old:
@@ -45,10 +47,10 @@ def _fields(image: Image | None) -> dict[str, Shown]:
 
 
 def shown(name: str, value: Shown) -> Shown:
-    """A field's value as people read it; a date at midnight is a plain date."""
+    """Returns a field's value as people read it. A time at midnight, UTC, is shown as a plain date."""
     if not isinstance(value, int):
         return value
-    if name in MONEY:
+    if name in _MONEY:
         return money(value)
     return moment(value) if name.endswith(_DATES) else value
 
@@ -59,14 +61,14 @@ def money(cents: int) -> str:
 
 
 def moment(micros: int) -> str:
-    """Microseconds as a day, or as a time in UTC."""
+    """Returns microseconds as a day if they are at midnight, else as a time, both UTC."""
     if micros % MICROS_PER_DAY == 0:
         return date_of(micros // MICROS_PER_DAY).isoformat()
     return datetime_of(micros).isoformat().replace("+00:00", "Z")
 
 
 def amounts(values: tuple[Moved, ...]) -> list[str]:
-    """What was added to the measures: `revenue +10.00 on 2024-06-01`."""
+    """Returns what was added to the measures: `revenue +10.00 on 2024-06-01`."""
     return [f"{each.measure} {signed(each.measure, each.amount)} on {each.day}" for each in values]
 
 

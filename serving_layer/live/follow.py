@@ -1,4 +1,4 @@
-"""Reading the published topics on, without a group: committed messages, each id once."""
+"""Follows the published topics without a consumer group: committed messages only, each id once."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,20 +16,22 @@ from serving_layer.live.contact import Contact
 
 Published = DeltaEvent | AlertEvent
 GROUP: Final = "lambda360-watch"
-"""Required by the client; nothing joins it and nothing is committed to it."""
+"""Required by the client. Nothing joins this group, and nothing is committed to it."""
 REMEMBERED: Final = 100_000
+"""So many ids are remembered, to drop copies that are published again."""
 MESSAGES: Final = 500
+"""The most that one poll returns."""
 
 
 class Seen:
-    """The ids met last: a copy that is published again is shown once, unless it comes very late."""
+    """Remembers the last `most` ids. A copy that is published again after more ids than that counts as new."""
 
     def __init__(self, most: int = REMEMBERED) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._most = most
 
     def is_new(self, id_: str) -> bool:
-        """Whether this id was not met before; it is now."""
+        """Returns whether the id is new, and remembers it."""
         if id_ in self._ids:
             self._ids.move_to_end(id_)
             return False
@@ -40,11 +42,16 @@ class Seen:
 
 
 class Follower:
-    """The two topics from given offsets on; `tell` hears when Kafka is away, and back. Close it at the end."""
+    """Follows the topics of deltas and alerts from given offsets on. It must be closed."""
 
-    def __init__(self, settings: Settings, begin: Mapping[str, Mapping[int, int]], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, begin: Mapping[str, Mapping[int, int]], report: Callable[[str], None]
+    ) -> None:
+        """`begin` has the offset to begin at by topic and partition. `report` is called when Kafka stops answering,
+        and when it answers again.
+        """
         self._alerts_topic = settings.log.alerts_topic
-        self._contact = Contact(settings.bootstrap_servers, tell)
+        self._contact = Contact(settings.bootstrap_servers, report)
         self._client: Consumer = kafka.consumer(
             settings, GROUP, error_cb=self._contact.failed, **{"auto.offset.reset": "earliest"}
         )
@@ -53,10 +60,9 @@ class Follower:
         self._seen = Seen()
 
     def poll(self, seconds: float) -> list[Published]:
-        """What came within `seconds`, at most a few hundred messages; nothing new while Kafka is away.
+        """Returns what arrived within `seconds`, at most MESSAGES events; nothing while Kafka does not answer.
 
-        The offset reached in each partition is kept meanwhile. Raises LogError for a message, or a topic, that cannot
-        be read.
+        After such a time it goes on where it was. Raises LogError for a message or a topic that cannot be read.
         """
         messages = self._client.consume(MESSAGES, timeout=seconds)
         self._contact.check(lambda: self._answers(seconds))
@@ -84,19 +90,21 @@ class Follower:
                 yield event
 
     def _decoded(self, message: Message) -> Published | None:
-        value, is_alert = message.value() or b"", message.topic() == self._alerts_topic
+        value = message.value() or b""
         try:
-            return decode_alert_event(value) if is_alert else decode_delta_event(value)
+            if message.topic() == self._alerts_topic:
+                return decode_alert_event(value)
+            return decode_delta_event(value)
         except msgspec.DecodeError as error:
             position = Position(message.partition() or 0, message.offset() or 0)
-            text = f"{message.topic()} {position} holds what this release cannot read: {error}"
+            text = f"this release cannot read the message at {position} of {message.topic()}: {error}"
             raise LogError(text) from error
 
 
 def wanted(event: Published, customers: Collection[str], kinds: Collection[str]) -> bool:
-    """Whether an event is of the customers and kinds asked for; none asked for means all of them.
+    """Returns whether an event is of the customers and kinds asked for. An empty collection asks for all.
 
-    A reset is of every kind, and so is an alert: they concern the customer.
+    A reset and an alert concern the customer: they are of every kind.
     """
     if customers and event.subject not in customers:
         return False

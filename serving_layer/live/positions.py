@@ -1,4 +1,4 @@
-"""Where a watch begins: in which partitions, and from which position in the log."""
+"""Decides where a watch begins: in which partitions, and from which position in the log."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,7 +10,10 @@ from common.log.position import Position
 
 
 def parse_positions(texts: Sequence[str]) -> Mapping[int, int]:
-    """The offsets by partition that `P:O …` name. Raises UsageError for anything else, and for a partition twice."""
+    """Returns the offsets by partition that `texts` name, each one a position as `partition:offset`.
+
+    Raises UsageError for any other text, and for a partition that is named twice.
+    """
     found: dict[int, int] = {}
     for text in texts:
         try:
@@ -18,18 +21,17 @@ def parse_positions(texts: Sequence[str]) -> Mapping[int, int]:
         except ValueError as error:
             raise UsageError("--from", text, str(error)) from None
         if partition in found:
-            raise UsageError("--from", text, f"partition {partition} is named once")
+            raise UsageError("--from", text, f"a partition may be named once, and {partition} was named before")
         found[partition] = offset
     return found
 
 
 def check_partitions(positions: Mapping[int, int], partitions: int) -> None:
-    """Raise UsageError for a position in a partition that a topic of so many does not have."""
+    """Raises UsageError for a position in a partition that a topic with `partitions` partitions does not have."""
     for partition, offset in positions.items():
         if partition >= partitions:
-            raise UsageError(
-                "--from", str(Position(partition, offset)), f"the topic's partitions are 0 to {partitions - 1}"
-            )
+            position = str(Position(partition, offset))
+            raise UsageError("--from", position, f"the topic's partitions are 0 to {partitions - 1}")
 
 
 def partitions_of(customers: Collection[str], partitions: int) -> list[int]:
@@ -38,11 +40,13 @@ def partitions_of(customers: Collection[str], partitions: int) -> list[int]:
 
 
 def starts(partitions: Collection[int], positions: Mapping[int, int], *, from_beginning: bool) -> Mapping[int, int]:
-    """Where each partition of a topic is begun: its beginning where a position is named there, else as asked.
+    """Returns the offset at which each partition of a topic of copies is begun, as Kafka's client names it.
 
-    A position in the log says nothing of the offset that its copy has in a topic: copies are fewer, and some come
-    twice. Raises UsageError for a position in another partition.
+    It is the beginning for a partition that `positions` names, else the beginning or the end, by `from_beginning`.
+    Raises UsageError for a position in a partition that is not in `partitions`.
     """
+    # A position in the log does not tell the offset of its copy: copies are fewer, and some are published twice. So
+    # such a partition is read from its beginning, and what lies below the position is dropped.
     for partition, offset in positions.items():
         if partition not in partitions:
             held = ", ".join(map(str, partitions))

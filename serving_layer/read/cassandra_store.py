@@ -1,4 +1,4 @@
-"""The stored views in Cassandra (R20): prepared once, read by chunks of customers."""
+"""Reads the stored views from Cassandra (R20): statements are prepared once, customers are read in chunks."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -17,10 +17,10 @@ from common.tables import Tables
 from serving_layer.read.store import DeltaRow, Pin, Progress, SlotRow
 
 CHUNK: Final = 32
-"""Customers in one statement: one for each cost five times the client's CPU (1121 against 201 us a customer, measured).
+"""Customers in one statement. One statement a customer cost the client five times the CPU (measured: 1121, not 201 us).
 
-On many nodes such a statement's coordinator asks the other replicas itself: one hop more, none of it wrong. Grouping
-the ids by replica would spare the hop; a single customer is sent to a replica already.
+With many nodes, the coordinator of such a statement asks the other replicas: one hop more. Grouping the ids by replica
+would save that hop. The statement for a single customer already goes to one of its replicas.
 """
 _SLOT: Final = "SELECT customer_id, batch_id, state FROM {keyspace}.{view} WHERE customer_id {of}"
 _DELTAS: Final = (
@@ -36,48 +36,62 @@ _LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE top
 
 
 class CassandraStore:
-    """`serving_layer.read.store.Store` over one session, whose rows are plain tuples."""
+    """Implements `serving_layer.read.store.Store` with one session, whose rows must be plain tuples."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
         """Prepares every statement. Raises StoreUnavailable if a table is missing or the store does not answer."""
         self._store = AsyncStore(session, settings.serving.in_flight)
-        self._topic, self._generation = settings.log.topic, settings.speed.generation
-
+        self._topic = settings.log.topic
+        self._generation = settings.speed.generation
         tables = Tables(self._generation)
 
         def prepare(query: str, **parts: str) -> PreparedStatement:
             return session.prepare(query.format(keyspace=settings.cassandra.keyspace, tables=tables, **parts))
 
         def by_customer(query: str, **parts: str) -> _ByCustomer:
-            return _ByCustomer(prepare(query, of="= ?", **parts), prepare(query, of="IN ?", **parts))
+            return _ByCustomer(one=prepare(query, of="= ?", **parts), many=prepare(query, of="IN ?", **parts))
 
         try:
-            self._pointer, self._log, self._progress = map(prepare, (_POINTER, _LOG, _PROGRESS))
+            self._pointer = prepare(_POINTER)
+            self._log = prepare(_LOG)
+            self._progress = prepare(_PROGRESS)
             self._slots = {slot: by_customer(_SLOT, view=tables.batch_view(slot)) for slot in pointer.SLOTS}
-            self._deltas = _ByCustomer(*map(in_one_page, by_customer(_DELTAS)))
+            deltas = by_customer(_DELTAS)
+            self._deltas = _ByCustomer(one=in_one_page(deltas.one), many=in_one_page(deltas.many))
         except (*UNAVAILABLE, DriverException) as error:
             raise StoreUnavailable(f"the schema is not there, `lambda360 stack up` applies it: {error}") from error
 
     async def pin(self) -> Pin:
-        """The pointer and the recorded log, now. Raises StoreUnavailable if no log was ever recorded."""
+        """Implements `Store.pin`. Raises StoreUnavailable also if the topic was never recorded."""
         pointers, logs = await asyncio.gather(
             self._rows(self._pointer, (pointer.NAME,)), self._rows(self._log, (self._topic,))
         )
         if not logs:
             raise StoreUnavailable(f"topic {self._topic!r} was never recorded; `lambda360 stack up` records it")
+        [(partitions,)] = logs
+        [(value,)] = pointers or [(None,)]
         try:
-            found = pointer.decode(pointers[0][0] if pointers else None)
+            return Pin(pointer.decode(value), partitions)
         except msgspec.DecodeError as error:
             raise StoreUnavailable(f"the pointer row cannot be read by this release: {error}") from error
-        return Pin(found, logs[0][0])
 
     async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
         rows = await self._rows(self._progress, (self._generation, list(partitions)))
-        return {row[0]: Progress(*row[1:]) for row in rows}
+        return {
+            partition: Progress(
+                from_offset=from_offset,
+                next_offset=next_offset,
+                end_offset=end_offset,
+                validation_version=validation_version,
+                beat_at=beat_at,
+                caught_up_at=caught_up_at,
+            )
+            for partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at in rows
+        }
 
     async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
         rows = await self._by_customer(self._slots[slot], customers)
-        return {row[0]: SlotRow(row[1], row[2] or "") for row in rows}
+        return {customer: SlotRow(batch_id, state or "") for customer, batch_id, state in rows}
 
     async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
         deltas: dict[str, list[DeltaRow]] = {}
@@ -92,18 +106,22 @@ class CassandraStore:
         return [row for rows in found for row in rows]
 
     async def _rows(self, statement: PreparedStatement, parameters: Sequence[object]) -> list[Any]:
-        """All rows, of every page. A refused statement means a schema that is gone: the store is unavailable."""
+        """Returns all rows, of every page. Raises StoreUnavailable also if Cassandra refuses the statement."""
         try:
             return await self._store.fetch_all(statement, parameters)
         except DriverException as error:
+            # A statement that could be prepared and is refused now: a table was dropped or changed.
             raise StoreUnavailable(f"Cassandra refused the statement: {error}") from error
 
 
 class _ByCustomer(NamedTuple):
-    """A select by customer id in two forms: of one, which the driver sends to a replica itself, and of many."""
+    """One select by customer id in two forms: for one customer, which the driver sends to a replica, and for many."""
 
     one: PreparedStatement
     many: PreparedStatement
 
-    def bind(self, part: list[str], parameters: Sequence[object]) -> tuple[PreparedStatement, Sequence[object]]:
-        return (self.one, (part[0], *parameters)) if len(part) == 1 else (self.many, (part, *parameters))
+    def bind(self, customers: list[str], parameters: Sequence[object]) -> tuple[PreparedStatement, Sequence[object]]:
+        """Returns the form for so many customers, and its parameters. `customers` must not be empty."""
+        if len(customers) == 1:
+            return self.one, (*customers, *parameters)
+        return self.many, (customers, *parameters)

@@ -1,7 +1,7 @@
-"""The cells of both views as values, or the reason why this release cannot read them.
+"""Decodes the stored cells of both views.
 
 A cell may have been written by another release, with other measures or fields. Its numbers then mean something
-else, so they are never added up: the answer is degraded, says why, and has no values (R22).
+else, so they are never added up: the answer is degraded, gives the reason, and has no values (R22).
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,14 @@ _WIDTH: Final = len(MEASURES)
 
 
 class UnreadableCell(Lambda360Error):
-    """A stored cell that this release cannot read; its text is the reason that the answer gives."""
+    """A stored cell that this release cannot read. Its text is a reason in the answer's provenance."""
 
 
 def view_row(row: SlotRow | None) -> ViewRow | None:
-    """What a slot's row holds. Raises UnreadableCell, also where its state is one of other measures."""
+    """Returns what a slot's row holds, or None without a row.
+
+    Raises UnreadableCell if the cell cannot be decoded, or has another number of measures than this release.
+    """
     if row is None:
         return None
     try:
@@ -38,7 +41,7 @@ def view_row(row: SlotRow | None) -> ViewRow | None:
 
 
 def is_reset(text: str) -> bool:
-    """Whether a delta's cell is the marker of an erasure; one that cannot be read is none."""
+    """Returns whether a delta's cell is the marker of an erasure. A cell that cannot be read is not."""
     try:
         return decode_delta(text).is_reset
     except msgspec.DecodeError:
@@ -46,7 +49,7 @@ def is_reset(text: str) -> bool:
 
 
 def decoded(rows: Sequence[DeltaRow]) -> list[tuple[int, Delta]]:
-    """The deltas in their cells. Raises UnreadableCell with the first one's offset that cannot be read."""
+    """Returns the deltas with their offsets. Raises UnreadableCell, with the offset, for the first unreadable one."""
     deltas = []
     for offset, text in rows:
         try:

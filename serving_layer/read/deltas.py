@@ -1,4 +1,4 @@
-"""Deltas without a hole below the last one: a quorum may see two replicas at two moments (R22)."""
+"""Reads deltas so that none is missing below the last one, although a quorum read may be torn (R22)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
@@ -12,13 +12,19 @@ ATTEMPTS: Final = 4
 async def whole_deltas(
     store: Store, customers: Collection[str], cut: int, complete_below: int
 ) -> Mapping[str, Sequence[DeltaRow]]:
-    """The customers' deltas at or above `cut`, each customer's as they once were below some offset of the log.
+    """Returns the customers' deltas at or above `cut`: for each customer, all that the log left below some offset.
 
-    Every delta below `complete_below` was acknowledged before this call. Above it a read may be torn: the replica that
-    answers early has not got a mutation yet, and the one that answers late has not got it either, but has the next.
-    So where a delta was found up there, it is read again: what lies below that delta was acknowledged before it was
-    written, so the second read has it. What is above it is left out, for it may be torn in turn. A reset in between
-    deletes what the first read saw: then the second is the first of another pair. Raises SlotReused if that never ends.
+    Every delta below `complete_below` was acknowledged before this call. Above it one read may be torn: it has a delta
+    and lacks the one before. That happens if one replica answered before the first of them was written, and the other
+    replica has only the second. So every customer with a delta at or above `complete_below` is read again:
+
+    1. The deltas below the last one of the first read were acknowledged before that one was written. The second read
+       has them all, and they are merged with those of the first.
+    2. What the second read has above that last one is left out: it may be torn, too.
+    3. If a reset is among what lies above, it deleted deltas that the first read saw. The second read then counts as
+       the first, and the customer is read again.
+
+    Raises SlotReused if a customer was reset during each of ATTEMPTS reads.
     """
     found = dict(await store.deltas(customers, cut))
     uncertain = {customer: rows for customer, rows in found.items() if _last(rows) >= complete_below}
@@ -28,11 +34,12 @@ async def whole_deltas(
         later = await store.deltas(uncertain, cut)
         erased: dict[str, Sequence[DeltaRow]] = {}
         for customer, rows in uncertain.items():
-            again, last = later.get(customer, ()), _last(rows)
+            again = later.get(customer, ())
+            last = _last(rows)
             if any(offset > last and is_reset(text) for offset, text in again):
                 erased[customer] = again
             else:
-                found[customer] = sorted({*rows, *(row for row in again if row[0] <= last)})
+                found[customer] = sorted({*rows, *((offset, text) for offset, text in again if offset <= last)})
         uncertain = erased
     raise SlotReused(f"customers were erased during each of {ATTEMPTS} reads")
 

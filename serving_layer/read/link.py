@@ -1,4 +1,4 @@
-"""The connection to the store: made in the background once the process runs, and kept for its life."""
+"""Connects to the store in the background, and keeps the connection for the life of the process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,18 +15,19 @@ from serving_layer.read.cassandra_store import CassandraStore
 from serving_layer.read.store import Store, StoreSource
 
 Connect = Callable[[Settings], AbstractAsyncContextManager[StoreSource]]
-"""How `create_app` gets its store: the source is there at once, and raises StoreUnavailable until it is connected."""
+"""Gives `create_app` its store. The source exists at once, and raises StoreUnavailable until it is connected."""
 
 RETRY_SECONDS: Final = 1.0
 STATEMENT_SECONDS: Final = 5.0
-"""A statement waits no longer for an answer, whatever the setting allows other processes: a client is waiting."""
+"""The most that a statement waits for an answer, even if the setting allows more: here a client is waiting."""
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
 async def cassandra_link(settings: Settings) -> AsyncIterator[StoreSource]:
-    """A source that connects for as long as it takes. Once connected, the driver itself reconnects."""
-    link, resources = _Link(), ExitStack()
+    """Yields a source, and retries in the background until it is connected. From then on the driver reconnects."""
+    link = _Link()
+    resources = ExitStack()
     connecting = asyncio.create_task(link.connect(settings, resources))
     try:
         yield link.store
@@ -59,7 +60,7 @@ class _Link:
 
 
 def _open(settings: Settings, resources: ExitStack) -> Store:
-    """A connected store, closed with `resources`; nothing is left open if it raises."""
+    """Returns a connected store, which `resources` closes. If it raises, nothing is left open."""
     with ExitStack() as attempt:
         session = attempt.enter_context(connected(settings, row_factory=tuple_factory))
         store = CassandraStore(session, settings)

@@ -1,4 +1,4 @@
-"""One request's reads: a pinned pointer, then both layers concurrently (R20, R22)."""
+"""Reads for one request: it pins a pointer, then reads both layers concurrently (R20, R22)."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -11,12 +11,12 @@ from serving_layer.read.deltas import whole_deltas
 from serving_layer.read.store import DeltaRow, Pin, Progress, SlotReused, SlotRow, Store
 
 PIN_ATTEMPTS: Final = 4
-"""The first pin, and three more when the slot was reused under it (R20)."""
+"""How often a request pins a pointer at most: once, and again whenever the pinned slot was reused meanwhile (R20)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read from one pin; rows of older batches are not in it."""
+    """What was read from one pin. `rows` has only rows of the pinned batch."""
 
     pin: Pin
     rows: Mapping[str, SlotRow]
@@ -25,9 +25,10 @@ class Reading:
 
 
 async def read(store: Store, customers: Collection[str]) -> Reading:
-    """Both layers' rows of those customers, from one pin.
+    """Returns both layers' rows of those customers, from one pin.
 
-    Raises SlotReused if the slot was reused under every pin, StoreUnavailable if the store does not answer.
+    Raises SlotReused if the slot was reused during each of PIN_ATTEMPTS tries, StoreUnavailable if the store does not
+    answer.
     """
     for _ in range(PIN_ATTEMPTS):
         pin = await store.pin()
@@ -39,11 +40,13 @@ async def read(store: Store, customers: Collection[str]) -> Reading:
         except SlotReused:
             continue
         return Reading(pin, rows, progress, deltas)
-    raise SlotReused(f"the slot was reused under each of {PIN_ATTEMPTS} pins: batches land too fast for this request")
+    raise SlotReused(
+        f"the slot was overwritten during each of {PIN_ATTEMPTS} reads: batches are published faster than this is read"
+    )
 
 
 async def _batch_side(store: Store, published: Published | None, customers: Collection[str]) -> Mapping[str, SlotRow]:
-    """The rows of the pinned batch: an older batch's row counts as absent, a newer one's raises SlotReused."""
+    """Returns the rows of the pinned batch. A row of an older batch counts as absent. Raises SlotReused for a newer."""
     if published is None:
         return {}
     rows = await store.slot_rows(published.slot, customers)
@@ -56,11 +59,12 @@ async def _batch_side(store: Store, published: Published | None, customers: Coll
 async def _speed_side(
     store: Store, pin: Pin, customers: Collection[str]
 ) -> tuple[Mapping[int, Progress], Mapping[str, Sequence[DeltaRow]]]:
-    """Progress first, then the deltas at or above each partition's cut: what progress names is in them (R22)."""
+    """Returns progress and the deltas at or above each partition's cut."""
     cut = cut_of(pin.pointer.published)
     by_partition: dict[int, list[str]] = {}
     for customer in customers:
         by_partition.setdefault(partition_of(customer, pin.partitions), []).append(customer)
+    # Progress is read first: all that it covers is then in the deltas (R22).
     progress = await store.progress(by_partition)
     found = await asyncio.gather(
         *(

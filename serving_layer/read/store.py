@@ -9,7 +9,7 @@ from common.errors import StoreUnavailable
 
 
 class SlotReused(StoreUnavailable):
-    """The pinned slot holds rows of a newer batch: the request has to pin again (R20)."""
+    """The pinned slot holds rows of a newer batch: the request must pin again (R20)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class SlotRow:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A partition's row in `speed_progress` (R12); times are microseconds, UTC, and null before they first happen."""
+    """A partition's row in `speed_progress` (R12). Times are microseconds, UTC, and None before the first one."""
 
     from_offset: int
     next_offset: int
     end_offset: int
     validation_version: str
-    """All that decided what is applied, as `common.algebra.versions` joins them."""
+    """All the versions that decided what was applied, as `common.algebra.versions` joins them."""
     beat_at: int | None
     caught_up_at: int | None
 
@@ -46,20 +46,20 @@ DeltaRow = tuple[int, str]
 
 
 class Store(Protocol):
-    """The views as they are read. Every method raises StoreUnavailable if the store does not answer in time."""
+    """The stored views. Every method raises StoreUnavailable if the store does not answer in time."""
 
     async def pin(self) -> Pin:
-        """The pointer and the recorded log, now."""
+        """Returns the pointer and the log's recorded partition count, as they are now."""
 
     async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
-        """The speed layer's progress in those partitions; one without a row is absent."""
+        """Returns the speed layer's progress by partition. A partition without a row is absent."""
 
     async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
-        """The slot's rows of those customers, whatever batch they are of; a customer without a row is absent."""
+        """Returns the slot's rows by customer, of whatever batch. A customer without a row is absent."""
 
     async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
-        """Every delta of those customers at or above `cut`, resets included; a customer without any is absent."""
+        """Returns every delta at or above `cut` by customer, resets included. A customer without any is absent."""
 
 
 StoreSource = Callable[[], Store]
-"""Gives the store once it is connected. Raises StoreUnavailable with the reason until then."""
+"""Returns the store once it is connected. Raises StoreUnavailable with the reason until then."""

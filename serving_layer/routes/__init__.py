@@ -1,1 +1,1 @@
-"""The HTTP routes: each reads its inputs, asks for answers and encodes them; none knows a store."""
+"""The HTTP routes: each one checks its inputs, asks for answers and encodes them; none knows Cassandra."""

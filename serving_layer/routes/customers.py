@@ -1,4 +1,4 @@
-"""Customers' metrics, one at a time or many."""
+"""Answers customers' metrics, one at a time or many."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -17,8 +17,8 @@ from serving_layer.schemas.answers import (
     Entry,
     EntryError,
     FailedEntry,
-    Problem,
 )
+from serving_layer.schemas.problems import Problem
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     422: {"model": Problem, "description": "an input breaks a rule: `field`, `value` and `rule` say which"},
@@ -27,11 +27,11 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 _UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {
     404: {"model": Problem, "description": "no fact of the customer is known; `provenance` says how complete that is"}
 }
-_AS_OF: Final = "a day up to today (UTC), the default; later days' facts are left out"
+_AS_OF: Final = "a day, not after today (UTC), which is the default; facts of later days are left out"
 
 
 class _AnyText(Convertor[str]):
-    """Any text, even empty or with a slash: what is wrong with an id is for a 422 to say, not for a missing route."""
+    """Matches any text, even empty or with a slash: a wrong id is answered with a 422 and its rule, not with a 404."""
 
     regex = r"[\s\S]*"
 
@@ -46,7 +46,7 @@ register_url_convertor("anytext", _AnyText())
 
 
 def customers(answers: Answers, batch_get_max: int) -> APIRouter:
-    """The routes under `/v1/customers`."""
+    """Returns the routes under `/v1/customers`; a batch-get takes at most `batch_get_max` ids."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
     @router.get("/{customer_id:anytext}/metrics", response_model=CustomerMetrics, responses={**_PROBLEMS, **_UNKNOWN})
@@ -61,11 +61,19 @@ def customers(answers: Answers, batch_get_max: int) -> APIRouter:
         answer = (await answers.of([checked_customer_id(customer_id)], day))[0]
         if not answer.known:
             raise UnknownCustomer(customer_id, answer.provenance)
-        return _json(CustomerMetrics(customer_id, day, answer.metrics, answer.profile, answer.provenance))
+        return _json(
+            CustomerMetrics(
+                customer_id=customer_id,
+                as_of=day,
+                metrics=answer.metrics,
+                profile=answer.profile,
+                provenance=answer.provenance,
+            )
+        )
 
     @router.post("/metrics:batch-get", response_model=BatchGetResults, responses=_PROBLEMS)
     async def batch_get(asked: BatchGet) -> Response:
-        """Many customers' metrics, all from one batch view, in the order asked; an id that is wrong fails alone."""
+        """Many customers' metrics, all from one batch view, in the order asked. A wrong id fails alone."""
         if len(asked.customer_ids) > batch_get_max:
             raise InvalidRequest("customer_ids", f"{len(asked.customer_ids)} ids", f"at most {batch_get_max} at once")
         day = checked_as_of(asked.as_of, answers.today())
@@ -87,11 +95,22 @@ def _error_in(customer: str) -> EntryError | None:
 
 def _entry(customer: str, found: Mapping[str, Answer], wrong: Mapping[str, EntryError]) -> Entry | FailedEntry:
     if customer in wrong:
-        return FailedEntry(encodable(customer), "error", None, None, None, wrong[customer])
+        return FailedEntry(
+            customer_id=encodable(customer),
+            status="error",
+            metrics=None,
+            profile=None,
+            provenance=None,
+            error=wrong[customer],
+        )
     answer = found[customer]
-    if not answer.known:
-        return Entry(customer, "unknown", None, None, answer.provenance)
-    return Entry(customer, "ok", answer.metrics, answer.profile, answer.provenance)
+    return Entry(
+        customer_id=customer,
+        status="ok" if answer.known else "unknown",
+        metrics=answer.metrics if answer.known else None,
+        profile=answer.profile if answer.known else None,
+        provenance=answer.provenance,
+    )
 
 
 def _json(content: CustomerMetrics | BatchGetResults) -> Response:

@@ -1,15 +1,16 @@
-"""Whether the process lives, and whether it can answer."""
+"""Reports whether the process is alive, and whether it can answer requests."""
 
 from fastapi import APIRouter
 
 from common.errors import StoreUnavailable
 from serving_layer.problems import NotReady
 from serving_layer.read.store import StoreSource
-from serving_layer.schemas.answers import Health, Problem
+from serving_layer.schemas.answers import Health
+from serving_layer.schemas.problems import Problem
 
 
 def health(source: StoreSource) -> APIRouter:
-    """`/healthz` and `/readyz`."""
+    """Returns the routes `/healthz` and `/readyz`."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", response_model=Health)

@@ -1,4 +1,4 @@
-"""The page for people: what this is, how to ask, and one customer at a time to look at. It needs no other host."""
+"""Serves the page for people: it describes the routes and shows one customer at a time. It loads from no other host."""
 
 from importlib.resources import files
 
@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 
 def home() -> APIRouter:
-    """`/`, and `/docs` as another name of it."""
+    """Returns the routes `/` and `/docs`, which redirects to `/`."""
     router = APIRouter(include_in_schema=False)
     page = files("serving_layer").joinpath("page", "index.html").read_text(encoding="utf-8")
 

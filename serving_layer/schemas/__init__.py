@@ -1,1 +1,1 @@
-"""The shapes of requests and answers."""
+"""The bodies of requests, answers and errors; knows no route and no store."""

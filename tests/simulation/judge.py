@@ -27,7 +27,7 @@ LATE: Final = SETTINGS.serving
 REASONS: Final = {
     "never ran": re.compile(r"the speed layer never ran in partition \d+"),
     "deltas expired": re.compile(r"cut (\d+) is below from_offset (\d+): .*"),
-    "silent": re.compile(r"the speed layer is silent for .*"),
+    "silent": re.compile(r"the speed layer (is silent for .*|has never sent a heartbeat)"),
     "records behind": re.compile(r"the speed layer is \d+ records behind, .*"),
     "not caught up yet": re.compile(r"the speed layer has not caught up with the log yet"),
     "seconds behind": re.compile(r"the speed layer is \d+ s behind, .*"),

@@ -43,7 +43,7 @@ def test_a_speed_layer_without_progress_never_ran() -> None:
         (progress(90, end_offset=91, caught_up_at=NOW - 6 * SECOND), "the speed layer is 6 s behind, more than 5 s"),
         (progress(90, end_offset=91, caught_up_at=None), "the speed layer has not caught up with the log yet"),
         (progress(beat_at=NOW - 6 * SECOND), "the speed layer is silent for 6 s, more than 5 s"),
-        (progress(beat_at=None), "the speed layer is silent for ever, more than 5 s"),
+        (progress(beat_at=None), "the speed layer has never sent a heartbeat"),
         (
             progress(validation_version="v0"),
             f"validation_version of the speed layer is v0, of this release {RELEASE.validation_version}",
