@@ -1,1 +1,1 @@
-"""The algebra of customer metrics and the wire it travels on; knows no engine, no layer and no clock."""
+"""What the layers share: the algebra, the log's records, the servers' clients, settings. Knows no layer or engine."""

@@ -1,14 +1,14 @@
-"""Alerts: what a record that changes its customer's state may call for, with the evidence it stood on.
+"""Alerts: the type of each rule's alert, with its evidence. Knows no condition: `speed_layer/apply/alerts.py` does.
 
-An alert belongs to the record that raised it: its id is that record's partition, offset and the rule. Its time is the
-event's own. A new rule is a type here, and an entry with its condition in `speed_layer/apply/alerts.py`.
+An alert's id is the partition and the offset of the record that raised it, and the rule. Its time is the event's own. A
+new rule is a type here, and an entry with its condition there.
 """
 
 import msgspec
 
 
 class TicketEvidence(msgspec.Struct, frozen=True, gc=False):
-    """A ticket that counted; `day` is the UTC day of its creation, in days since 1970-01-01."""
+    """One ticket of the window; `day` is the UTC day of its creation, in days since 1970-01-01."""
 
     ticket_id: str
     day: int
@@ -16,9 +16,10 @@ class TicketEvidence(msgspec.Struct, frozen=True, gc=False):
 
 
 class CustomerAtRisk(msgspec.Struct, frozen=True, gc=False, tag_field="rule", tag="customer_at_risk"):
-    """A new ticket left its customer at risk, as of the ticket's own day.
+    """A new ticket left its customer at risk, as of the ticket's own day; `occurred_at` is in microseconds (UTC).
 
-    `tickets` are those of the window, the newest first, at most `EVIDENCE_TICKETS` of them; the counts are of all.
+    The counts are of all tickets in the window. `tickets` holds its newest ones, newest first, at most
+    `EVIDENCE_TICKETS` of them.
     """
 
     occurred_at: int
@@ -31,7 +32,7 @@ class CustomerAtRisk(msgspec.Struct, frozen=True, gc=False, tag_field="rule", ta
 
 
 class LargeRefund(msgspec.Struct, frozen=True, gc=False, tag_field="rule", tag="large_refund"):
-    """A new refund reached the threshold; amounts in cents."""
+    """A new refund is at or above the threshold; amounts in cents, `occurred_at` in microseconds (UTC)."""
 
     occurred_at: int
     entity_id: str
@@ -41,7 +42,6 @@ class LargeRefund(msgspec.Struct, frozen=True, gc=False, tag_field="rule", tag="
 
 
 Alert = CustomerAtRisk | LargeRefund
-ALERTS = (CustomerAtRisk, LargeRefund)
 
 
 def rule_of(alert: Alert) -> str:
@@ -55,6 +55,7 @@ def encode_alert(alert: Alert) -> str:
 
 
 def decode_alert(text: str | bytes) -> Alert:
+    """Inverse of `encode_alert`."""
     return _ALERT.decode(text)
 
 

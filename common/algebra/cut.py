@@ -9,7 +9,7 @@ import msgspec
 class Cut(msgspec.Struct, frozen=True):
     """`offsets[partition]`: the batch absorbed every record below it and none at or above it (half-open).
 
-    A partition that is not named has the offset zero; the empty cut is that of no batch at all.
+    A partition that is not named has the offset zero. The empty cut is the cut before the first batch.
     """
 
     offsets: dict[int, int]

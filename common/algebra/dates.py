@@ -14,7 +14,6 @@ _EPOCH_DATE: Final = date(1970, 1, 1)
 _END: Final = (date(2101, 1, 1) - _EPOCH_DATE).days * MICROS_PER_DAY
 _DATE: Final = re.compile(DATE_PATTERN)
 
-
 PLAIN_DATE_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)"
 BIRTH_DATE_RULE: Final = "a plain date from 1850-01-01 to 2100-12-31"
 _FIRST_BIRTH: Final = date(1850, 1, 1)
@@ -22,7 +21,7 @@ _LAST_BIRTH: Final = date(2100, 12, 31)
 
 
 class Moment(NamedTuple):
-    """A date as read: microseconds since the epoch (UTC), and whether it was a plain date (then midnight)."""
+    """A date as read: microseconds since the epoch (UTC), and whether the text was a plain date (then of midnight)."""
 
     micros: int
     plain: bool
@@ -33,14 +32,17 @@ class Moment(NamedTuple):
 
 
 def parse_moment(text: str) -> Moment:
-    """The moment that `text` names; digits below the microsecond are dropped. Raises ValueError with the rule."""
+    """Returns the moment that `text` names; digits below the microsecond are dropped.
+
+    Raises ValueError, whose text is `DATE_RULE`.
+    """
     if not _DATE.match(text):
         raise ValueError(DATE_RULE)
     return moment_of(text)
 
 
 def moment_of(text: str) -> Moment:
-    """`parse_moment` for a text that is known to match `DATE_PATTERN`."""
+    """Returns and raises what `parse_moment` does. `text` must match `DATE_PATTERN`, which is not checked here."""
     plain = len(text) == 10
     try:
         micros = day_of(date.fromisoformat(text)) * MICROS_PER_DAY if plain else _micros_of(text)
@@ -52,9 +54,10 @@ def moment_of(text: str) -> Moment:
 
 
 def birth_micros(text: str) -> int:
-    """Microseconds from the epoch to the midnight (UTC) of a birth date, before 1970 below zero.
+    """Returns the microseconds from the epoch to midnight (UTC) of a birth date; negative before 1970.
 
-    `text` is known to match `PLAIN_DATE_PATTERN`. Raises ValueError with the rule.
+    `text` must match `PLAIN_DATE_PATTERN`, which is not checked here. Raises ValueError, whose text is
+    `BIRTH_DATE_RULE`.
     """
     try:
         born = date.fromisoformat(text)
@@ -70,19 +73,21 @@ def _micros_of(text: str) -> int:
 
 
 def micros_of(when: datetime) -> int:
-    """Microseconds since the epoch of an aware datetime, exactly."""
+    """Returns the microseconds from the epoch to an aware datetime, exactly."""
     since = when - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def datetime_of(micros: int) -> datetime:
+    """Inverse of `micros_of`, in UTC."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
 def day_of(day: date) -> int:
-    """Days since 1970-01-01."""
+    """Returns the days from 1970-01-01 to `day`."""
     return (day - _EPOCH_DATE).days
 
 
 def date_of(day: int) -> date:
+    """Inverse of `day_of`."""
     return _EPOCH_DATE + timedelta(days=day)

@@ -10,7 +10,7 @@ from common.algebra.payloads import Payload, Retracted
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):
-    """A fact without its offset: what a delta keeps of before and after."""
+    """A fact without its offset; a delta holds the image before its change and the image after it."""
 
     version: int
     payload: Payload
@@ -21,22 +21,22 @@ class Image(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def rank(self) -> tuple[int, bool]:
-        """Of an entity's facts the greatest rank is current; of equal ranks the greatest offset (R4)."""
+        """Of an entity's facts, the one of greatest rank is current; of equal ranks, that of greatest offset (R4)."""
         return self.version, self.retracted
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Where a record came from: the `source` of its envelope, a file's URI for an import, and the row there, from 1."""
+    """Where a record came from: its envelope's `source`, in an import the file's URI, and the row in it, from 1."""
 
     source: str
     row: int | None = None
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """An entity's current fact as the speed layer stores it: the last change, with the offset that made it.
+    """An entity's current fact as the speed layer stores it: its last change, and the offset of that change's record.
 
-    `alerts` are those that the record at `offset` raised. They are kept so that a rewrite of the record writes the same
-    ones: decided anew, with facts above the offset stored by then, they could differ.
+    `alerts` are those that the record at `offset` raised. They are stored so that a rewrite of the record writes the
+    same alerts (R10). Decided again, they could depend on facts above the offset, stored since.
     """
 
     offset: int
@@ -48,12 +48,12 @@ class Fact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Delta(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A change (R9) or, when `after` is null, the reset marker of an erasure (R24), at a log offset.
 
-    Its value, `contribution(after) - contribution(before)`, is for whoever adds it up. `origin` stands outside the
-    images, so that a repeat from another file is a repeat.
+    Its value, `contribution(after) - contribution(before)`, is not stored: whoever adds deltas up computes it. `origin`
+    is outside the images, so that the same image from another file is still a repeat.
     """
 
     kind: str = ""
-    """The entity's kind; empty for a reset, and in cells of releases that did not name it."""
+    """The entity's kind; empty for a reset, and in cells of older releases, which did not store it."""
     entity_id: str
     before: Image | None
     after: Image | None
@@ -63,7 +63,7 @@ class Delta(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @classmethod
     def reset(cls, appended_at: int, origin: Origin | None = None) -> Self:
-        """The marker of an erasure."""
+        """Returns the reset marker of an erasure."""
         return cls(entity_id="", before=None, after=None, appended_at=appended_at, origin=origin)
 
     @property
@@ -75,18 +75,23 @@ class Outcome(Enum):
     """What a record does to its entity's current fact."""
 
     CHANGED = "changed"
+    """It becomes the current fact."""
     REWRITTEN = "rewritten"
+    """It made the current fact already, at this offset; the same is written again."""
     SKIPPED = "skipped"
+    """Its offset is below the current fact's, so it was applied before."""
     REPEATED = "repeated"
+    """Version and payload are those of the current fact."""
     STALE = "stale"
+    """The current fact outranks it."""
 
 
 def decide(current: Fact | None, image: Image, offset: int) -> tuple[Outcome, Fact | None]:
-    """What the record `image` at `offset` makes of its entity's `current` fact (R4, R10): a pure function.
+    """Returns what a record does to its entity's `current` fact, and the fact to write (R4, R10).
 
-    The fact returned is to be written with its delta and alerts; none is returned where nothing is to be written.
-    A record below the stored offset was applied before; one at that offset writes the same again. On equal versions a
-    retraction outranks what it takes back, so a repeat does not undo it.
+    Pure in that fact, the record's image and its offset. The fact to write goes with its delta and its alerts; it is
+    None where nothing is to be written. On equal versions a retraction outranks the fact that it takes back, so a
+    repeat of that fact does not undo it.
     """
     if current is None:
         return Outcome.CHANGED, Fact(offset, None, image)
@@ -111,8 +116,10 @@ def encode(value: Fact | Delta) -> str:
 
 
 def decode_fact(text: str) -> Fact:
+    """Inverse of `encode` for a fact. Raises msgspec.DecodeError for a cell that this release does not know."""
     return _FACT.decode(text)
 
 
 def decode_delta(text: str) -> Delta:
+    """Inverse of `encode` for a delta. Raises msgspec.DecodeError for a cell that this release does not know."""
     return _DELTA.decode(text)

@@ -1,6 +1,6 @@
-"""The measures: one table, and its two interpreters, plain Python and Spark's SQL (R5, R7).
+"""The measures: one table, and its two interpreters, plain Python and Spark's SQL (R5, R7). Runs no Spark.
 
-A measure adds a value to one UTC day of a customer, for each current fact of its kind that it counts.
+For each current fact that it counts, a measure adds a value to one UTC day of the fact's customer.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from typing import Final
 from common.algebra.dates import MICROS_PER_DAY
 from common.algebra.facts import Delta, Image
 from common.algebra.payloads import Payload
-from common.algebra.state import State, Vector
+from common.algebra.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A condition on a payload field: its value is (or, `negated`, is not) one of `values`."""
+    """A condition on a payload field: its value is one of `values` or, where `negated`, none of them."""
 
     field: str
     values: tuple[str, ...]
@@ -23,7 +23,10 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What the day of `day` (a date field; null adds nothing) gets: 1, or the field `value`, if `where` holds."""
+    """What each current fact of `kind` for which `where` holds adds: 1, or its field `value`.
+
+    It is added to the UTC day of the fact's date field `day`; a null date adds nothing.
+    """
 
     name: str
     kind: str
@@ -38,15 +41,15 @@ _CHARGED: Final = Where("status", ("cancelled",), negated=True)
 
 MEASURES: Final = (
     Measure("order_count", "order", "count", "order_date", where=_CHARGED),
-    Measure("revenue", "order", "money", "order_date", "amount", _CHARGED),
+    Measure("revenue", "order", "money", "order_date", value="amount", where=_CHARGED),
     Measure("refund_count", "refund", "count", "refunded_at"),
-    Measure("refunded", "refund", "money", "refunded_at", "amount"),
+    Measure("refunded", "refund", "money", "refunded_at", value="amount"),
     Measure("tickets", "support_ticket", "count", "created_date"),
     Measure(
         "high_priority_tickets", "support_ticket", "count", "created_date", where=Where("priority", ("high", "urgent"))
     ),
     Measure("tickets_resolved", "support_ticket", "count", "resolved_date"),
-    Measure("resolution_seconds", "support_ticket", "seconds", "resolved_date", "resolution_seconds"),
+    Measure("resolution_seconds", "support_ticket", "seconds", "resolved_date", value="resolution_seconds"),
     Measure("email_opens", "marketing_event", "count", "event_date", where=Where("event_type", ("email_open",))),
     Measure("email_clicks", "marketing_event", "count", "event_date", where=Where("event_type", ("email_click",))),
     Measure("campaign_views", "marketing_event", "count", "event_date", where=Where("event_type", ("campaign_view",))),
@@ -58,24 +61,27 @@ INDEX: Final = {measure.name: index for index, measure in enumerate(MEASURES)}
 
 
 def contribution(payload: Payload) -> State:
-    """What a current fact with this payload adds to its customer's state; a retracted one and a profile add nothing."""
-    days: dict[int, Vector] = {}
+    """Returns what a current fact with this payload adds to its customer's state.
+
+    A retracted fact adds nothing, and neither does a profile.
+    """
+    days: dict[int, list[int]] = {}
     for index, measure in _BY_KIND.get(str(payload.__struct_config__.tag), ()):
         at = getattr(payload, measure.day)
         if at is not None and _holds(measure.where, payload):
             day = at // MICROS_PER_DAY
-            values = days.get(day, _ZEROS)
-            added = 1 if measure.value is None else getattr(payload, measure.value)
-            days[day] = (*values[:index], values[index] + added, *values[index + 1 :])
-    return State(days)
+            if day not in days:
+                days[day] = list(_ZEROS)
+            days[day][index] += 1 if measure.value is None else getattr(payload, measure.value)
+    return State({day: tuple(values) for day, values in days.items()})
 
 
 def value(delta: Delta) -> State:
-    """What a delta adds to its customer's state (R9): `contribution(after) - contribution(before)`."""
-    return _of(delta.after) - _of(delta.before)
+    """Returns what a delta adds to its customer's state (R9): `contribution(after) - contribution(before)`."""
+    return _contribution_of(delta.after) - _contribution_of(delta.before)
 
 
-def _of(image: Image | None) -> State:
+def _contribution_of(image: Image | None) -> State:
     return State({}) if image is None else contribution(image.payload)
 
 
@@ -83,7 +89,7 @@ def _holds(where: Where | None, payload: Payload) -> bool:
     return where is None or (getattr(payload, where.field) in where.values) is not where.negated
 
 
-_ZEROS: Final[Vector] = (0,) * len(MEASURES)
+_ZEROS: Final = (0,) * len(MEASURES)
 _BY_KIND: Final = {
     kind: [(index, measure) for index, measure in enumerate(MEASURES) if measure.kind == kind]
     for kind in dict.fromkeys(measure.kind for measure in MEASURES)
@@ -94,12 +100,13 @@ _BY_KIND: Final = {
 
 
 def contribution_sql() -> str:
-    """A Spark SQL expression of type `array<struct<day: int, values: array<bigint>>>`: a row's contribution.
+    """Returns the Spark SQL expression of a row's contribution: an `array<struct<day: int, values: array<bigint>>>`.
 
-    It is null for a retracted row, and for a kind without measures. `values` has one entry a measure, in table order.
-    A null day counts for nothing, a day may stand twice, and a vector may be zero: whoever sums them by day drops the
-    null day and the zero sums. Only a row's own kind is evaluated, and no lambda: that takes a third of the time.
+    It is null for a retracted row, and for a kind without measures. `values` has one value for each measure, in the
+    table's order. A day may be null, a day may occur twice, and all values of a day may be zero: whoever sums the
+    entries by day must drop the null day and the sums that are zero.
     """
+    # Evaluating only the row's own kind, and without a lambda function, takes a third of the time.
     kinds = dict.fromkeys(measure.kind for measure in MEASURES)
     cases = " ".join(f"WHEN kind = '{kind}' THEN array({_entries_sql(kind)})" for kind in kinds)
     return f"CASE WHEN retracted THEN NULL {cases} END"

@@ -1,4 +1,4 @@
-"""The merge of both layers for one customer: pure, and all of it is here (R21)."""
+"""The merge of both layers for one customer, all of it (R21). Pure: knows no store and no clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from common.algebra.view_row import ViewRow
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """One customer's merged state and profile, and what they were made of."""
+    """One customer's merged state and profile, and what they were merged from."""
 
     state: State
     image: Image | None
-    """The current fact of the profile's kind, a retracted one too; none where the customer never had one."""
+    """The current fact of the profile's kind, also a retracted one; null without one since the last reset."""
     known: bool
     """Whether the customer has a current fact since its last reset."""
     deltas: int
     """How many deltas were added up."""
     next_offset: int
-    """The offset after the last row at or above the cut, a reset included; 0 without any."""
+    """The offset after the last delta at or above the cut, a reset included; 0 without any."""
 
     @property
     def profile(self) -> CustomerProfile | None:
-        """The profile to answer with; none where it was retracted."""
+        """The profile to answer with; null without one, or where it was retracted."""
         payload = None if self.image is None else self.image.payload
         return payload if isinstance(payload, CustomerProfile) else None
 
 
 def merge(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) -> Merged:
-    """The customer below the last offset of `deltas`, which may come in any order; `batch` is its row.
+    """Returns one customer's merged state and profile, from its batch row and its deltas by offset, in any order.
 
     1. Deltas below the cut are ignored: the batch absorbed them, resets among them (R8, R21).
     2. A reset at or above the cut forgets the batch's row and every delta below the reset (R24).
@@ -41,7 +41,7 @@ def merge(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) 
     4. The profile is that of the last delta of its kind that is left, else the batch's (R5a).
     5. A customer is known if a batch row or a delta is left, even when they sum to zero.
 
-    `cut` is the one of the customer's partition. Nothing is mutated, and no clock is read.
+    `cut` is the offset at which the cut lies in the customer's partition. Nothing is mutated.
     """
     above = [(offset, delta) for offset, delta in deltas if offset >= cut]
     reset = max((offset for offset, delta in above if delta.is_reset), default=None)
@@ -62,7 +62,7 @@ def _state(base: ViewRow | None, live: Sequence[tuple[int, Delta]]) -> State:
 
 
 def _image(base: ViewRow | None, live: Sequence[tuple[int, Delta]]) -> Image | None:
-    found = [(offset, delta) for offset, delta in live if delta.kind == PROFILE]
-    if found:
-        return max(found, key=lambda each: each[0])[1].after
+    profiles = {offset: delta for offset, delta in live if delta.kind == PROFILE}
+    if profiles:
+        return profiles[max(profiles)].after
     return None if base is None else base.profile

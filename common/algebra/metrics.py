@@ -1,6 +1,6 @@
-"""The answered metrics: one table, and `present`, which runs once, after the merge (R6)."""
+"""The answered metrics: one table, and `present`, which runs once, after the merge (R6). Pure: knows no clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -13,18 +13,18 @@ from common.algebra.state import State
 from common.algebra.view import View
 
 WINDOW_DAYS: Final = 30
-"""The window of risk and engagement."""
+"""The window of risk and engagement, both its ends included."""
 RECENT_DAYS: Final = 90
-"""The window of recency models."""
+"""The window of recency models, both its ends included."""
 
 MetricValue = str | int | bool | None
 """Money, hours and rates are decimal strings, counts numbers, dates ISO text; what has no value is null."""
 
 
 def present(state: State, as_of: date, profile: CustomerProfile | None = None) -> dict[str, MetricValue]:
-    """Every metric of `METRICS` for the days of `state` up to and with `as_of`; rounding is half-even, here only.
+    """Returns every metric of `METRICS` by name, for the days of `state` up to and including `as_of`.
 
-    `profile` is today's: `as_of` selects days, not profiles.
+    Rounding is half-even, and happens here only. `profile` is the current one: `as_of` selects days, not profiles.
     """
     view = View(state, as_of, profile)
     return {metric.name: metric.of(view) for metric in METRICS}
@@ -32,7 +32,7 @@ def present(state: State, as_of: date, profile: CustomerProfile | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric: its unit, its rule in words, and the function of a view that follows it."""
+    """A metric: its name, its unit, its rule in words, and the function that computes it from a view."""
 
     name: str
     unit: str
@@ -80,7 +80,8 @@ def _at_risk(view: View) -> bool:
 
 
 def _risk_reason(view: View) -> str | None:
-    tickets, high = view.window("tickets", WINDOW_DAYS), view.window("high_priority_tickets", WINDOW_DAYS)
+    tickets = view.window("tickets", WINDOW_DAYS)
+    high = view.window("high_priority_tickets", WINDOW_DAYS)
     return f"{tickets} tickets in {WINDOW_DAYS} days, {high} high priority" if _at_risk(view) else None
 
 
@@ -145,7 +146,7 @@ METRICS: Final = (
         "tickets - resolved tickets, over all days",
         lambda v: v.total("tickets") - v.total("tickets_resolved"),
     ),
-    Metric("avg_resolution_hours", "hours", "over all resolved tickets; null without any", _avg_resolution_hours),
+    Metric("avg_resolution_hours", "hours", "mean over all resolved tickets; null without any", _avg_resolution_hours),
     Metric("at_risk", "flag", f"3 or more tickets, or 2 or more of high priority, in {WINDOW_DAYS} days", _at_risk),
     Metric("risk_reason", "text", "the counts behind at_risk; null unless at risk", _risk_reason),
     Metric(
@@ -172,17 +173,16 @@ METRICS: Final = (
         "email_clicks_30d / email_opens_30d; null without opens, may exceed 1",
         _click_through_rate,
     ),
-    Metric("last_engagement_date", "date", "the last day with a marketing event; null without", _last_engagement_date),
+    Metric(
+        "last_engagement_date",
+        "date",
+        "the last day with a marketing event; null without any",
+        _last_engagement_date,
+    ),
     Metric("revenue_90d", "money", f"revenue in {RECENT_DAYS} days", _recent_revenue),
     Metric("orders_90d", "count", f"orders in {RECENT_DAYS} days", lambda v: v.window("order_count", RECENT_DAYS)),
-    Metric("age_years", "years", "full years since birth_date; null without it or before it", _age_years),
-    Metric("tenure_days", "days", "days since signed_up_date; null without it or before it", _tenure_days),
+    Metric("age_years", "years", "full years from birth_date to as_of; null without it or before it", _age_years),
+    Metric("tenure_days", "days", "days from signed_up_date to as_of; null without it or before it", _tenure_days),
 )
-
-
 METRIC: Final = {metric.name: metric for metric in METRICS}
-
-
-def metric_units() -> Mapping[str, str]:
-    """Each metric's unit, in the order of the table."""
-    return {metric.name: metric.unit for metric in METRICS}
+"""The metrics by name."""

@@ -1,4 +1,4 @@
-"""What an entity of each kind says, normalized; dates are microseconds (UTC), amounts cents."""
+"""The normalized content of each kind of entity: dates are microseconds (UTC), amounts cents. Knows no wire format."""
 
 from types import NoneType
 from typing import Final, get_args
@@ -9,7 +9,7 @@ from common.algebra.profile import CustomerProfile
 
 
 class Order(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="order"):
-    """What an order says, normalized."""
+    """An order's content, normalized."""
 
     order_date: int
     amount: int
@@ -17,7 +17,7 @@ class Order(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="order"
 
 
 class Refund(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="refund"):
-    """What a refund says, normalized; its order is named, not joined."""
+    """A refund's content, normalized; the order is named, and never joined."""
 
     order_id: str
     refunded_at: int
@@ -25,7 +25,10 @@ class Refund(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="refun
 
 
 class SupportTicket(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="support_ticket"):
-    """What a support ticket says, normalized; `resolution_seconds` counts whole days where a side is a plain date."""
+    """A support ticket's content, normalized.
+
+    `resolution_seconds` counts whole days where one of its two dates is a plain date.
+    """
 
     category: str
     priority: str
@@ -35,7 +38,7 @@ class SupportTicket(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag
 
 
 class MarketingEvent(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="marketing_event"):
-    """What a marketing event says, normalized."""
+    """A marketing event's content, normalized."""
 
     event_type: str
     event_date: int
@@ -43,29 +46,32 @@ class MarketingEvent(msgspec.Struct, frozen=True, gc=False, tag_field="kind", ta
 
 
 class Retracted(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="retracted"):
-    """An entity that was taken back (R5b): it contributes nothing. An older release cannot decode it."""
+    """The content of an entity that was taken back (R5b): it contributes nothing. An older release cannot decode it."""
 
     of: str
     """The entity's kind."""
 
 
-Said = Order | Refund | SupportTicket | MarketingEvent | CustomerProfile
-"""What an entity of some kind says."""
-Payload = Said | Retracted
-PAYLOADS: Final[dict[str, type[Said]]] = {
+Content = Order | Refund | SupportTicket | MarketingEvent | CustomerProfile
+"""The content of an entity that is not retracted."""
+Payload = Content | Retracted
+PAYLOADS: Final[dict[str, type[Content]]] = {
     "order": Order,
     "refund": Refund,
     "support_ticket": SupportTicket,
     "marketing_event": MarketingEvent,
     "customer_profile": CustomerProfile,
 }
-"""The kinds of fact. Dates are microseconds (UTC), amounts cents; a field's name has one type everywhere."""
+"""The kinds of fact. A field's name has the same type in every kind, since the master has one column for it."""
 ERASURE: Final = "customer"
-"""The kind of a `customer.erased` event: it resets a customer and is no fact."""
+"""The kind of a `customer.erased` event, which resets a customer and is no fact."""
 
 
 def payload_columns() -> dict[str, type[int] | type[str]]:
-    """Every payload field of every kind with its type: the columns that hold any payload, null where it has none."""
+    """Returns each field of each kind with its type: the columns of a table that holds payloads of all kinds.
+
+    In a payload's row, the columns of fields that it does not have are null.
+    """
     columns: dict[str, type[int] | type[str]] = {}
     for payload in PAYLOADS.values():
         for field in msgspec.structs.fields(payload):
@@ -78,5 +84,5 @@ def _is_text(annotation: object) -> bool:
 
 
 def kind_of(payload: Payload) -> str:
-    """The kind of the entity that `payload` is of."""
+    """Returns the kind of the entity that has `payload`; of a retracted one, the kind that was taken back."""
     return payload.of if isinstance(payload, Retracted) else str(payload.__struct_config__.tag)

@@ -1,6 +1,6 @@
-"""The pointer: the one row that says which slot is read, at which cut, and who may write the others (R17, R20).
+"""The pointer: the one row that names the slot to read, its cut, and who may write the other slots (R17, R20).
 
-The transitions are pure; whoever applies one does so by compare-and-set of the whole row.
+Its changes are pure functions. Knows no store: the caller applies a change by compare-and-set of the whole row.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ NAME: Final = "current"
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a batch is computed from: everything that fixes its content."""
+    """What a batch is computed from, all of it: equal plans give equal batches."""
 
     snapshot: int
     cut: Cut
@@ -25,7 +25,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The right to write one slot as one batch; anything different needs a new id."""
+    """The right to write one slot as one batch; a different slot or plan needs a new batch id."""
 
     batch_id: int
     slot: str
@@ -41,12 +41,12 @@ class Published(msgspec.Struct, frozen=True):
     published_at: int
     """Microseconds since the epoch, UTC."""
     rows: int
-    """Customers in the slot: rows that carry the batch id."""
+    """Customers in the slot, that is, rows that carry the batch id."""
     checksum: str
 
 
 class Pointer(msgspec.Struct, frozen=True):
-    """The whole row. `complete` holds the batches that can be pointed at, the current one among them."""
+    """The whole row. `current` is a batch id; `complete` holds that batch and the others that may become current."""
 
     last_batch_id: int = 0
     current: int | None = None
@@ -55,20 +55,21 @@ class Pointer(msgspec.Struct, frozen=True):
 
     @property
     def published(self) -> Published | None:
-        """The batch that readers use; none means a cut of zero."""
+        """The batch that readers use; None before the first one, when the cut is zero."""
         return next((batch for batch in self.complete if batch.batch_id == self.current), None)
 
 
 def cut_of(published: Published | None) -> Cut:
-    """The cut of a batch; zero where there is none."""
+    """Returns the cut of a batch; the zero cut where there is no batch."""
     return Cut.zero() if published is None else published.plan.cut
 
 
 def claim(pointer: Pointer, plan: Plan) -> tuple[Pointer, Claim]:
-    """The pointer with a slot claimed for `plan`, and the claim.
+    """Returns the pointer with a slot claimed for `plan`, and the claim.
 
-    An unfinished claim of the same plan is taken up again, under its id (R19). Any other claim is taken over: its
-    holder cannot publish any more. The slot is one that neither the current nor the previous batch lies in.
+    An unfinished claim of the same plan is returned as it is, so that its batch is finished under its id (R19). Any
+    other claim is dropped, and its holder can no longer publish. The slot claimed is neither the current batch's nor
+    the previous one's.
     """
     for held in pointer.claims:
         if held.plan == plan:
@@ -81,29 +82,39 @@ def claim(pointer: Pointer, plan: Plan) -> tuple[Pointer, Claim]:
 
 
 def publish(pointer: Pointer, mine: Claim, *, published_at: int, rows: int, checksum: str) -> Pointer:
-    """The pointer with the claimed slot as the current one. Raises ClaimLost if the claim is no longer held."""
+    """Returns the pointer with the claimed slot as the current one. Raises ClaimLost if the claim is no longer held."""
     if mine not in pointer.claims:
         raise ClaimLost(f"batch {mine.batch_id} lost slot {mine.slot!r} to another run; the current view is unchanged")
-    done = Published(mine.batch_id, mine.slot, mine.plan, published_at, rows, checksum)
+    done = Published(
+        batch_id=mine.batch_id,
+        slot=mine.slot,
+        plan=mine.plan,
+        published_at=published_at,
+        rows=rows,
+        checksum=checksum,
+    )
     claims = tuple(held for held in pointer.claims if held != mine)
     return Pointer(pointer.last_batch_id, mine.batch_id, (*pointer.complete, done), claims)
 
 
 def switch(pointer: Pointer, batch_id: int) -> Pointer:
-    """The pointer with another complete batch as the current one: a rollback, or its undoing."""
+    """Returns the pointer with another complete batch as the current one: a rollback, or the undoing of one.
+
+    Raises BatchError if no slot holds that batch complete.
+    """
     if all(batch.batch_id != batch_id for batch in pointer.complete):
         known = [batch.batch_id for batch in pointer.complete]
-        raise BatchError(f"batch {batch_id} is in no slot; these are: {known}")
+        raise BatchError(f"batch {batch_id} is in no slot; the batches in slots are {known}")
     return Pointer(pointer.last_batch_id, batch_id, pointer.complete, pointer.claims)
 
 
 def encode(pointer: Pointer) -> str:
-    """Compact JSON, the same text for equal pointers: what compare-and-set compares."""
+    """Returns the row's text, which compare-and-set compares: compact JSON, the same text for equal pointers."""
     return msgspec.json.encode(pointer).decode()
 
 
 def decode(text: str | None) -> Pointer:
-    """The pointer in the row's text; no row is the pointer before the first batch."""
+    """Returns the pointer in the row's text; without a row, the pointer as it is before the first batch."""
     return Pointer() if text is None else _POINTER.decode(text)
 
 
@@ -111,7 +122,7 @@ _POINTER: Final = msgspec.json.Decoder(Pointer)
 
 
 def _kept(pointer: Pointer) -> list[Published]:
-    """The current batch, and the latest other one: what a reader or a rollback may need."""
-    others = sorted((b for b in pointer.complete if b.batch_id != pointer.current), key=lambda b: b.batch_id)
-    current = [pointer.published] if pointer.published else []
-    return [*current, *others[-1:]]
+    """The batches whose slots are not claimed: the current one, for readers, and the latest other, for a rollback."""
+    others = [batch for batch in pointer.complete if batch.batch_id != pointer.current]
+    latest = max(others, key=lambda batch: batch.batch_id, default=None)
+    return [batch for batch in (pointer.published, latest) if batch is not None]

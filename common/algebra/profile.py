@@ -1,4 +1,4 @@
-"""The profile: what a customer is, as its own row in a CRM says; a register, not a sum (R5a)."""
+"""The profile: what a customer is, as its row in a CRM states it. A register, not a sum (R5a). Pure: knows no clock."""
 
 from datetime import date
 
@@ -11,7 +11,7 @@ KIND = "customer_profile"
 
 
 class CustomerProfile(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=KIND):
-    """What a profile says, normalized: dates in microseconds (UTC), a birth date at midnight, before 1970 negative."""
+    """A profile's content, normalized: dates in microseconds (UTC), a birth date's midnight negative before 1970."""
 
     signed_up_date: int | None
     birth_date: int | None
@@ -20,9 +20,9 @@ class CustomerProfile(msgspec.Struct, frozen=True, gc=False, tag_field="kind", t
 
 
 def age_years(profile: CustomerProfile | None, as_of: date) -> int | None:
-    """Full years from the birth date to `as_of`; null without that date or before it.
+    """Returns the full years from the birth date to `as_of`; None without that date, or where `as_of` is before it.
 
-    Who was born on 29 February has a birthday on 1 March in other years.
+    In years without a 29 February, who was born on one completes a year on 1 March.
     """
     if profile is None or profile.birth_date is None:
         return None
@@ -33,7 +33,7 @@ def age_years(profile: CustomerProfile | None, as_of: date) -> int | None:
 
 
 def tenure_days(profile: CustomerProfile | None, as_of: date) -> int | None:
-    """Days from the day of signing up to `as_of`; null without that date or before it."""
+    """Returns the days from the day of signing up to `as_of`; None without that day, or where `as_of` is before it."""
     if profile is None or profile.signed_up_date is None:
         return None
     days = (as_of - date_of(profile.signed_up_date // MICROS_PER_DAY)).days
@@ -41,7 +41,7 @@ def tenure_days(profile: CustomerProfile | None, as_of: date) -> int | None:
 
 
 def present_profile(profile: CustomerProfile | None) -> dict[str, str | None] | None:
-    """The profile as an answer gives it: dates as ISO days (UTC); null where none is known."""
+    """Returns the profile as an answer gives it, with dates as ISO days (UTC); None without a profile."""
     if profile is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""A customer's state: a sparse integer vector over (UTC day, measure), in a commutative group (R5)."""
+"""A customer's state: a sparse integer vector over (UTC day, measure), in a commutative group (R5). Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Self
@@ -6,7 +6,7 @@ from typing import Self
 import msgspec
 
 Vector = tuple[int, ...]
-"""One value a measure, in the order of `MEASURES`."""
+"""One value for each measure, in the order of `MEASURES`."""
 
 _DECODER = msgspec.json.Decoder(dict[int, Vector])
 
@@ -21,7 +21,7 @@ class State:
 
     @classmethod
     def sum(cls, states: Iterable[Self]) -> Self:
-        """The sum of any number of states; zero for none."""
+        """Returns the sum of any number of states; the zero state for none."""
         total: dict[int, list[int]] = {}
         for state in states:
             for day, values in state._days.items():  # noqa: SLF001 # a state, too
@@ -59,13 +59,14 @@ class State:
         return self._days
 
     def until(self, day: int) -> Self:
-        """The days up to and with `day`."""
+        """Returns the state of the days up to and including `day`."""
         return type(self)({d: values for d, values in self._days.items() if d <= day})
 
     def to_json(self) -> str:
-        """Compact JSON, days ascending: `{"20412":[2,1999,…]}`; equal states give equal text."""
+        """Returns compact JSON, days ascending: `{"20412":[2,1999,…]}`; equal states give equal text."""
         return msgspec.json.encode(dict(sorted(self._days.items()))).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Self:
+        """Inverse of `to_json`."""
         return cls(_DECODER.decode(text))

@@ -1,24 +1,24 @@
-"""The declared names of what the code means (R7): answers of two names are never mixed unseen.
+"""The declared versions of what the code means (R7). An answer made from two of them is degraded, and says so (R22).
 
-Raise `LOGIC` when the same facts give another current fact, another contribution, another state, or a stored cell that
-older code would read otherwise. Raise `VALIDATION` when a record is accepted or rejected otherwise, is rejected for
-another field, or gives another event. Raise by one, in the commit that changes the meaning.
+Raise `LOGIC` when the same facts give another current fact, another contribution or another state, or when older code
+would read a stored cell differently. Raise `VALIDATION` when the same record is no longer accepted, is no longer
+rejected, is rejected for another field, or gives another event. Raise by one, in the commit that changes the meaning.
 
-A move, a rename, a docstring, the words of a rule and a faster way to the same result change no name: every home would
-be degraded until its next batch, for nothing. A new setting that validation reads enters the name by itself. The golden
-corpus (`tests/golden`) refuses a change of meaning under an old name.
+Raise neither for a move, a rename, a docstring, the words of a rule or a faster way to the same result: every home's
+answers would be degraded until its next batch, for nothing. A new setting that validation reads becomes part of the
+validation version by itself. The golden corpus (`tests/golden`) fails on a change of meaning under an old version.
 """
 
 from typing import Final
 
 LOGIC: Final = "2"
-"""Measures, states and current facts. 2: retractions, and rows that keep the profile."""
+"""Of measures, states and current facts. 2 brought retractions, and view rows that hold the profile."""
 VALIDATION: Final = "2"
-"""Parsing and validation. 2: profiles, retractions, `updated_at` of any kind, `sourcerow`."""
+"""Of parsing and validation. 2 brought profiles, retractions, `updated_at` of any kind, and `sourcerow`."""
 
 
 def logic_version() -> str:
-    """The name of the meaning of measures, states and current facts."""
+    """Returns the version of measures, states and current facts."""
     return LOGIC
 
 

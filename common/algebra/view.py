@@ -1,4 +1,4 @@
-"""A customer as of a day: what the metrics are computed from (R6)."""
+"""A view: one customer as of a day, from which every metric is computed (R6). Knows no metric and no clock."""
 
 from datetime import date
 
@@ -9,7 +9,11 @@ from common.algebra.state import State, Vector
 
 
 class View:
-    """A customer as of a day: sums over all days or over a window that ends on that day, both ends included."""
+    """A customer as of the day `as_of`: later days are dropped.
+
+    `days` holds the values by day, and `ordered` the days whose order count is above zero. Days are counted from
+    1970-01-01.
+    """
 
     def __init__(self, state: State, as_of: date, profile: CustomerProfile | None = None) -> None:
         self.as_of = day_of(as_of)
@@ -19,13 +23,15 @@ class View:
         self._computed: dict[int | None, Vector] = {}
 
     def total(self, measure: str) -> int:
+        """Returns the measure's sum over all days."""
         return self._sums(None)[INDEX[measure]]
 
     def window(self, measure: str, days: int) -> int:
+        """Returns the measure's sum over the days with `0 <= as_of - day <= days`."""
         return self._sums(days)[INDEX[measure]]
 
     def _sums(self, days: int | None) -> Vector:
-        """Every measure's sum over the window, or over all days where it is null; computed once."""
+        """Every measure's sum over the window of `days`, or over all days where that is None; computed once."""
         found = self._computed.get(days)
         if found is None:
             chosen = [values for day, values in self.days.items() if days is None or self.as_of - day <= days]
@@ -35,4 +41,5 @@ class View:
 
     @property
     def lifetime_days(self) -> int:
+        """Days from the first order to the last, both included. Raises ValueError without orders."""
         return max(self.ordered) - min(self.ordered) + 1

@@ -1,4 +1,4 @@
-"""A customer's row of a batch view: the state and the profile, in one cell (R5a, R17)."""
+"""A customer's row of a batch view: the state and the profile, in one cell (R5a, R17). Knows no store."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,22 +11,22 @@ from common.algebra.state import State, Vector
 
 class _Cell(msgspec.Struct, frozen=True):
     days: dict[int, Vector]
-    """Required: a row of a release that kept the days alone is refused, not read as a customer without days."""
+    """Has no default, so that an older release's cell, which is the days alone, is refused and not read as no days."""
     profile: Image | None
 
 
 @dataclass(frozen=True, slots=True)
 class ViewRow:
-    """What a batch absorbed of one customer. `profile` is the current fact of the profile's kind, a retracted one too.
+    """What a batch absorbed of one customer; `profile` is the current fact of that kind, also a retracted one.
 
-    It keeps its version, but not its offset: a delta at or above the cut beat everything below it.
+    The profile's version is stored and its offset is not: a profile's delta at or above the cut always replaces it.
     """
 
     state: State
     profile: Image | None = None
 
     def to_json(self) -> str:
-        """Compact JSON, days ascending: `{"days":{"20412":[2,1999,…]},"profile":…}`; equal rows give equal text."""
+        """Returns compact JSON, days ascending: `{"days":{"20412":[2,1999,…]},"profile":…}`; equal rows, equal text."""
         return msgspec.json.encode(_Cell(dict(sorted(self.state.days.items())), self.profile)).decode()
 
     @classmethod

@@ -10,7 +10,7 @@ import pytest
 from common.algebra.dates import day_of
 from common.algebra.measures import MEASURES
 from common.algebra.merge import merge
-from common.algebra.metrics import METRICS, MetricValue, metric_units, present
+from common.algebra.metrics import METRIC, METRICS, MetricValue, present
 from infra.proof.oracle import Oracle
 from tests.support.builders import AS_OF, Log, order, random_log, refund, ticket
 from tests.support.model import batch_rows, batch_states
@@ -49,10 +49,10 @@ def test_a_metric_agrees_with_the_oracle_and_is_put_to_the_test(name: str) -> No
             assert expected is not None
             value = present(state, as_of, merge(ROWS[customer_id], (), 0).profile)[name]
             assert value == expected[name], (customer_id, as_of)
-            assert value is None or type(value) is TYPES.get(metric_units()[name], str)
+            assert value is None or type(value) is TYPES.get(METRIC[name].unit, str)
             found.add(value)
     assert (None in found) == (name in NULLABLE)
-    assert len(found) >= (2 if metric_units()[name] == "flag" else 4)
+    assert len(found) >= (2 if METRIC[name].unit == "flag" else 4)
 
 
 def _one(_: Any) -> int:

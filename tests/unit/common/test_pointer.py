@@ -76,5 +76,5 @@ def test_after_a_rollback_the_next_claim_spares_the_current_and_the_latest_other
 def test_a_batch_whose_slot_was_claimed_anew_cannot_be_pointed_at() -> None:
     three = published(published(published(Pointer(), 1), 2), 3)
     claimed, _ = claim(three, plan(4))
-    with pytest.raises(BatchError, match=r"batch 1 is in no slot; these are: \[2, 3\]"):
+    with pytest.raises(BatchError, match=r"batch 1 is in no slot; the batches in slots are \[2, 3\]"):
         switch(claimed, 1)

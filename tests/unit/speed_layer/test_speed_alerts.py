@@ -2,11 +2,19 @@
 
 import asyncio
 from random import Random
+from typing import get_args
 
 import pytest
 
-from common.algebra.alerts import ALERTS as TYPES
-from common.algebra.alerts import CustomerAtRisk, LargeRefund, TicketEvidence, decode_alert, encode_alert, rule_of
+from common.algebra.alerts import (
+    Alert,
+    CustomerAtRisk,
+    LargeRefund,
+    TicketEvidence,
+    decode_alert,
+    encode_alert,
+    rule_of,
+)
 from common.algebra.dates import day_of
 from common.algebra.facts import Outcome
 from speed_layer.apply.alerts import EVIDENCE_TICKETS, RULES
@@ -181,7 +189,7 @@ def test_an_order_raises_nothing() -> None:
 
 
 def test_every_rule_of_the_catalogue_has_its_type_and_every_type_its_rule() -> None:
-    assert [rule.name for rule in RULES] == [each.__struct_config__.tag for each in TYPES]
+    assert [rule.name for rule in RULES] == [each.__struct_config__.tag for each in get_args(Alert)]
 
 
 def test_an_alert_is_read_back_as_it_was_written() -> None:
