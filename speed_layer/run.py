@@ -101,7 +101,7 @@ def _watched(process: Process) -> Watched:
         lanes=core.lanes,
         keeper=core.keeper,
         worker=core.worker,
-        published=core.publisher.published,
+        copied=core.publisher.copied,
         retries=(core.store_retry, core.kafka_retry),
         cache=core.cache,
         steady=lambda: process.app.steady,

@@ -99,6 +99,10 @@ class AlertEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     data: AlertData
 
 
+CopyEvent = DeltaEvent | AlertEvent
+"""A message of either topic."""
+
+
 def delta_event(copy: Copy, logic_version: str) -> bytes:
     """The message of the copy's delta; `time` is the record's append time."""
     delta = copy.delta

@@ -1,4 +1,4 @@
-"""Follows the published topics without a consumer group: committed messages only, each id once."""
+"""Follows the topics of copies without a consumer group: committed messages only, each id once."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -8,13 +8,12 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from common.errors import LogError
-from common.log.copies import AlertEvent, DeltaEvent, decode_alert_event, decode_delta_event
+from common.log.copies import AlertEvent, CopyEvent, decode_alert_event, decode_delta_event
 from common.log.position import Position
 from common.servers import kafka
 from common.settings import Settings
 from serving_layer.live.contact import Contact
 
-Published = DeltaEvent | AlertEvent
 GROUP: Final = "lambda360-watch"
 """Required by the client. Nothing joins this group, and nothing is committed to it."""
 REMEMBERED: Final = 100_000
@@ -59,7 +58,7 @@ class Follower:
         self._client.assign(starts)
         self._seen = Seen()
 
-    def poll(self, seconds: float) -> list[Published]:
+    def poll(self, seconds: float) -> list[CopyEvent]:
         """Returns what arrived within `seconds`, at most MESSAGES events; nothing while Kafka does not answer.
 
         After such a time it goes on where it was. Raises LogError for a message or a topic that cannot be read.
@@ -78,7 +77,7 @@ class Follower:
             return False
         return True
 
-    def _new(self, messages: Sequence[Message]) -> Iterator[Published]:
+    def _new(self, messages: Sequence[Message]) -> Iterator[CopyEvent]:
         for message in messages:
             error = message.error()
             if error is not None:
@@ -89,7 +88,7 @@ class Follower:
             if event is not None and self._seen.is_new(event.id):
                 yield event
 
-    def _decoded(self, message: Message) -> Published | None:
+    def _decoded(self, message: Message) -> CopyEvent | None:
         value = message.value() or b""
         try:
             if message.topic() == self._alerts_topic:
@@ -101,7 +100,7 @@ class Follower:
             raise LogError(text) from error
 
 
-def wanted(event: Published, customers: Collection[str], kinds: Collection[str]) -> bool:
+def wanted(event: CopyEvent, customers: Collection[str], kinds: Collection[str]) -> bool:
     """Returns whether an event is of the customers and kinds asked for. An empty collection asks for all.
 
     A reset and an alert concern the customer: they are of every kind.

@@ -47,7 +47,8 @@ _OF_WORKER: Final[Mapping[str, tuple[str, Callable[[Vitals], float]]]] = {
 }
 _COUNTERS: Final[Mapping[str, tuple[str, str, Callable[[Vitals], Mapping[str, int]]]]] = {
     "records": ("Records by what became of them.", "outcome", lambda v: v.counts),
-    "published": ("Messages acknowledged, by topic.", "topic", lambda v: v.published),
+    # Dashboards know it by this name; the messages are copies of stored rows.
+    "published": ("Messages acknowledged, by topic.", "topic", lambda v: v.copied),
     "alerts": ("Alerts written, by rule.", "rule", lambda v: v.alerts),
     "circuit_openings": ("How often a circuit opened, by server.", "server", lambda v: v.openings),
     "future_dated_records": ("Valid records dated beyond their append time.", "", lambda v: {"": v.future_dated}),

@@ -47,7 +47,7 @@ class Vitals(msgspec.Struct, frozen=True):
     counts: Mapping[str, int]
     future_dated: int
     alerts: Mapping[str, int]
-    published: Mapping[str, int]
+    copied: Mapping[str, int]
     breakers: Mapping[str, str]
     openings: Mapping[str, int]
     retries_waiting: int
@@ -90,7 +90,7 @@ class Watched:
     lanes: Lanes
     keeper: Beating
     worker: Counting
-    published: Mapping[str, int]
+    copied: Mapping[str, int]
     retries: Sequence[Retry]
     cache: Sized
     steady: Callable[[], bool]
@@ -118,7 +118,7 @@ class Gauge:
             counts=dict(watched.worker.counts),
             future_dated=watched.worker.future_dated,
             alerts=dict(watched.worker.alerts),
-            published=dict(watched.published),
+            copied=dict(watched.copied),
             breakers={breaker.server: breaker.state.value for breaker in breakers},
             openings={breaker.server: breaker.opened for breaker in breakers},
             retries_waiting=sum(retry.waiting for retry in watched.retries),

@@ -47,7 +47,7 @@ class Publisher:
         self._send = send
         self._retry = retry
         self._off_loop = off_loop
-        self.published: Counter[str] = Counter()
+        self.copied: Counter[str] = Counter()
         """Messages acknowledged so far, by topic."""
 
     async def publish(self, make: Callable[[], Sequence[Outgoing]]) -> None:
@@ -58,7 +58,7 @@ class Publisher:
         messages = await self._off_loop(make)
         if messages:
             await self._retry.until_done(lambda: self._send(messages))
-            self.published.update(message.topic for message in messages)
+            self.copied.update(message.topic for message in messages)
 
 
 class KafkaSender:

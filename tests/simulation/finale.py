@@ -98,7 +98,7 @@ def _micros(entry: Entry, field: str) -> int:
 def _check_topics(world: "World", demanded: list[Demanded]) -> None:
     """Every copy is there, but for rows that were erased or expired first; each is what the row says."""
     topics: dict[str, dict[str, bytes]] = {}
-    for message in world.published:
+    for message in world.copied:
         topic = topics.setdefault(message.topic, {})
         name = _id(message.value)
         if topic.setdefault(name, message.value) != message.value:

@@ -95,7 +95,7 @@ class Topics:
         fails = random.random() < rate
         arrived = random.randint(0, len(messages)) if fails else len(messages)
         await self._process.later(f"publish {len(messages)}")
-        self._world.published += messages[:arrived]
+        self._world.copied += messages[:arrived]
         await self._process.later("publish acknowledged" if not fails else "publish fails")
         if fails:
             self._world.count("publish lost" if arrived < len(messages) else "publish acknowledged late")

@@ -42,7 +42,7 @@ class World:
         self.network, self.judge, self.group, self.stepper = Network(self), Judge(self), Group(self), Steps(self)
         self.others: list[Process] = []
         self.pointer: str | None = None
-        self.published: list[Outgoing] = []
+        self.copied: list[Outgoing] = []
         self.events: dict[tuple[int, int], Event] = {}
         self.ops: list[Op] = []
         self.late: list[Op] = []

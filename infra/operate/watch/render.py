@@ -11,14 +11,14 @@ from common.algebra.alerts import rule_of
 from common.algebra.facts import Origin
 from common.algebra.metrics import MetricValue
 from common.algebra.profile import KIND as PROFILE
-from common.log.copies import AlertEvent, DeltaEvent
+from common.log.copies import AlertEvent, CopyEvent
 from serving_layer.live.effects import Effect
 from serving_layer.live.explain import amounts, changes, evidence, happened, shown
 
 INDENT = "    "
 
 
-def as_json(event: DeltaEvent | AlertEvent, effect: Effect | None) -> str:
+def as_json(event: CopyEvent, effect: Effect | None) -> str:
     """One object on one line; money, hours and rates are decimal strings, times RFC 3339."""
     head: dict[str, object] = {"id": event.id, "type": event.type, "time": event.time, "customer_id": event.subject}
     head |= {"partition": event.data.partition, "offset": event.data.offset}
@@ -37,7 +37,7 @@ def as_json(event: DeltaEvent | AlertEvent, effect: Effect | None) -> str:
     return json.dumps(head | said | {"values": values, "metrics": metrics, "note": note}, ensure_ascii=False)
 
 
-def lines(event: DeltaEvent | AlertEvent, effect: Effect | None) -> Iterator[Text]:
+def lines(event: CopyEvent, effect: Effect | None) -> Iterator[Text]:
     """A line with time, customer and entity, then where it came from, what changed, and the metrics that moved."""
     yield _head(event)
     if isinstance(event, AlertEvent):
@@ -57,7 +57,7 @@ def lines(event: DeltaEvent | AlertEvent, effect: Effect | None) -> Iterator[Tex
         yield Text(f"{INDENT}({effect.note})", style="dim")
 
 
-def _head(event: DeltaEvent | AlertEvent) -> Text:
+def _head(event: CopyEvent) -> Text:
     time = datetime.fromisoformat(event.time).replace(tzinfo=None).isoformat(timespec="milliseconds")  # it is in UTC
     head = Text.assemble((f"{time}  ", "dim"), (event.subject, "bold"), "  ")
     if isinstance(event, AlertEvent):
@@ -113,7 +113,7 @@ class Screen:
     def __init__(self, console: Pipe, *, json_lines: bool) -> None:
         self._console, self._json_lines = console, json_lines
 
-    def show(self, event: DeltaEvent | AlertEvent, effect: Effect | None) -> None:
+    def show(self, event: CopyEvent, effect: Effect | None) -> None:
         if self._json_lines:
             self._console.file.write(as_json(event, effect) + "\n")
         else:

@@ -5,17 +5,17 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
-from common.log.copies import DeltaEvent
+from common.log.copies import CopyEvent, DeltaEvent
 from common.servers import kafka
 from common.settings import Settings
 from serving_layer.live.effects import Effect, Views
-from serving_layer.live.follow import Follower, Published, wanted
+from serving_layer.live.follow import Follower, wanted
 from serving_layer.live.positions import check_partitions, partitions_of, starts
 
 POLL_SECONDS: Final = 0.5
 KAFKA_SECONDS: Final = 5.0
 
-Show = Callable[[Published, Effect | None], None]
+Show = Callable[[CopyEvent, Effect | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Begin:
     topics: Mapping[str, Mapping[int, int]]
     positions: Mapping[int, int]
 
-    def holds(self, event: Published) -> bool:
+    def holds(self, event: CopyEvent) -> bool:
         return event.data.offset >= self.positions.get(event.data.partition, 0)
 
 
@@ -70,6 +70,6 @@ def watch(settings: Settings, wish: Wish, views: Views, show: Show, tell: Callab
                 left = None if left is None else left - 1
 
 
-def _with_effects(events: Collection[Published], views: Views) -> list[tuple[Published, Effect | None]]:
+def _with_effects(events: Collection[CopyEvent], views: Views) -> list[tuple[CopyEvent, Effect | None]]:
     effects = iter(views.effects([event for event in events if isinstance(event, DeltaEvent)]))
     return [(event, next(effects) if isinstance(event, DeltaEvent) else None) for event in events]

@@ -31,7 +31,7 @@ from serving_layer.live.explain import changes
 from serving_layer.live.follow import Seen, wanted
 from serving_layer.live.positions import check_partitions, parse_positions, partitions_of, starts
 from serving_layer.read.store import Store
-from tests.support.published import event
+from tests.support.copy_events import event
 from tests.support.serving_fakes import NOW, PARTITIONS, MemoryStore, delta, order, pointing_at, progress, published
 
 DAY = 19_900

@@ -12,8 +12,8 @@ from common.algebra.state import State
 from infra.operate.watch.render import as_json, lines
 from serving_layer.live.effects import Effect, Views
 from serving_layer.live.explain import changes
+from tests.support.copy_events import event
 from tests.support.deltas import changed
-from tests.support.published import event
 from tests.support.serving_fakes import NOW, MemoryStore, pointing_at, published
 
 DAY = 19_900

@@ -97,7 +97,7 @@ def at(home: Path, servers: str) -> Settings:
     return settings.model_copy(update={"log": settings.log.model_copy(update={"bootstrap_servers": servers})})
 
 
-def published(offset: int, change: Delta | None = None) -> FakeMessage:
+def copied(offset: int, change: Delta | None = None) -> FakeMessage:
     return FakeMessage(delta_event(Copy(Position(0, offset), "ada", change or delta(order())), "v"))
 
 
@@ -109,7 +109,7 @@ def test_kafka_that_goes_away_and_comes_back_is_told_once_each_time(
         client.is_away = True
         assert [follower.poll(0) for _ in range(3)] == [[], [], []]
         assert told == [*[AWAY, BACK] * (times - 1), AWAY]
-        client.is_away, client.messages = False, [published(times)]
+        client.is_away, client.messages = False, [copied(times)]
         assert [event.data.offset for event in follower.poll(0)] == [times]
         follower.poll(0)
         assert told == [AWAY, BACK] * times
@@ -129,13 +129,13 @@ def test_an_event_fetched_before_the_loss_is_shown_and_does_not_say_that_kafka_i
 ) -> None:
     client.is_away = True
     follower.poll(0)
-    client.messages = [published(7)]
+    client.messages = [copied(7)]
     assert [event.data.offset for event in follower.poll(0)] == [7]
     assert told == [AWAY]
 
 
 def test_kafka_that_answers_is_not_asked_whether_it_does(follower: Follower, client: FakeKafka) -> None:
-    client.messages = [FakeMessage(failure=END), published(1)]
+    client.messages = [FakeMessage(failure=END), copied(1)]
     assert len(follower.poll(0)) == 1
     assert client.asked == 0
 

@@ -41,14 +41,14 @@ class Scene:
 
     def __init__(self) -> None:
         self.lanes, self.keeper, self.worker = Lanes(), FakeKeeper(), FakeWorker()
-        self.published: Counter[str] = Counter()
+        self.copied: Counter[str] = Counter()
         self.retry = Retry(Breaker("cassandra", 1, 60.0), 0.1, 1.0)
         self.steady = True
         watched = Watched(
             self.lanes,
             self.keeper,
             self.worker,
-            self.published,
+            self.copied,
             (self.retry,),
             FactCache(10),
             steady=lambda: self.steady,
@@ -69,7 +69,7 @@ def test_records_are_told_by_what_became_of_them() -> None:
     scene = Scene()
     scene.worker.counts.update(applied=3, dead=1)
     scene.worker.alerts.update(large_refund=2)
-    scene.published.update(customer_deltas=3)
+    scene.copied.update(customer_deltas=3)
     assert scene.value("records_total", outcome="applied") == 3
     assert scene.value("records_total", outcome="dead") == 1
     assert scene.value("alerts_total", rule="large_refund") == 2

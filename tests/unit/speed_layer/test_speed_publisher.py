@@ -62,7 +62,7 @@ def test_what_is_not_acknowledged_is_sent_anew_and_only_then_counts_as_published
     made, fake = publisher(answer)
     asyncio.run(made.publish(messages))
     assert [message[1] for message in fake.sent] == [b"0", b"1", b"2"]
-    assert made.published == {"deltas": 3}
+    assert made.copied == {"deltas": 3}
 
 
 @pytest.mark.parametrize("answer", ["silent", "refused"])
@@ -70,7 +70,7 @@ def test_a_producer_that_does_not_deliver_is_a_server_that_is_away(answer: str) 
     made, _ = publisher(answer)
     with pytest.raises(LogUnavailable, match=r"refused|3 not acknowledged"):
         asyncio.run(made._send(messages()))  # type: ignore[arg-type] # it is a coroutine
-    assert made.published == {}
+    assert made.copied == {}
 
 
 def test_a_broker_that_is_not_there_is_a_server_that_is_away(tmp_path: Path) -> None:

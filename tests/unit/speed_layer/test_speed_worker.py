@@ -19,10 +19,10 @@ from tests.support.speed_fakes import ALERTS, RULES, AwayStore, MemoryStore, fol
 
 
 class Scene:
-    """A worker on a memory store; `published` is what reached the errors topic."""
+    """A worker on a memory store; `letters` are what reached the errors topic."""
 
     def __init__(self, store: MemoryStore | None = None, partitions: int = 4) -> None:
-        self.store, self.lanes, self.published = store or MemoryStore(), Lanes(), list[DeadLetter]()
+        self.store, self.lanes, self.letters = store or MemoryStore(), Lanes(), list[DeadLetter]()
         self.copies = list[Copy]()
         self.ports = Ports(self.store, FactCache(100), self.lanes, self.copy, self.publish)
         self.worker = Worker(Terms("log", partitions, RULES, ALERTS), self.ports)
@@ -31,7 +31,7 @@ class Scene:
         self.copies.extend(copies)
 
     async def publish(self, letters: Sequence[DeadLetter]) -> None:
-        self.published.extend(letters)
+        self.letters.extend(letters)
 
     def send(self, records: Sequence[Record]) -> list[Delivered]:
         return [delivered(self.lane(record.partition), record) for record in records]
@@ -52,7 +52,7 @@ def test_a_log_with_poison_and_gaps_is_applied_and_every_rejected_record_publish
     asyncio.run(scene.worker.process(scene.send(log.records)))
     assert scene.store.live() == fold(placed(log.records))
     valid = sum(len(records) for records in placed(log.records).values())
-    assert len(scene.published) == len(log.records) - valid > 0
+    assert len(scene.letters) == len(log.records) - valid > 0
     last = {record.partition: record.offset for record in log.records}
     assert {lane.partition: lane.next_offset for lane in scene.lanes.all()} == {p: at + 1 for p, at in last.items()}
 
@@ -142,8 +142,8 @@ def test_every_change_is_published_with_its_alerts_in_the_logs_order() -> None:
     log, scene = random_log(4), Scene()
     asyncio.run(scene.worker.process(scene.send(log.records)))
     stored = {tuple(key[1:3]): value for key, (value, _) in fold(placed(log.records)).items() if key[0] == "deltas"}
-    published = {(copy.customer_id, str(copy.position.offset)): encode(copy.delta) for copy in scene.copies}
-    assert stored.items() <= published.items()
+    copied = {(copy.customer_id, str(copy.position.offset)): encode(copy.delta) for copy in scene.copies}
+    assert stored.items() <= copied.items()
     positions = [copy.position for copy in scene.copies]
     assert positions == sorted(set(positions))
 

@@ -1,4 +1,4 @@
-"""R14: what is published says what is stored, names its position, and is the same whenever it is made."""
+"""R14: a copy says what is stored, names its position, and is the same whenever it is made."""
 
 import json
 

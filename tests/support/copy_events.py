@@ -1,4 +1,4 @@
-"""Published copies in one short call, for tests."""
+"""The messages of copies in one short call, for tests."""
 
 from common.algebra.facts import Delta
 from common.log.copies import Copy, DeltaEvent, decode_delta_event, delta_event
@@ -8,6 +8,6 @@ from tests.support.serving_fakes import PARTITIONS
 
 
 def event(change: Delta, offset: int = 5, customer: str = "ada") -> DeltaEvent:
-    """The published event of a change."""
+    """The message of a change's copy."""
     position = Position(partition_of(customer, PARTITIONS), offset)
     return decode_delta_event(delta_event(Copy(position, customer, change), "v"))
