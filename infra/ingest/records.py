@@ -30,7 +30,7 @@ _MAX_TEXT: Final = 512
 """Characters of an envelope's `id` and `source`, at most."""
 
 
-class Record(NamedTuple):
+class ReadyRecord(NamedTuple):
     """A record ready to be produced; that it is dated ahead or takes its entity back is worth a report, no more."""
 
     key: bytes
@@ -65,7 +65,7 @@ class RecordMaker:
             convert = plain_date
         return _Step(name, self._mapping.column_of(name), self._mapping.constants.get(name), convert)
 
-    def record(self, row: Row, appended_at: int) -> Record:
+    def record(self, row: Row, appended_at: int) -> ReadyRecord:
         """The row's record. Raises RejectedRecord, which names the kind's field, its value and the rule."""
         if row.error is not None:
             raise row.error
@@ -87,7 +87,7 @@ class RecordMaker:
         except RejectedRecord as error:
             name = error.field.removeprefix("data.")
             raise RejectedRecord(self._named.get(name, name), error.value, error.rule) from None
-        return Record(key, value, event.future_dated, isinstance(data, RetractionData))
+        return ReadyRecord(key, value, event.future_dated, isinstance(data, RetractionData))
 
     def column_of(self, name: str) -> str | None:
         """The column that a field comes from; none where it is a constant, or no field."""

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, TopicPartition
 from common.errors import LogError
 from common.servers.kafka import consumer, end_offsets
 from common.settings import Settings
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 
 GROUP: Final = "lambda360-log-reader"
 """The client requires one. Nothing joins it, and nothing is committed to it."""
@@ -23,9 +23,9 @@ class LogReader:
         log = settings.log.model_copy(update={"topic": topic or settings.log.topic})
         self._settings, self._partitions = settings.model_copy(update={"log": log}), partitions
         self._next = dict.fromkeys(range(partitions), 0)
-        self.records: list[Record] = []
+        self.records: list[RawRecord] = []
 
-    def refresh(self) -> list[Record]:
+    def refresh(self) -> list[RawRecord]:
         """The records that are new since the last call, in offset order within a partition.
 
         Raises LogUnavailable if Kafka does not answer, LogError for what cannot be read.
@@ -34,7 +34,7 @@ class LogReader:
         behind = {p: end for p, end in ends.items() if self._next[p] < end}
         reader = consumer(self._settings, GROUP)
         reader.assign([TopicPartition(self._settings.log.topic, p, self._next[p]) for p in behind])
-        new: list[Record] = []
+        new: list[RawRecord] = []
         try:
             while behind:
                 for message in reader.consume(5000, timeout=1.0):
@@ -42,7 +42,7 @@ class LogReader:
                     partition, offset = message.partition() or 0, message.offset() or 0
                     if error is None:
                         at = message.timestamp()[1] * 1000
-                        new.append(Record(partition, offset, message.key(), message.value(), at))
+                        new.append(RawRecord(partition, offset, message.key(), message.value(), at))
                     elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name of the error
                         behind.pop(partition, None)
                     else:

@@ -10,9 +10,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from infra.proof.oracle_reading import Entry, Fields, Invalid, Record, partition_of, read
+from infra.proof.oracle_reading import Entry, Fields, Invalid, RawRecord, partition_of, read
 
-__all__ = ["Answer", "Entry", "Invalid", "Oracle", "Record", "metrics", "partition_of"]
+__all__ = ["Answer", "Entry", "Invalid", "Oracle", "RawRecord", "metrics", "partition_of"]
 
 Answer = dict[str, Any]
 
@@ -23,13 +23,13 @@ class Oracle:
     `below` gives, by partition, the offset that an answer stops at; a partition it does not name is read to its end.
     """
 
-    def __init__(self, records: Iterable[Record], partition_count: int, currency: str = "USD") -> None:
+    def __init__(self, records: Iterable[RawRecord], partition_count: int, currency: str = "USD") -> None:
         self._partition_count, self._currency = partition_count, currency
         self._history: dict[str, list[Entry]] = {}
-        self.rejected: list[tuple[Record, str]] = []
+        self.rejected: list[tuple[RawRecord, str]] = []
         self.extend(records)
 
-    def extend(self, records: Iterable[Record]) -> None:
+    def extend(self, records: Iterable[RawRecord]) -> None:
         """Take in the next records of the log."""
         for record in records:
             try:

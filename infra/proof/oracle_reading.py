@@ -14,7 +14,7 @@ class Whole(Decimal):
     """A number that is written without a point and without an exponent."""
 
 
-class Record(NamedTuple):
+class RawRecord(NamedTuple):
     """A raw record of the log; `appended_at` in microseconds (UTC)."""
 
     partition: int
@@ -46,7 +46,7 @@ PRIORITIES = {"low", "normal", "medium", "high", "urgent"}
 EVENT_TYPES = {"email_open", "email_click", "campaign_view"}
 
 
-def read(record: Record, partition_count: int, currency: str) -> Entry:
+def read(record: RawRecord, partition_count: int, currency: str) -> Entry:
     """The entry that a record stands for. Raises Invalid with the reason."""
     envelope = check(parse_json(record.value), ENVELOPE)
     kind, rules, entity_id, version = TYPES[envelope["type"]]

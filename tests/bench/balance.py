@@ -20,7 +20,7 @@ from common import logs
 from common.log.partition import partition_of
 from infra.operate.workers.status import status
 from infra.proof.log_reader import LogReader
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from infra.proof.oracle_reading import Entry, Invalid, read
 from tests.bench.throughput import peak_mebibytes
 from tests.support.builders import AS_OF, Message, random_messages
@@ -59,7 +59,7 @@ class Count:
     outcomes: Counter[str] = field(default_factory=Counter)
     _current: dict[tuple[str, str, str], Entry] = field(default_factory=dict)
 
-    def take(self, record: Record) -> None:
+    def take(self, record: RawRecord) -> None:
         try:
             entry = read(record, self.partitions, "USD")
         except Invalid:
@@ -131,7 +131,7 @@ def _balance(scene: Stage, report: Report, records: int, seed: int) -> None:
         )
 
 
-def _letters(scene: Stage, report: Report, log: list[Record]) -> None:
+def _letters(scene: Stage, report: Report, log: list[RawRecord]) -> None:
     """Every rejected record is a letter once, with its bytes and a reason; no other is."""
     expected = {(record.partition, record.offset): record.value for record in _rejected(log, scene.partitions)}
     query = "SELECT kafka_partition, kafka_offset, value, rejections FROM dead_letters"
@@ -148,7 +148,7 @@ def _letters(scene: Stage, report: Report, log: list[Record]) -> None:
     report.check("messages in the errors' topic", len(messages), len(expected))
 
 
-def _rejected(log: list[Record], partitions: int) -> Iterator[Record]:
+def _rejected(log: list[RawRecord], partitions: int) -> Iterator[RawRecord]:
     for record in log:
         try:
             read(record, partitions, "USD")
@@ -156,12 +156,12 @@ def _rejected(log: list[Record], partitions: int) -> Iterator[Record]:
             yield record
 
 
-def _misplaced(log: list[Record], partitions: int) -> tuple[list[Record], int]:
+def _misplaced(log: list[RawRecord], partitions: int) -> tuple[list[RawRecord], int]:
     """The rejected records that a replay brings in: they would be valid in their key's own partition.
 
     And how many of them it does not, because they would bring an erased customer back (R24).
     """
-    erased, found, refused = _erasures(log, partitions), list[Record](), 0
+    erased, found, refused = _erasures(log, partitions), list[RawRecord](), 0
     for record in _rejected(log, partitions):
         customer = (record.key or b"").decode(errors="replace")
         own = partition_of(customer, partitions)
@@ -173,13 +173,13 @@ def _misplaced(log: list[Record], partitions: int) -> tuple[list[Record], int]:
     return found, refused
 
 
-def _erasures(log: list[Record], partitions: int) -> dict[str, int]:
+def _erasures(log: list[RawRecord], partitions: int) -> dict[str, int]:
     """The append time of each customer's last erasure."""
     entries = ((record, _entry(record, partitions)) for record in log if b"customer.erased" in (record.value or b""))
     return {entry.customer_id: record.appended_at for record, entry in entries if entry and entry.kind == "customer"}
 
 
-def _entry(record: Record, partitions: int) -> Entry | None:
+def _entry(record: RawRecord, partitions: int) -> Entry | None:
     try:
         return read(record, partitions, "USD")
     except Invalid:

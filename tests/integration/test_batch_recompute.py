@@ -27,7 +27,7 @@ from common.log.events import validation_version
 from common.log.normalizing import Rules
 from common.servers.log_identity import LogIdentity
 from common.settings import BatchSettings, Settings
-from infra.proof.oracle import Oracle, Record
+from infra.proof.oracle import Oracle, RawRecord
 from tests.support.builders import AS_OF, Log, erasure, marketing, order, random_log, ticket
 from tests.support.jobs import on_warehouse
 from tests.support.model import batch_rows
@@ -46,7 +46,7 @@ def job(spark: SparkSession, tmp_path: Path) -> Job:
     return made
 
 
-def commit(job: Job, records: Sequence[Record], partitions: int = 4) -> Head:
+def commit(job: Job, records: Sequence[RawRecord], partitions: int = 4) -> Head:
     """What archiving does with these records, without a log."""
     head = master.head(job)
     archive_id = 1 if head is None else head.archive_id + 1

@@ -21,7 +21,7 @@ from infra.cli import lambda360
 from infra.operate.dead_letters.selection import Filter
 from infra.operate.dead_letters.table import OperatorTable
 from infra.proof.log_reader import LogReader
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from tests.support.builders import Message, erasure, order
 from tests.support.harness import running
 from tests.support.poison import POISONS
@@ -68,7 +68,7 @@ def letters(session: Session) -> dict[str, Letter]:
     }
 
 
-def rejected(settings: Settings) -> dict[str, tuple[Record, RejectedRecord]]:
+def rejected(settings: Settings) -> dict[str, tuple[RawRecord, RejectedRecord]]:
     """Every record of the log that validation rejects, by position."""
     found = {}
     for record in LogReader(settings, PARTITIONS).refresh():

@@ -21,7 +21,7 @@ from common.settings import Settings
 from infra.local.stack import servers
 from infra.operate.workers.status import status
 from infra.proof.comparison import ask_all
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from infra.schema import apply as schema
 from tests.support.builders import AS_OF, Message, order, random_messages
 from tests.support.harness import Child, running, wait_until
@@ -87,7 +87,7 @@ def fragile(stack: Settings, broker: Settings) -> Settings:
     return settings
 
 
-def assert_folded(settings: Settings, session: Session) -> list[Record]:
+def assert_folded(settings: Settings, session: Session) -> list[RawRecord]:
     """The stored cells are the fold of the log, which is returned, and every rejected record is in dead letters."""
     log = log_of(settings)
     assert cells(session) == fold(placed(log))

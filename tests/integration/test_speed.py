@@ -14,7 +14,7 @@ from common.servers import kafka
 from common.servers.producer import producer as new_producer
 from common.settings import Settings
 from infra.local.stack import servers
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from tests.support.builders import erasure, order, random_messages
 from tests.support.harness import Child, running, wait_until
 from tests.support.speed_fakes import fold, placed
@@ -70,7 +70,7 @@ def test_any_log_leaves_the_folds_cells_and_a_replay_changes_none(system: Settin
     assert_published(system, session)
 
 
-def assert_true_letters(letters: list[dict[str, Any]], log: list[Record]) -> None:
+def assert_true_letters(letters: list[dict[str, Any]], log: list[RawRecord]) -> None:
     by_place = {(record.partition, record.offset): record for record in log}
     for letter in letters:
         record = by_place[letter["partition"], letter["offset"]]

@@ -19,7 +19,7 @@ from common.algebra.profile import CustomerProfile
 from common.errors import RejectedRecord
 from common.log.events import Event, parse
 from common.log.partition import partition_of as common_partition_of
-from infra.proof.oracle_reading import Entry, Invalid, Record, partition_of, read, when
+from infra.proof.oracle_reading import Entry, Invalid, RawRecord, partition_of, read, when
 from tests.support.builders import Log, Message, erasure, marketing, order, refund, ticket
 from tests.support.model import RULES
 from tests.support.odd_values import DATES, FIELDS, TEXTS, TOKENS
@@ -36,14 +36,14 @@ def micros(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def by_parse(record: Record) -> Event | None:
+def by_parse(record: RawRecord) -> Event | None:
     try:
         return parse(record.key, record.value, record.partition, PARTITIONS, record.appended_at, RULES)
     except RejectedRecord:
         return None
 
 
-def by_oracle(record: Record) -> Event | None:
+def by_oracle(record: RawRecord) -> Event | None:
     try:
         entry = read(record, PARTITIONS, "USD")
     except Invalid:
@@ -85,7 +85,7 @@ PAYLOADS: Final[dict[str, Callable[[Entry], payloads.Payload]]] = {
 }
 
 
-def agree(record: Record) -> Event | None:
+def agree(record: RawRecord) -> Event | None:
     """What both read, but for the flag that concerns only reports.
 
     Of a repeated name the last value counts, or the record is rejected for an earlier one; it never counts.
@@ -154,7 +154,7 @@ def _disturbed(draw: st.DrawFn, pairs: Pairs, most: int) -> Pairs:
 
 
 @st.composite
-def disturbed_records(draw: st.DrawFn) -> Record:
+def disturbed_records(draw: st.DrawFn) -> RawRecord:
     """A record nearly valid; its key and partition fit the customer id in its data, wherever that is text."""
     content = json.loads(draw(entities | erasures).value or b"")
     data = draw(_disturbed(pairs_of(content.pop("data")), 2))
@@ -169,22 +169,22 @@ def disturbed_records(draw: st.DrawFn) -> Record:
     return _sent(text_of(envelope).encode("utf-8", "surrogatepass"), dict(data).get("customer_id", ""))
 
 
-def _sent(value: bytes, customer: str) -> Record:
+def _sent(value: bytes, customer: str) -> RawRecord:
     try:
         key = json.loads(customer).encode()
         partition = partition_of(key.decode(), PARTITIONS)
     except (ValueError, AttributeError):
         key, partition = b"ada", partition_of("ada", PARTITIONS)
-    return Record(partition, 7, key, value, 0)
+    return RawRecord(partition, 7, key, value, 0)
 
 
 @given(disturbed_records())
-def test_a_record_out_of_joint_is_read_alike(record: Record) -> None:
+def test_a_record_out_of_joint_is_read_alike(record: RawRecord) -> None:
     agree(record)
 
 
 @given(disturbed_records(), st.data())
-def test_a_record_with_bytes_changed_is_read_alike(record: Record, data: st.DataObject) -> None:
+def test_a_record_with_bytes_changed_is_read_alike(record: RawRecord, data: st.DataObject) -> None:
     value = bytearray(record.value or b"")
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(value)))

@@ -10,7 +10,7 @@ from common.errors import LogUnavailable
 from common.log.normalizing import Rules
 from common.servers.log_identity import LogIdentity
 from common.settings import LogSettings, ServingSettings, Settings, SpeedSettings
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lane
@@ -224,7 +224,7 @@ class WorkerProcess(Process):
             self.spawn(self.core.pipeline.take(bundle))
 
 
-def _fetched(record: Record) -> SimpleNamespace:
+def _fetched(record: RawRecord) -> SimpleNamespace:
     """The record as Kafka's client gives it, its time in milliseconds."""
     return SimpleNamespace(
         offset=record.offset, key=record.key, value=record.value, timestamp=record.appended_at // 1000, headers=()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from tests.support.builders import Log, Message, erasure, marketing, order, profile, refund, retraction, ticket
 from tests.support.poison import POISONS
 
@@ -138,9 +138,9 @@ class SimLog(Log):
     def __init__(self) -> None:
         super().__init__(PARTITIONS)
         self.now = 0
-        self._by_partition: dict[int, list[Record]] = {partition: [] for partition in range(PARTITIONS)}
+        self._by_partition: dict[int, list[RawRecord]] = {partition: [] for partition in range(PARTITIONS)}
 
-    def append_at(self, message: Message, now: int) -> Record:
+    def append_at(self, message: Message, now: int) -> RawRecord:
         """The new record, at the end of its partition; Kafka's times are milliseconds."""
         (added,) = self.append(message)
         added = added._replace(appended_at=now - now % 1000)
@@ -148,7 +148,7 @@ class SimLog(Log):
         self._by_partition[added.partition].append(added)
         return added
 
-    def from_offset(self, partition: int, offset: int) -> list[Record]:
+    def from_offset(self, partition: int, offset: int) -> list[RawRecord]:
         records = self._by_partition[partition]
         return records[bisect_left(records, offset, key=lambda record: record.offset) :]
 

@@ -16,7 +16,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from common.log.partition import partition_of
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from tests.support.poison import POISONS
 
 AS_OF: Final = date(2024, 6, 30)
@@ -146,11 +146,11 @@ class Log:
 
     def __init__(self, partitions: int = 4, appended_at: int = APPENDED_AT) -> None:
         self.partitions = partitions
-        self.records: list[Record] = []
+        self.records: list[RawRecord] = []
         self.next_offsets = dict.fromkeys(range(partitions), 0)
         self._appended_at = appended_at
 
-    def append(self, *messages: Message) -> list[Record]:
+    def append(self, *messages: Message) -> list[RawRecord]:
         """The new records, at the end of their partitions."""
         return [self._append(message) for message in messages]
 
@@ -158,12 +158,12 @@ class Log:
         """A gap of `count` offsets, as an aborted transaction leaves it."""
         self.next_offsets[partition] += count
 
-    def _append(self, message: Message) -> Record:
+    def _append(self, message: Message) -> RawRecord:
         partition = message.partition
         if partition is None:
             partition = partition_of((message.key or b"").decode("utf-8", "replace"), self.partitions)
         offset = self.next_offsets[partition]
-        added = Record(partition, offset, message.key, message.value, self._appended_at + 1000 * len(self.records))
+        added = RawRecord(partition, offset, message.key, message.value, self._appended_at + 1000 * len(self.records))
         self.next_offsets[partition] = offset + 1
         self.records.append(added)
         return added
@@ -279,9 +279,9 @@ ENTITIES: Final[tuple[Callable[[Random, str], Message], ...]] = (
 )
 
 
-def by_partition(records: Iterable[Record]) -> dict[int, list[Record]]:
+def by_partition(records: Iterable[RawRecord]) -> dict[int, list[RawRecord]]:
     """The records of each partition, in offset order."""
-    found: dict[int, list[Record]] = {}
+    found: dict[int, list[RawRecord]] = {}
     for each in sorted(records, key=lambda each: (each.partition, each.offset)):
         found.setdefault(each.partition, []).append(each)
     return found

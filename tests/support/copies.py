@@ -13,7 +13,7 @@ from common.log.partition import partition_of
 from common.log.position import Position
 from common.settings import Settings
 from infra.proof.log_reader import LogReader
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 
 Event = TypeVar("Event", DeltaEvent, AlertEvent)
 
@@ -71,7 +71,7 @@ def tally_alerts(settings: Settings, session: Session, partitions: int) -> Tally
 def _tally(
     session: Session,
     stored: Mapping[str, object],
-    found: Sequence[tuple[Record, Event]],
+    found: Sequence[tuple[RawRecord, Event]],
     content: Callable[[Event], object],
 ) -> Tally:
     events: dict[str, Event] = {}

@@ -15,8 +15,7 @@ from common.settings import Settings
 from infra.ingest.importer import Summary, run
 from infra.ingest.mapping import mapping_of
 from infra.ingest.opening import open_source
-from infra.ingest.records import Record as Made
-from infra.ingest.records import RecordMaker, source_of
+from infra.ingest.records import ReadyRecord, RecordMaker, source_of
 
 PARTITIONS = 4
 RULES = Rules("USD")
@@ -53,7 +52,7 @@ def _decoded(value: bytes) -> Record | RetractionRecord:
     return msgspec.json.decode(value, type=wanted)
 
 
-def _made(path: Path, kind: str, /, **options: Any) -> list[Made]:
+def _made(path: Path, kind: str, /, **options: Any) -> list[ReadyRecord]:
     maker = RecordMaker(mapping_of(kind, **options), PARTITIONS, RULES, source_of(path))
     made = []
     for row in open_source(path, None).rows():

@@ -12,14 +12,14 @@ from common.errors import RejectedRecord
 from common.log.events import Event, parse
 from common.log.normalizing import Rules
 from common.log.partition import partition_of
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from tests.support.deltas import changed as changed_delta
 
 RULES = Rules(currency="USD")
 Cuts = dict[int, int]
 
 
-def read(record: Record, partitions: int) -> Event | None:
+def read(record: RawRecord, partitions: int) -> Event | None:
     """The event of a valid record."""
     try:
         return parse(record.key, record.value, record.partition, partitions, record.appended_at, RULES)
@@ -37,7 +37,7 @@ class SpeedTables:
         self.resets: dict[str, int] = {}
         self.outcomes: list[Outcome | str] = []
 
-    def apply(self, records: Iterable[Record]) -> "SpeedTables":
+    def apply(self, records: Iterable[RawRecord]) -> "SpeedTables":
         for record in records:
             event = read(record, self.partitions)
             if event is None:
@@ -51,7 +51,7 @@ class SpeedTables:
                 self._decide(event, record)
         return self
 
-    def _decide(self, event: Event, record: Record) -> None:
+    def _decide(self, event: Event, record: RawRecord) -> None:
         assert event.image is not None
         key = (event.kind, event.entity_id)
         text = self.facts.get(event.customer_id, {}).get(key)
@@ -108,7 +108,7 @@ def fact(text: str) -> Fact:
     return facts.decode_fact(text)
 
 
-def batch_rows(records: Iterable[Record], cut: Cuts, partitions: int) -> dict[str, ViewRow]:
+def batch_rows(records: Iterable[RawRecord], cut: Cuts, partitions: int) -> dict[str, ViewRow]:
     """R16 by definition: of the current facts below the cut the sum of contributions, and the profile."""
     current: dict[str, dict[tuple[str, str], tuple[tuple[int, bool, int], Image]]] = {}
     for record in records:
@@ -132,7 +132,7 @@ def batch_rows(records: Iterable[Record], cut: Cuts, partitions: int) -> dict[st
     }
 
 
-def batch_states(records: Iterable[Record], cut: Cuts, partitions: int) -> dict[str, State]:
+def batch_states(records: Iterable[RawRecord], cut: Cuts, partitions: int) -> dict[str, State]:
     """The states of `batch_rows`."""
     return {customer: row.state for customer, row in batch_rows(records, cut, partitions).items()}
 

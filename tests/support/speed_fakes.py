@@ -22,7 +22,7 @@ from common.log.events import parse
 from common.log.normalizing import Rules
 from common.servers.breaker import Breaker
 from common.servers.retry import Retry
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.known import Known
 from speed_layer.apply.lanes import Start
@@ -47,7 +47,7 @@ Cells = dict[tuple[str, ...], tuple[str, int]]
 """Live cells by table and primary key: value and write timestamp."""
 
 
-def placed(records: Iterable[Record], partitions: int = 4) -> dict[str, list[Placed]]:
+def placed(records: Iterable[RawRecord], partitions: int = 4) -> dict[str, list[Placed]]:
     """The valid records of each customer, in offset order."""
     found: dict[str, list[Placed]] = {}
     for record in records:

@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from common.servers.producer import producer as new_producer
 from common.settings import Settings
 from infra.proof.log_reader import LogReader
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from tests.support.builders import Message
 from tests.support.copies import tally_alerts, tally_deltas
 from tests.support.harness import Child
@@ -32,7 +32,7 @@ def produce(settings: Settings, messages: Iterable[Message], producer: Producer 
     assert to.flush(TIMEOUT) == 0
 
 
-def log_of(settings: Settings) -> list[Record]:
+def log_of(settings: Settings) -> list[RawRecord]:
     """The committed records, in offset order within a partition."""
     return LogReader(settings, PARTITIONS).refresh()
 
@@ -76,7 +76,7 @@ def wait_applied(settings: Settings, *workers: Child) -> None:
         pytest.fail(f"{error}\n" + "\n".join(worker.tail() for worker in workers))
 
 
-def places(log: list[Record]) -> set[tuple[int, int]]:
+def places(log: list[RawRecord]) -> set[tuple[int, int]]:
     """Where the valid records lie."""
     by_partition = {record.partition: [r for r in log if r.partition == record.partition] for record in log}
     return {

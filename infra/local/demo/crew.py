@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from common.errors import StackError
 from common.settings import PREFIX, Settings, environment_of
-from infra.local.stack.process import Process, write_record
+from infra.local.stack.process import Process, write_pid_file
 
 STOP_SECONDS: Final = 20.0
 _GLANCE_SECONDS: Final = 0.1
@@ -36,7 +36,7 @@ class Member:
                 stderr=output,
                 start_new_session=True,  # the terminal's Ctrl-C is ours to pass on
             )
-        write_record(self.record, Process.of(self.process.pid) or Process(self.process.pid, "ended at once"))
+        write_pid_file(self.record, Process.of(self.process.pid) or Process(self.process.pid, "ended at once"))
 
     @property
     def ended(self) -> bool:

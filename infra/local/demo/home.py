@@ -9,7 +9,7 @@ from common.errors import StackError
 from common.settings import HOME_FILE, ServingSettings, Settings, StackSettings
 from infra.local.stack import ports, servers
 from infra.local.stack.home import Home
-from infra.local.stack.process import read_record
+from infra.local.stack.process import read_pid_file
 
 _PORTS_OF_A_STACK: Final = 6
 _TRIES: Final = 50
@@ -51,7 +51,7 @@ def fresh_home(settings: Settings) -> Iterator[Settings]:
 def clear(settings: Settings) -> None:
     """Nothing of an earlier demo runs, and its home is gone."""
     for path in sorted((settings.home / "run").glob("demo-*.pid")):
-        process = read_record(path)
+        process = read_pid_file(path)
         if process is not None and process.is_alive:
             process.stop(STOP_SECONDS)
     if Home.of(settings).is_claimed:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from infra.local.stack.process import read_record
+from infra.local.stack.process import read_pid_file
 
 STOP_SECONDS: Final = 10.0
 
@@ -25,7 +25,7 @@ def set_on(folder: Path) -> "subprocess.Popen[bytes]":
 
 def clear(folder: Path) -> None:
     """No server of any home below `folder` runs, and the folder is gone: the data was not worth a gentle stop."""
-    processes = [process for process in map(read_record, folder.rglob("run/*.pid")) if process]
+    processes = [process for process in map(read_pid_file, folder.rglob("run/*.pid")) if process]
     for process in processes:
         process.send(signal.SIGKILL)
     for process in processes:

@@ -98,14 +98,14 @@ def spawn(command: Sequence[str], output: Path, environ: Mapping[str, str]) -> P
     return Process.of(pid) or Process(pid, "ended at once")
 
 
-def write_record(path: Path, process: Process) -> None:
+def write_pid_file(path: Path, process: Process) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(process)), encoding="ascii")
     partial.replace(path)
 
 
-def read_record(path: Path) -> Process | None:
-    """The process that was recorded, dead or alive; an unreadable record counts as none."""
+def read_pid_file(path: Path) -> Process | None:
+    """The process that the file names, dead or alive; an unreadable file counts as none."""
     try:
         return Process(**json.loads(path.read_text(encoding="ascii")))
     except (FileNotFoundError, ValueError, TypeError):

@@ -12,7 +12,7 @@ from common.settings import Settings
 from infra.context import Report, quiet
 from infra.local.stack import ports
 from infra.local.stack.home import PORT_BASE, Home
-from infra.local.stack.process import Process, read_record, spawn, write_record
+from infra.local.stack.process import Process, read_pid_file, spawn, write_pid_file
 from infra.local.stack.server import Server
 
 STOP_SECONDS: Final = 30.0
@@ -49,7 +49,7 @@ def stop(settings: Settings, names: Sequence[str], report: Report) -> None:
         if process:
             gently = process.stop(STOP_SECONDS)
             report(f"{name}: stopped" if gently else f"{name}: did not stop in {STOP_SECONDS:.0f} s, so it was killed")
-        elif read_record(record_of(settings, name)):
+        elif read_pid_file(record_of(settings, name)):
             report(f"{name}: was dead already; its pid file is removed")
         else:
             report(f"{name}: not running")
@@ -58,7 +58,7 @@ def stop(settings: Settings, names: Sequence[str], report: Report) -> None:
 
 def running(settings: Settings, name: str) -> Process | None:
     """The living process of server `name` in this home."""
-    process = read_record(record_of(settings, name))
+    process = read_pid_file(record_of(settings, name))
     return process if process and process.is_alive else None
 
 
@@ -73,7 +73,7 @@ def log_of(settings: Settings, name: str) -> Path:
 def _runs_already(settings: Settings, server: Server, report: Report) -> bool:
     process, remembered = running(settings, server.name), Home.of(settings).port_base
     if process is None:
-        if read_record(record_of(settings, server.name)):
+        if read_pid_file(record_of(settings, server.name)):
             report(f"{server.name}: its pid file names a process that is gone; starting it anew")
         return False
     if remembered not in (None, settings.stack.port_base):
@@ -107,7 +107,7 @@ def _launch(settings: Settings, server: Server, report: Report) -> None:
     server.prepare(settings)
     output = Home.of(settings).logs / f"{server.name}.out"
     process = spawn(server.command(settings), output, {**os.environ, "LC_ALL": "C.UTF-8"})
-    write_record(record_of(settings, server.name), process)
+    write_pid_file(record_of(settings, server.name), process)
     report(f"{server.name}: starting (pid {process.pid})")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from infra.local.stack.home import Home
-from infra.local.stack.process import Process, read_record, spawn, write_record
+from infra.local.stack.process import Process, read_pid_file, spawn, write_pid_file
 
 
 def sleeper(folder: Path) -> Process:
@@ -53,9 +53,9 @@ def test_a_process_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
 def test_a_record_whose_pid_belongs_to_somebody_else_now_is_dead_and_gets_no_signal(tmp_path: Path) -> None:
     me = Process.of(os.getpid())
     assert me is not None
-    write_record(tmp_path / "pid", Process(me.pid, "another boot/1"))
+    write_pid_file(tmp_path / "pid", Process(me.pid, "another boot/1"))
 
-    recorded = read_record(tmp_path / "pid")
+    recorded = read_pid_file(tmp_path / "pid")
 
     assert recorded is not None
     assert not recorded.is_alive
@@ -94,8 +94,8 @@ def test_a_record_of_this_machine_names_its_boot_and_the_ticks_from_then_on() ->
 
 def test_an_unreadable_record_counts_as_none(tmp_path: Path) -> None:
     (tmp_path / "pid").write_text("{half")
-    assert read_record(tmp_path / "pid") is None
-    assert read_record(tmp_path / "absent") is None
+    assert read_pid_file(tmp_path / "pid") is None
+    assert read_pid_file(tmp_path / "absent") is None
 
 
 def test_a_killed_owner_leaves_no_server_and_no_folder_behind(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_killed_owner_leaves_no_server_and_no_folder_behind(tmp_path: Path) ->
     home = Home(folder / "one")
     home.claim()
     process = sleeper(tmp_path)
-    write_record(home.run / "kafka.pid", process)
+    write_pid_file(home.run / "kafka.pid", process)
     code = (
         "import time; from pathlib import Path; from infra.local.stack import guard; "
         f"guard.set_on(Path({str(folder)!r})); print('on', flush=True); time.sleep(60)"

@@ -8,7 +8,7 @@ import pytest
 from common.algebra.facts import Delta, encode
 from common.log.copies import Copy
 from common.log.partition import partition_of
-from infra.proof.oracle import Record
+from infra.proof.oracle import RawRecord
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.dead_letter import DeadLetter
 from speed_layer.apply.delivered import Delivered
@@ -33,14 +33,14 @@ class Scene:
     async def publish(self, letters: Sequence[DeadLetter]) -> None:
         self.letters.extend(letters)
 
-    def send(self, records: Sequence[Record]) -> list[Delivered]:
+    def send(self, records: Sequence[RawRecord]) -> list[Delivered]:
         return [delivered(self.lane(record.partition), record) for record in records]
 
     def lane(self, partition: int) -> Lane:
         return self.lanes.get(partition) or self.lanes.open(partition, start(0))
 
 
-def delivered(lane: Lane, record: Record) -> Delivered:
+def delivered(lane: Lane, record: RawRecord) -> Delivered:
     (link,) = lane.send([(record.offset, 1)])
     return Delivered(record.offset, record.key, record.value, record.appended_at, link)
 
