@@ -1,91 +1,88 @@
-"""Waiting until the speed layer has applied the log's end, and the table of where it is."""
+"""How far the speed layer is: one type for a row of `speed_progress`, one select, one lag (R12).
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+The worker writes the rows. Serving, status and whoever waits for a cut read them.
+"""
 
-from cassandra.cluster import Session
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
-from common.errors import NotApplied
-from common.settings import Settings
 from common.tables import Tables
 
-POLL_SECONDS: Final = 0.2
 SILENT_SECONDS: Final = 10.0
 """A worker whose heartbeat is older does not run, or cannot reach Cassandra."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where one partition is: applied below `next_offset`, last beat at `beat_at` (microseconds; None or 0: never)."""
+class Progress:
+    """A partition's row: every record in [from_offset, next_offset) is applied, acknowledged, and its delta alive.
 
+    `from_offset` may be above `next_offset`: then no delta is known to be alive. A worker that was killed may have left
+    deltas up there, and some of them are gone.
+
+    Times are microseconds, and 0 before they first happen: the worker lived at `beat_at`, and every record appended
+    before `caught_up_at` is applied.
+    """
+
+    partition: int
     from_offset: int
     next_offset: int
     end_offset: int
-    beat_at: int | None
-    caught_up_at: int | None = None
-    """Every record appended before it is applied, in microseconds (None: unknown)."""
+    """The log's end, as the worker last saw it."""
+    validation_version: str
+    """Every validation version that decided what is applied, and perhaps one that has decided nothing yet."""
+    beat_at: int
+    caught_up_at: int
 
-    def behind_seconds(self, now: int) -> float | None:
-        """Seconds since everything appended was applied: 0 where nothing is left."""
-        if self.next_offset >= self.end_offset:
+    @classmethod
+    def of_row(cls, row: Sequence[Any]) -> Self:
+        """The row of `select_progress`; a null in it counts as 0 or as an empty text."""
+        partition, from_offset, next_offset, end_offset, version, beat_at, caught_up_at = row
+        return cls(
+            partition=partition,
+            from_offset=from_offset or 0,
+            next_offset=next_offset or 0,
+            end_offset=end_offset or 0,
+            validation_version=version or "",
+            beat_at=beat_at or 0,
+            caught_up_at=caught_up_at or 0,
+        )
+
+    @classmethod
+    def nothing(cls, partition: int) -> Self:
+        """The progress in a partition where no worker ever ran."""
+        return cls(
+            partition, from_offset=0, next_offset=0, end_offset=0, validation_version="", beat_at=0, caught_up_at=0
+        )
+
+    @property
+    def behind_records(self) -> int:
+        """Offsets from `next_offset` to `end_offset`."""
+        return max(self.end_offset - self.next_offset, 0)
+
+    def behind_seconds(self, now: int, *, end_is_known: bool = False) -> float | None:
+        """Returns the seconds since everything appended was applied; null before it ever was.
+
+        With `end_is_known`, `end_offset` is the log's end of this moment: then it is 0 where nothing is left. Clocks of
+        two machines differ, so it is never below zero.
+        """
+        if end_is_known and not self.behind_records:
             return 0.0
-        return max(now - self.caught_up_at, 0) / 1e6 if self.caught_up_at else None
+        return _seconds(self.caught_up_at, now)
+
+    def silent_seconds(self, now: int) -> float | None:
+        """Returns the seconds since the last heartbeat; null if there was none."""
+        return _seconds(self.beat_at, now)
 
 
-def places(session: Session, settings: Settings, ends: Mapping[int, int]) -> dict[int, Place]:
-    """Every partition's place against the given ends; without any, against those of the last heartbeats."""
-    rows = session.execute(
-        "SELECT kafka_partition, from_offset, next_offset, end_offset, beat_at, caught_up_at "
-        f"FROM {Tables.progress} WHERE generation = %s",
-        (settings.speed.generation,),
+def select_progress(mark: str = "?", *, keyspace: str = "") -> str:
+    """The statement that reads the rows of one generation; `mark` is the driver's placeholder for it."""
+    table = f"{keyspace}.{Tables.progress}" if keyspace else Tables.progress
+    return (
+        "SELECT kafka_partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at "
+        f"FROM {table} WHERE generation = {mark}"
     )
-    found = {
-        row.kafka_partition: Place(row.from_offset, row.next_offset, row.end_offset, row.beat_at, row.caught_up_at)
-        for row in rows
-    }
-    if not ends:
-        return dict(sorted(found.items()))
-    return {
-        partition: replace(found.get(partition, Place(0, 0, 0, None)), end_offset=end)
-        for partition, end in sorted(ends.items())
-    }
 
 
-def wait(
-    session: Session,
-    settings: Settings,
-    ends: Mapping[int, int],
-    timeout: float,
-    clock: Callable[[], int],
-    say: Callable[[int, int], None],
-) -> None:
-    """Return once every partition is applied below `ends`. Raises NotApplied, which names what is missing.
-
-    `say` is told the records still missing and their number at the start, at each look.
-    """
-    deadline, at_first = time.monotonic() + timeout, None
-    while True:
-        found = places(session, settings, ends)
-        behind = {p: place for p, place in found.items() if place.next_offset < place.end_offset}
-        missing = sum(place.end_offset - place.next_offset for place in behind.values())
-        at_first = missing if at_first is None else at_first
-        say(missing, at_first)
-        if not behind:
-            return
-        if time.monotonic() > deadline:
-            raise NotApplied(_explain(behind, timeout, clock()))
-        time.sleep(POLL_SECONDS)
-
-
-def _explain(behind: Mapping[int, Place], timeout: float, now: int) -> str:
-    parts = ", ".join(f"partition {p} at {place.next_offset} of {place.end_offset}" for p, place in behind.items())
-    silent = [p for p, place in behind.items() if silent_seconds(place, now) > SILENT_SECONDS]
-    hint = "; no worker is running there: start one with `lambda360 speed run`" if silent else ""
-    return f"not applied within {timeout:g} s: {parts}{hint}"
-
-
-def silent_seconds(place: Place, now: int) -> float:
-    """Seconds since the last heartbeat, which may be younger than `now`; infinite if there was none."""
-    return float("inf") if not place.beat_at else max(now - place.beat_at, 0) / 1e6
+def _seconds(then: int, now: int) -> float | None:
+    return round(max(now - then, 0) / 1e6, 3) if then else None

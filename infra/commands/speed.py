@@ -69,9 +69,9 @@ def _supervise(context: click.Context, workers: int) -> None:
 @click.pass_context
 def wait_(context: click.Context, *, timeout: float) -> None:
     """Return when the log's end, as of now, is applied in every partition; exit 1 if it is not in time."""
-    from common.progress import wait
     from common.servers import kafka, log_identity
     from common.servers.cassandra import connected
+    from common.waiting import wait
 
     settings = settings_of(context)
     with connected(settings) as session:

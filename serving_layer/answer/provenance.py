@@ -7,9 +7,9 @@ from common.algebra.pointer import Published, cut_of
 from common.algebra.versions import logic_version, versions_in
 from common.log.events import validation_version
 from common.log.normalizing import Rules
+from common.progress import Progress
 from common.settings import ServingSettings, Settings
 from serving_layer.read.reading import complete_below
-from serving_layer.read.store import Progress
 from serving_layer.schemas.provenance import BatchInfo
 
 
@@ -60,10 +60,13 @@ def condition(
         reasons.append(_differ("validation_version", "the speed layer", " and ".join(decided), release))
     if cut < progress.from_offset:
         reasons.append(f"cut {cut} is below from_offset {progress.from_offset}: deltas between them are gone")
-    records = max(progress.end_offset - progress.next_offset, 0)
-    seconds = _since(progress.caught_up_at, now)
-    reasons += _lateness(progress, records, seconds, limits, now)
-    return Condition(tuple(reasons), records, seconds, complete_below=complete_below(progress, cut))
+    reasons += _lateness(progress, limits, now)
+    return Condition(
+        tuple(reasons),
+        progress.behind_records,
+        progress.behind_seconds(now),
+        complete_below=complete_below(progress, cut),
+    )
 
 
 def batch_info(published: Published | None) -> BatchInfo | None:
@@ -96,13 +99,15 @@ def _differ(name: str, who: str, version: str, release: Release) -> str:
     return f"{name} of {who} is {version}, of this release {getattr(release, name)}"
 
 
-def _lateness(progress: Progress, records: int, seconds: float | None, limits: ServingSettings, now: int) -> list[str]:
-    silent = _since(progress.beat_at, now)
+def _lateness(progress: Progress, limits: ServingSettings, now: int) -> list[str]:
+    silent = progress.silent_seconds(now)
     if silent is None:
         return ["the speed layer has never sent a heartbeat"]
     if silent > limits.max_behind_seconds:
         return [f"the speed layer is silent for {silent:.0f} s, more than {limits.max_behind_seconds:g} s"]
     reasons = []
+    records = progress.behind_records
+    seconds = progress.behind_seconds(now)
     if records > limits.max_behind_records:
         reasons.append(f"the speed layer is {records} records behind, more than {limits.max_behind_records}")
     if records and seconds is None:
@@ -110,9 +115,3 @@ def _lateness(progress: Progress, records: int, seconds: float | None, limits: S
     if seconds is not None and seconds > limits.max_behind_seconds:
         reasons.append(f"the speed layer is {seconds:.0f} s behind, more than {limits.max_behind_seconds:g} s")
     return reasons
-
-
-def _since(then: int | None, now: int) -> float | None:
-    """Returns the seconds from `then` to `now`, to the millisecond and not below zero; None if `then` is."""
-    # The clocks of two machines differ: `then` may be later than `now`.
-    return round(max(now - then, 0) / 1e6, 3) if then else None

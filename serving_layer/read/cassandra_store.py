@@ -11,10 +11,11 @@ from cassandra.query import PreparedStatement
 
 from common.algebra import pointer
 from common.errors import StoreUnavailable
+from common.progress import Progress, select_progress
 from common.servers.cassandra import UNAVAILABLE, AsyncStore, in_one_page
 from common.settings import Settings
 from common.tables import Tables
-from serving_layer.read.store import DeltaRow, Pin, Progress, SlotRow
+from serving_layer.read.store import DeltaRow, Pin, SlotRow
 
 CHUNK: Final = 32
 """Customers in one statement. One statement a customer cost the client five times the CPU (measured: 1121, not 201 us).
@@ -26,10 +27,6 @@ _SLOT: Final = "SELECT customer_id, batch_id, state FROM {keyspace}.{view} WHERE
 _DELTAS: Final = (
     "SELECT customer_id, kafka_offset, value FROM {keyspace}.{tables.deltas} "
     "WHERE customer_id {of} AND kafka_offset >= ?"
-)
-_PROGRESS: Final = (
-    "SELECT kafka_partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at "
-    "FROM {keyspace}.{tables.progress} WHERE generation = ? AND kafka_partition IN ?"
 )
 _POINTER: Final = "SELECT value FROM {keyspace}.{tables.batch_pointer} WHERE name = ?"
 _LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE topic = ?"
@@ -44,6 +41,7 @@ class CassandraStore:
         self._topic = settings.log.topic
         self._generation = settings.speed.generation
         tables = Tables(self._generation)
+        progress = select_progress(keyspace=settings.cassandra.keyspace)
 
         def prepare(query: str, **parts: str) -> PreparedStatement:
             return session.prepare(query.format(keyspace=settings.cassandra.keyspace, tables=tables, **parts))
@@ -54,7 +52,7 @@ class CassandraStore:
         try:
             self._pointer = prepare(_POINTER)
             self._log = prepare(_LOG)
-            self._progress = prepare(_PROGRESS)
+            self._progress = prepare(f"{progress} AND kafka_partition IN ?")
             self._slots = {slot: by_customer(_SLOT, view=tables.batch_view(slot)) for slot in pointer.SLOTS}
             deltas = by_customer(_DELTAS)
             self._deltas = _ByCustomer(one=in_one_page(deltas.one), many=in_one_page(deltas.many))
@@ -77,17 +75,8 @@ class CassandraStore:
 
     async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
         rows = await self._rows(self._progress, (self._generation, list(partitions)))
-        return {
-            partition: Progress(
-                from_offset=from_offset,
-                next_offset=next_offset,
-                end_offset=end_offset,
-                validation_version=validation_version,
-                beat_at=beat_at,
-                caught_up_at=caught_up_at,
-            )
-            for partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at in rows
-        }
+        found = map(Progress.of_row, rows)
+        return {row.partition: row for row in found}
 
     async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
         rows = await self._by_customer(self._slots[slot], customers)

@@ -7,8 +7,9 @@ from typing import Final
 
 from common.algebra.pointer import Published, cut_of
 from common.log.partition import partition_of
+from common.progress import Progress
 from serving_layer.read.deltas import whole_deltas
-from serving_layer.read.store import DeltaRow, Pin, Progress, SlotReused, SlotRow, Store
+from serving_layer.read.store import DeltaRow, Pin, SlotReused, SlotRow, Store
 
 PIN_ATTEMPTS: Final = 4
 """How often a request pins a pointer at most: once, and again whenever the pinned slot was reused meanwhile (R20)."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from common.algebra.pointer import Pointer
 from common.errors import StoreUnavailable
+from common.progress import Progress
 
 
 class SlotReused(StoreUnavailable):
@@ -26,19 +27,6 @@ class SlotRow:
 
     batch_id: int
     state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A partition's row in `speed_progress` (R12). Times are microseconds, UTC, and None before the first one."""
-
-    from_offset: int
-    next_offset: int
-    end_offset: int
-    validation_version: str
-    """All the versions that decided what was applied, as `common.algebra.versions` joins them."""
-    beat_at: int | None
-    caught_up_at: int | None
 
 
 DeltaRow = tuple[int, str]

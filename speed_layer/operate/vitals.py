@@ -3,16 +3,16 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
 
 from common.algebra.versions import logic_version
 from common.log.position import Position
+from common.progress import Progress
 from common.servers.retry import Retry
-from speed_layer.apply.lanes import Lanes
-from speed_layer.progress.table import Progress
+from speed_layer.apply.lanes import Lane, Lanes
 
 
 class PartitionVitals(msgspec.Struct, frozen=True):
@@ -128,22 +128,28 @@ class Gauge:
         )
 
     def _partitions(self, now: int) -> list[PartitionVitals]:
-        latest, ends, found = self._watched.keeper.latest, self._watched.keeper.ends, []
-        for lane in sorted(self._watched.lanes.all(), key=lambda lane: lane.partition):
-            row, next_offset = latest.get(lane.partition), lane.next_offset
-            end = max(0 if row is None else row.end_offset, next_offset)
-            seconds = _behind_seconds(row, next_offset >= end, now)
-            place = lane.partition, 0 if row is None else row.from_offset, next_offset, end, end - next_offset, seconds
-            moved = next_offset > lane.start or (row is not None and next_offset >= ends.get(lane.partition, end))
-            found.append(PartitionVitals(*place, max(lane.fetched.sent - lane.applied, 0), lane.backlog, moved))
-        return found
+        return [
+            self._partition(lane, now) for lane in sorted(self._watched.lanes.all(), key=lambda lane: lane.partition)
+        ]
+
+    def _partition(self, lane: Lane, now: int) -> PartitionVitals:
+        written = self._watched.keeper.latest.get(lane.partition)
+        row = written or Progress.nothing(lane.partition)
+        next_offset = lane.next_offset
+        live = replace(row, next_offset=next_offset, end_offset=max(row.end_offset, next_offset))
+        is_caught_up = next_offset >= self._watched.keeper.ends.get(lane.partition, live.end_offset)
+        return PartitionVitals(
+            partition=lane.partition,
+            from_offset=row.from_offset,
+            next_offset=next_offset,
+            end_offset=live.end_offset,
+            behind_records=live.behind_records,
+            behind_seconds=None if written is None else live.behind_seconds(now, end_is_known=True),
+            in_flight_records=max(lane.fetched.sent - lane.applied, 0),
+            backlog_bytes=lane.backlog,
+            moved=next_offset > lane.start or (written is not None and is_caught_up),
+        )
 
     def positions(self) -> list[Position]:
         """How far each partition is applied, for the lines of the log."""
         return sorted(Position(lane.partition, lane.next_offset) for lane in self._watched.lanes.all())
-
-
-def _behind_seconds(row: Progress | None, idle: bool, now: int) -> float | None:
-    if idle and row is not None:
-        return 0.0
-    return round(max(now - row.caught_up_at, 0) / 1e6, 3) if row is not None and row.caught_up_at else None

@@ -11,11 +11,12 @@ import structlog
 
 from common.algebra.versions import with_version
 from common.errors import CircuitOpen, LogUnavailable, Unavailable, WorkerError
+from common.progress import Progress
 from common.servers.retry import Retry
 from common.settings import SpeedSettings
 from speed_layer.apply.lanes import Lane, Lanes, Start
 from speed_layer.progress.log_watch import Watch
-from speed_layer.progress.table import Progress, ProgressTable, start_of
+from speed_layer.progress.table import ProgressTable, start_of
 
 log = structlog.get_logger(__name__)
 IDENTITY_SECONDS: Final = 2.0
@@ -86,7 +87,8 @@ class Keeper:
     def _with_version(self, partition: int, row: Progress | None) -> Progress:
         """The row, which names this release's validation version, and says nothing else that it did not say before."""
         if row is None:
-            return Progress(partition, 0, 0, self.ends[partition], self.validation_version, 0, 0)
+            row = Progress.nothing(partition)
+            return replace(row, end_offset=self.ends[partition], validation_version=self.validation_version)
         return replace(row, validation_version=with_version(row.validation_version, self.validation_version))
 
     async def _from_kafka(self, ask: Callable[[], Awaitable[Mapping[int, int]]]) -> Mapping[int, int]:
@@ -126,8 +128,15 @@ class Keeper:
         reached = seen_at if next_offset >= end else 0
         kept.caught_up_at = max(kept.caught_up_at, lane.applied_at, reached)
         kept.from_offset = max(kept.from_offset, self._expired_below.get(lane.partition, 0))
-        versions, beat_at = lane.origin.validation_versions, self.clock()
-        return Progress(lane.partition, kept.from_offset, next_offset, end, versions, beat_at, kept.caught_up_at)
+        return Progress(
+            partition=lane.partition,
+            from_offset=kept.from_offset,
+            next_offset=next_offset,
+            end_offset=end,
+            validation_version=lane.origin.validation_versions,
+            beat_at=self.clock(),
+            caught_up_at=kept.caught_up_at,
+        )
 
     def _of(self, lane: Lane) -> Kept:
         kept = self._kept.get(lane.partition)

@@ -1,10 +1,10 @@
-"""The `speed_progress` rows (R12): what is applied and alive, in each partition, and where a worker resumes."""
+"""The worker's side of `speed_progress`: reading and writing its rows, and where a worker resumes (R12)."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from common.algebra.dates import MICROS_PER_DAY
 from common.errors import LogError
+from common.progress import Progress, select_progress
 from common.servers.cassandra import AsyncStore
 from common.tables import Tables
 
@@ -12,39 +12,16 @@ HORIZON_MARGIN_MICROS: Final = 3_600_000_000
 """Deltas count as expired an hour early: clocks differ, and a row is up to a minute old when it is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A partition's row: every record in [from_offset, next_offset) is applied, acknowledged, and its delta alive.
-
-    `from_offset` may be above `next_offset`: then none is. A worker that was killed may have left deltas up there, and
-    some of them are gone.
-
-    Times are microseconds, and 0 before they first happen: the worker lived at `beat_at`, and every record appended
-    before `caught_up_at` is applied.
-    """
-
-    partition: int
-    from_offset: int
-    next_offset: int
-    end_offset: int
-    validation_version: str
-    """Every validation version that decided what is applied, and perhaps one that has decided nothing yet."""
-    beat_at: int
-    caught_up_at: int
-
-
 class ProgressTable:
-    """The rows of one generation. A row's timestamp is its `next_offset`: a worker that is behind loses to one ahead,
+    """The rows of one generation; nothing in a row ever goes back.
 
-    and of equal ones each cell takes the greater value, so nothing in a row ever goes back.
+    A row's timestamp is its `next_offset`: a worker that is behind loses to one ahead. Of two rows with the same
+    timestamp each cell takes the greater value.
     """
 
     def __init__(self, store: AsyncStore, generation: int) -> None:
         self._store, self._generation = store, generation
-        self._read = store.session.prepare(
-            "SELECT kafka_partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at "
-            f"FROM {Tables.progress} WHERE generation = ?"
-        )
+        self._read = store.session.prepare(select_progress())
         self._write = store.session.prepare(
             f"INSERT INTO {Tables.progress} (generation, kafka_partition, from_offset, next_offset, end_offset, "
             "validation_version, beat_at, caught_up_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
@@ -53,7 +30,7 @@ class ProgressTable:
     async def read(self) -> dict[int, Progress]:
         """The rows by partition. Raises StoreUnavailable."""
         rows = await self._store.execute(self._read.bind((self._generation,)))
-        return {row.kafka_partition: Progress(*row) for row in rows}
+        return {row.kafka_partition: Progress.of_row(row) for row in rows}
 
     async def write(self, row: Progress) -> None:
         """Write the row. Raises StoreUnavailable."""

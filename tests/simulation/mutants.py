@@ -14,6 +14,7 @@ from common.algebra.merge import Merged
 from common.algebra.profile import KIND as PROFILE
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
+from common.progress import Progress
 from serving_layer.answer import answers
 from serving_layer.read import reading
 from serving_layer.read.store import DeltaRow, Store
@@ -24,7 +25,7 @@ from speed_layer.apply.lanes import Lane
 from speed_layer.apply.rows import Change, Mutation, Reset
 from speed_layer.apply.worker import Step, Worker
 from speed_layer.progress.keeper import Keeper, Kept
-from speed_layer.progress.table import Progress, ProgressTable
+from speed_layer.progress.table import ProgressTable
 from speed_layer.store.statements import MARKER, Statements
 from tests.simulation import network
 from tests.simulation.cql import Table

@@ -10,6 +10,7 @@ from common.algebra.pointer import Plan, Pointer, Published, encode
 from common.algebra.versions import logic_version
 from common.log.events import Event, parse, validation_version
 from common.log.partition import partition_of
+from common.progress import Progress
 from common.servers.breaker import Breaker
 from common.servers.cassandra import AsyncStore
 from common.servers.retry import Retry
@@ -22,7 +23,7 @@ from speed_layer.apply.known import Known
 from speed_layer.apply.lanes import Lanes
 from speed_layer.apply.rows import Placed
 from speed_layer.progress.keeper import Keeper
-from speed_layer.progress.table import Progress, ProgressTable
+from speed_layer.progress.table import ProgressTable
 from speed_layer.store.cassandra_store import CassandraStore
 from speed_layer.store.statements import Statements
 from tests.simulation.batch import recomputed

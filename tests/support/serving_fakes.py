@@ -20,10 +20,11 @@ from common.algebra.pointer import Plan, Pointer, Published
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 from common.log.partition import partition_of
+from common.progress import Progress
 from common.settings import ServingSettings, Settings
 from serving_layer.answer.provenance import Release
 from serving_layer.app import create_app
-from serving_layer.read.store import DeltaRow, Pin, Progress, SlotRow, Store, StoreSource
+from serving_layer.read.store import DeltaRow, Pin, SlotRow, Store, StoreSource
 from tests.support.deltas import changed
 
 NOW: Final = micros_of(datetime(2024, 6, 30, 12, tzinfo=UTC))
@@ -63,7 +64,7 @@ def progress(
 ) -> Progress:
     """A speed layer that is well, but for what is said."""
     end = next_offset if end_offset is None else end_offset
-    return Progress(from_offset, next_offset, end, validation_version, beat_at, caught_up_at)
+    return Progress(0, from_offset, next_offset, end, validation_version, beat_at or 0, caught_up_at or 0)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from common.servers.cassandra import connected
 from common.servers.kafka import end_offsets
 from common.servers.producer import producer
 from common.settings import Settings
+from common.waiting import read_progress
 from infra.local.stack import guard, ports, servers
 from infra.proof.comparison import Verdict, ask_all, judge
 from infra.proof.log_reader import LogReader
@@ -101,11 +102,7 @@ class Stage:
 
     def progress(self) -> dict[int, int]:
         """What the speed layer has applied, by partition."""
-        rows = self.session.execute(
-            "SELECT kafka_partition, next_offset FROM speed_progress WHERE generation = %s",
-            (self.settings.speed.generation,),
-        )
-        return {row.kafka_partition: row.next_offset for row in rows}
+        return {row.partition: row.next_offset for row in read_progress(self.session, self.settings, {}).values()}
 
     def lag(self) -> int:
         """Records that the log has and the speed layer has not applied."""

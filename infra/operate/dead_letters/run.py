@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from common.errors import NotApplied
 from common.log.dead_letters import Address, Letter
 from common.log.normalizing import Rules
-from common.progress import wait
 from common.servers import kafka, log_identity
 from common.settings import Settings
+from common.waiting import wait
 from infra.operate.dead_letters.interrupts import held
 from infra.operate.dead_letters.judge import Refused
 from infra.operate.dead_letters.log import Servers

@@ -9,10 +9,11 @@ import msgspec
 import psutil
 
 from common.errors import Lambda360Error
-from common.progress import Place, places, silent_seconds
+from common.progress import Progress
 from common.servers import kafka
 from common.servers.cassandra import connected
 from common.settings import Settings
+from common.waiting import read_progress
 from infra.operate.workers.picture import PartitionStatus, Status, WorkerStatus
 from speed_layer.operate import seats
 from speed_layer.operate.prometheus import HOST
@@ -27,7 +28,7 @@ def status(settings: Settings, now: int) -> Status:
     away: dict[str, str] = {}
     workers = tuple(_worker(settings.home, occupant) for occupant in seats.occupants(settings.home))
     ends = _ends(settings, away)
-    found = _places(settings, ends, away)
+    found = _progress(settings, ends, away)
     return Status(
         now,
         tuple(_partition(p, found.get(p), ends.get(p), workers, now) for p in _known(ends, found, workers)),
@@ -45,33 +46,33 @@ def _ends(settings: Settings, away: dict[str, str]) -> Mapping[int, int]:
         return {}
 
 
-def _places(settings: Settings, ends: Mapping[int, int], away: dict[str, str]) -> Mapping[int, Place]:
+def _progress(settings: Settings, ends: Mapping[int, int], away: dict[str, str]) -> Mapping[int, Progress]:
     impatient = settings.cassandra.model_copy(update={"request_timeout_seconds": ASK_SECONDS})
     try:
         with connected(settings.model_copy(update={"cassandra": impatient})) as session:
-            return places(session, settings, ends)
+            return read_progress(session, settings, ends)
     except Lambda360Error as error:
         away["cassandra"] = str(error)
         return {}
 
 
-def _known(ends: Mapping[int, int], found: Mapping[int, Place], workers: tuple[WorkerStatus, ...]) -> list[int]:
+def _known(ends: Mapping[int, int], found: Mapping[int, Progress], workers: tuple[WorkerStatus, ...]) -> list[int]:
     read = {p.partition for worker in workers if worker.vitals for p in worker.vitals.partitions}
     return sorted({*ends, *found, *read})
 
 
 def _partition(
-    partition: int, place: Place | None, end: int | None, workers: tuple[WorkerStatus, ...], now: int
+    partition: int, row: Progress | None, end: int | None, workers: tuple[WorkerStatus, ...], now: int
 ) -> PartitionStatus:
     """What the worker itself says is newer than what it wrote."""
     readers = [(w.seat, p) for w in workers if w.vitals for p in w.vitals.partitions if p.partition == partition]
     seat, live = readers[0] if readers else (None, None)
-    from_offset = place.from_offset if place else live.from_offset if live else None
-    next_offset = max((each.next_offset for each in (place, live) if each), default=None)
+    from_offset = row.from_offset if row else live.from_offset if live else None
+    next_offset = max((each.next_offset for each in (row, live) if each), default=None)
     end = end if end is not None else live.end_offset if live else None
     behind = None if end is None or next_offset is None else max(end - next_offset, 0)
-    seconds = 0.0 if behind == 0 else live.behind_seconds if live else place.behind_seconds(now) if place else None
-    beat = silent_seconds(place, now) if place and place.beat_at else None
+    seconds = 0.0 if behind == 0 else live.behind_seconds if live else row.behind_seconds(now) if row else None
+    beat = row.silent_seconds(now) if row else None
     return PartitionStatus(partition, from_offset, next_offset, end, behind, seconds, beat, seat)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from common.progress import Progress
 from common.settings import ServingSettings
 from serving_layer.answer.provenance import Condition, Release, condition
-from serving_layer.read.store import Progress
 from tests.support.serving_fakes import NOW, RELEASE, progress, published
 
 LIMITS = ServingSettings(max_behind_records=10, max_behind_seconds=5.0)

@@ -10,13 +10,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from common.errors import StoreUnavailable
+from common.progress import Progress
 from common.servers.breaker import Breaker
 from common.servers.retry import Retry
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.lanes import Lanes
 from speed_layer.operate.prometheus import WorkerCollector, endpoint
 from speed_layer.operate.vitals import Gauge, Vitals, Watched
-from speed_layer.progress.table import Progress
 from tests.support.speed_fakes import start
 
 NOW = 1_800_000_000_000_000

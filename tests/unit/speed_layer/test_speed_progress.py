@@ -9,12 +9,13 @@ import pytest
 from common.algebra.dates import MICROS_PER_DAY
 from common.algebra.versions import with_version
 from common.errors import LogError, LogUnavailable
+from common.progress import Progress
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings, SpeedSettings
 from speed_layer.apply.lanes import Lanes
 from speed_layer.progress.keeper import Keeper, Stuck
 from speed_layer.progress.log_watch import LogWatch
-from speed_layer.progress.table import Progress, ProgressTable, horizon, start_of
+from speed_layer.progress.table import ProgressTable, horizon, start_of
 from tests.support.speed_fakes import retry
 
 NOW = 1_800_000_000_000_000

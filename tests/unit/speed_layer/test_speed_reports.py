@@ -1,13 +1,12 @@
 """What `lambda360 speed wait` answers."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from common.errors import NotApplied
-from common.progress import wait
 from common.settings import Settings
+from common.waiting import wait
 
 NOW = 1_800_000_000_000_000
 
@@ -16,12 +15,7 @@ class Session:
     """Answers every query with the same progress rows."""
 
     def __init__(self, *rows: tuple[int, int, int]) -> None:
-        self.rows = [
-            SimpleNamespace(
-                kafka_partition=p, from_offset=0, next_offset=at, end_offset=at, beat_at=beat, caught_up_at=beat
-            )
-            for p, at, beat in rows
-        ]
+        self.rows = [(p, 0, at, at, "v1", beat, beat) for p, at, beat in rows]
 
     def execute(self, *_: object) -> list[Any]:
         return self.rows

@@ -1,0 +1,64 @@
+"""Waiting until the speed layer has applied the log below given offsets: its end, or a cut."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from cassandra.cluster import Session
+
+from common.errors import NotApplied
+from common.progress import SILENT_SECONDS, Progress, select_progress
+from common.settings import Settings
+
+POLL_SECONDS: Final = 0.2
+
+
+def read_progress(session: Session, settings: Settings, ends: Mapping[int, int]) -> dict[int, Progress]:
+    """Every partition's progress against the given ends; without any, against those of the last heartbeats."""
+    rows = session.execute(select_progress("%s"), (settings.speed.generation,))
+    found = {row.partition: row for row in map(Progress.of_row, rows)}
+    if not ends:
+        return dict(sorted(found.items()))
+    return {
+        partition: replace(found.get(partition) or Progress.nothing(partition), end_offset=end)
+        for partition, end in sorted(ends.items())
+    }
+
+
+def wait(
+    session: Session,
+    settings: Settings,
+    ends: Mapping[int, int],
+    timeout: float,
+    clock: Callable[[], int],
+    say: Callable[[int, int], None],
+) -> None:
+    """Return once every partition is applied below `ends`. Raises NotApplied, which names what is missing.
+
+    `say` gets the number of records that are missing, and how many were at the start, at each look.
+    """
+    deadline = time.monotonic() + timeout
+    at_first = None
+    while True:
+        behind = [each for each in read_progress(session, settings, ends).values() if each.behind_records]
+        missing = sum(each.behind_records for each in behind)
+        at_first = missing if at_first is None else at_first
+        say(missing, at_first)
+        if not behind:
+            return
+        if time.monotonic() > deadline:
+            raise NotApplied(_explain(behind, timeout, clock()))
+        time.sleep(POLL_SECONDS)
+
+
+def _explain(behind: list[Progress], timeout: float, now: int) -> str:
+    parts = ", ".join(f"partition {each.partition} at {each.next_offset} of {each.end_offset}" for each in behind)
+    is_silent = any(_is_silent(each, now) for each in behind)
+    hint = "; no worker is running there: start one with `lambda360 speed run`" if is_silent else ""
+    return f"not applied within {timeout:g} s: {parts}{hint}"
+
+
+def _is_silent(progress: Progress, now: int) -> bool:
+    silent = progress.silent_seconds(now)
+    return silent is None or silent > SILENT_SECONDS
