@@ -1,7 +1,8 @@
 """What the speed layer publishes: copies of stored rows, as CloudEvents (R14).
 
-A copy's id is its record's position in the log, so whoever reads it twice knows it. The same row always makes the same
-bytes, but for the `logic_version` of the release that values it.
+A copy's id is its record's position in the log, and an alert's the rule besides, so a consumer recognizes a redelivered
+copy. The same row always gives the same bytes, except that a delta's `values` and `logic_version` are those of the
+release that publishes it. Knows no producer.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -22,7 +23,7 @@ ALERT: Final = "customer.alert"
 
 
 class Copy(NamedTuple):
-    """A stored row on its way out: what the record at this position changed, and the alerts it raised."""
+    """A stored row to publish: what the record at `position` changed, and the alerts that it raised."""
 
     position: Position
     customer_id: str
@@ -30,7 +31,7 @@ class Copy(NamedTuple):
     alerts: tuple[Alert, ...] = ()
 
 
-class Moved(msgspec.Struct, frozen=True, gc=False):
+class MeasureChange(msgspec.Struct, frozen=True, gc=False):
     """What a delta adds to one measure of one UTC day; money in cents."""
 
     day: str
@@ -39,9 +40,9 @@ class Moved(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeltaData(msgspec.Struct, frozen=True, gc=False):
-    """A delta: the images as stored (dates in microseconds, money in cents), and its value (R9).
+    """A delta: its images as stored (dates in microseconds, money in cents), and its value (R9) as `values`.
 
-    `kind` and `entity_id` are empty, and the images null, where the record is an erasure (R24).
+    Where the record is an erasure (R24), `kind`, `entity_id` and `values` are empty, and both images are null.
     """
 
     partition: int
@@ -50,10 +51,10 @@ class DeltaData(msgspec.Struct, frozen=True, gc=False):
     entity_id: str
     before: Image | None
     after: Image | None
-    values: tuple[Moved, ...]
+    values: tuple[MeasureChange, ...]
     logic_version: str
     origin: Origin | None = None
-    """Where the record came from; null in copies of releases that did not keep it."""
+    """Where the record came from; null in the copies of older releases, which did not store it."""
 
     @property
     def position(self) -> Position:
@@ -74,7 +75,7 @@ class AlertData(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeltaEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A message of the deltas' topic."""
+    """A message of the topic `customer_deltas`, as a CloudEvent."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str
@@ -87,7 +88,7 @@ class DeltaEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class AlertEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A message of the alerts' topic."""
+    """A message of the topic `customer_alerts`, as a CloudEvent."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str
@@ -104,7 +105,7 @@ CopyEvent = DeltaEvent | AlertEvent
 
 
 def delta_event(copy: Copy, logic_version: str) -> bytes:
-    """The message of the copy's delta; `time` is the record's append time."""
+    """Returns the message of the copy's delta; its `time` is the record's append time."""
     delta = copy.delta
     data = DeltaData(
         partition=copy.position.partition,
@@ -113,7 +114,7 @@ def delta_event(copy: Copy, logic_version: str) -> bytes:
         entity_id=delta.entity_id,
         before=delta.before,
         after=delta.after,
-        values=_moved(delta),
+        values=_measure_changes(delta),
         logic_version=logic_version,
         origin=delta.origin,
     )
@@ -128,21 +129,24 @@ def delta_event(copy: Copy, logic_version: str) -> bytes:
 
 
 def alert_event(copy: Copy, alert: Alert) -> bytes:
-    """The message of one of the copy's alerts; `time` is the event's own."""
+    """Returns the message of one of the copy's alerts; its `time` is the event's own."""
+    partition, offset = copy.position
     event = AlertEvent(
         id=f"{copy.position}:{rule_of(alert)}",
         subject=copy.customer_id,
         time=datetime_of(alert.occurred_at).isoformat(),
-        data=AlertData(*copy.position, copy.customer_id, alert),
+        data=AlertData(partition=partition, offset=offset, customer_id=copy.customer_id, alert=alert),
     )
     return msgspec.json.encode(event)
 
 
 def decode_delta_event(body: bytes) -> DeltaEvent:
+    """Inverse of `delta_event`. Raises msgspec.DecodeError for a message that is none."""
     return _DELTA_EVENT.decode(body)
 
 
 def decode_alert_event(body: bytes) -> AlertEvent:
+    """Inverse of `alert_event`. Raises msgspec.DecodeError for a message that is none."""
     return _ALERT_EVENT.decode(body)
 
 
@@ -150,11 +154,11 @@ _DELTA_EVENT: Final[msgspec.json.Decoder[DeltaEvent]] = msgspec.json.Decoder(Del
 _ALERT_EVENT: Final[msgspec.json.Decoder[AlertEvent]] = msgspec.json.Decoder(AlertEvent)
 
 
-def _moved(delta: Delta) -> tuple[Moved, ...]:
+def _measure_changes(delta: Delta) -> tuple[MeasureChange, ...]:
     if delta.is_reset:
         return ()
     return tuple(
-        Moved(date_of(day).isoformat(), measure.name, amount)
+        MeasureChange(date_of(day).isoformat(), measure.name, amount)
         for day, amounts in sorted(value(delta).days.items())
         for measure, amount in zip(MEASURES, amounts, strict=True)
         if amount

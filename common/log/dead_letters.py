@@ -1,4 +1,4 @@
-"""A dead letter: a rejected record's row, what of its bytes is kept, and the state that its row tells (R14). Pure."""
+"""A dead letter: the row of a rejected record, the bytes that it keeps, and its state (R14). Pure: knows no table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,20 +13,21 @@ from common.errors import RejectedRecord, shorten
 from common.log.position import Position
 
 HEADER: Final = "lambda360-dead-letter"
-"""The Kafka header of a replayed record: the address of its letter. Validation does not read it (R3)."""
+"""The Kafka header of a replayed record, which holds the address of its letter. Validation does not read it (R3)."""
 MAX_VALUE_BYTES: Final = 2**20
 MAX_KEY_BYTES: Final = 2**16
-"""Bytes that a row keeps. The log's limit is on compressed batches, so a record may be larger than that limit."""
+"""A row keeps values and keys of up to so many bytes whole. The log's own limit is on compressed batches."""
 PREFIX_BYTES: Final = 2**12
-"""What a row keeps of anything larger."""
+"""How many bytes a row keeps of a longer value or key."""
 MAX_RULE: Final = 1000
+"""How many characters of a rule a row keeps."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
-    """Where a letter's row is: the UTC day of the append time, and the position of the record first rejected.
+    """The key of a letter's row: position and UTC day of append of the record that was rejected first.
 
-    The position alone is the letter's id; the text is `2024-07-01/2:7`.
+    The position alone is the letter's id. The text of an address is `2024-07-01/2:7`.
     """
 
     day: date
@@ -38,11 +39,11 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The address that `text` spells as `str` does. Raises ValueError."""
+        """Returns the address whose `str` is `text`. Raises ValueError for any other text."""
         day, _, position = text.partition("/")
         address = cls(date.fromisoformat(day), Position.parse(position))
         if str(address) != text:
-            raise ValueError(text)  # another spelling of the day, or leading zeros
+            raise ValueError(text)  # the day is spelled another way, or a number has leading zeros
         return address
 
     def __str__(self) -> str:
@@ -50,7 +51,7 @@ class Address:
 
 
 def address_in(headers: Sequence[tuple[str, bytes | None]]) -> Address | None:
-    """The address that a record's headers name; none where they name none, several, or a malformed one."""
+    """Returns the address in a record's headers; None where they hold none, several, or a malformed one."""
     named = [content for name, content in headers if name == HEADER]
     if len(named) != 1 or named[0] is None:
         return None
@@ -61,7 +62,7 @@ def address_in(headers: Sequence[tuple[str, bytes | None]]) -> Address | None:
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """What validation said of one record; `appended_at` is its append time in microseconds (UTC), no clock's."""
+    """Why validation rejected a record; `appended_at` is the record's append time in microseconds (UTC)."""
 
     appended_at: int
     field: str
@@ -70,20 +71,20 @@ class Rejection(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, error: RejectedRecord, appended_at: int) -> Self:
-        """The rejection as it is kept: the value is quoted, and shortened."""
+        """Returns the rejection as a row keeps it: the value is quoted, and value and rule are shortened."""
         rule = error.rule if len(error.rule) <= MAX_RULE else f"{error.rule[:MAX_RULE]}…"
         return cls(appended_at, error.field, shorten(error.value, 200), rule)
 
 
 class Discarded(msgspec.Struct, frozen=True):
-    """An operator's word that a record is given up; `at` is the operator's clock in microseconds (UTC)."""
+    """An operator's decision to discard a letter; `at` is the operator's clock in microseconds (UTC)."""
 
     at: int
     reason: str
 
 
 class State(Enum):
-    """What became of a letter: see `Letter.state`."""
+    """What became of a letter; `Letter.state` says when it is which."""
 
     OPEN = "open"
     REJECTED_AGAIN = "rejected again"
@@ -92,15 +93,17 @@ class State(Enum):
 
     @property
     def is_open(self) -> bool:
+        """Whether an operator has still to decide about the letter."""
         return self in (State.OPEN, State.REJECTED_AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A row: the record first rejected, every rejection by its position, and what operators did.
+    """A row: the record that was rejected first, each rejection by the rejected record's position, what operators did.
 
-    `key` and `value` are what is kept of `key_bytes` and `value_bytes` bytes (None: there was none). `replays` holds
-    the append times by the positions at which the record was appended again.
+    `key` and `value` are the bytes that the row keeps, `key_bytes` and `value_bytes` how many the record has; a key or
+    a value that the record lacks is None in both. `replays` holds, by the position at which the record was appended
+    again, its append time there.
     """
 
     address: Address
@@ -120,17 +123,21 @@ class Letter:
 
     @property
     def attempts(self) -> int:
-        """Rejections seen: one, and one more for each replay that was rejected again."""
+        """How often the record was rejected: once, and once more for each replay that was rejected again."""
         return len(self.rejections)
 
     @property
     def last(self) -> Rejection:
-        """The rejection seen last."""
-        return max(self.rejections.items(), key=lambda entry: (entry[1].appended_at, entry[0]))[1]
+        """The rejection of the latest append time; of equal times, the one at the greatest position."""
+        latest = max(self.rejections, key=lambda position: (self.rejections[position].appended_at, position))
+        return self.rejections[latest]
 
     @property
     def state(self) -> State:
-        """Replayed: at least one replay was not rejected (so far). Otherwise discarded, or open."""
+        """REPLAYED if at least one replay was not rejected so far, else DISCARDED if an operator discarded the letter.
+
+        Else REJECTED_AGAIN if a replay was rejected, and OPEN if there was none.
+        """
         if set(self.replays) - set(self.rejections):
             return State.REPLAYED
         if self.discarded is not None:
@@ -139,7 +146,7 @@ class Letter:
 
 
 def kept(content: bytes | None, limit: int) -> bytes | None:
-    """What a row keeps of `content`: all of it up to `limit` bytes, a prefix of anything larger."""
+    """Returns what a row keeps of `content`: all of it up to `limit` bytes, and `PREFIX_BYTES` of anything longer."""
     return content if content is None or len(content) <= limit else content[:PREFIX_BYTES]
 
 

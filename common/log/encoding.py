@@ -1,4 +1,4 @@
-"""Records ready to be produced, and the `data` of a retraction."""
+"""Encoding: from an entity's `data` to the bytes of its record, and the `data` of a retraction. Knows no producer."""
 
 from typing import cast
 
@@ -9,16 +9,16 @@ from common.log.wire import BY_KIND, RETRACTIONS
 
 
 def retraction_data(kind: str, entity_id: str, customer_id: str, updated_at: str) -> RetractionData:
-    """The `data` of a record that takes an entity back."""
-    named = {BY_KIND[kind].entity_id: entity_id, "customer_id": customer_id, "updated_at": updated_at}
+    """Returns the `data` of a record that retracts an entity (R5b)."""
+    fields = {BY_KIND[kind].entity_id: entity_id, "customer_id": customer_id, "updated_at": updated_at}
     data_type = RETRACTIONS[kind].__annotations__["data"]
-    return cast("RetractionData", data_type(**named, retracted=True))
+    return cast("RetractionData", data_type(**fields, retracted=True))
 
 
 def encode_record(
     kind: str, data: Data, *, event_id: str, source: str, time: str, source_row: int | None = None
 ) -> bytes:
-    """The record of an entity, ready to be produced under its customer's id as key."""
+    """Returns the value of an entity's record. The record's key must be the customer's id."""
     record_type = RETRACTIONS[kind] if isinstance(data, RetractionData) else BY_KIND[kind].record
     record = record_type(
         specversion="1.0",
@@ -28,6 +28,6 @@ def encode_record(
         time=time,
         sourcerow=source_row,
         datacontenttype="application/json",
-        data=data,  # type: ignore[arg-type] # the kind's own type of data: the caller's to keep
+        data=data,  # type: ignore[arg-type] # the caller passes the data of this kind
     )
     return msgspec.json.encode(record)

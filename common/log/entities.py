@@ -1,4 +1,4 @@
-"""The entities as they stand in a record's `data`, in full or taken back (R2, R5b)."""
+"""The entities as a record's `data` holds them, in full or retracted (R2, R5b). Knows no envelope."""
 
 from typing import Literal
 
@@ -72,7 +72,7 @@ class MarketingEventData(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CustomerProfileData(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a customer is, in full: a field that is left out is not known any more. Its entity is the customer."""
+    """A profile in full: a field that is left out is no longer known. Its entity is the customer."""
 
     customer_id: CustomerIdText
     updated_at: DateText
@@ -84,14 +84,14 @@ class CustomerProfileData(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErasureData(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The demand to forget a customer: the state starts from zero at this record's offset (R24)."""
+    """The demand to forget a customer, whose state starts from zero at this record's offset (R24)."""
 
     customer_id: CustomerIdText
     retracted: IsRetracted = False
 
 
 class RetractionData(msgspec.Struct, frozen=True, kw_only=True):
-    """An entity taken back (R5b): all that is read of it. Each kind's own type adds the field that names the entity."""
+    """All that is read of a retracted entity (R5b). Each kind's own type adds the field with the entity's id."""
 
     customer_id: CustomerIdText
     updated_at: DateText

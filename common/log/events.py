@@ -1,6 +1,6 @@
 """Validation: one function, pure in key, value, partition, partition count and append time (R3).
 
-Both layers call `parse`, once a record. It reads no clock and keeps no memory. What it rejects, both exclude.
+Both layers call `parse`, once for each record, and both exclude what it rejects. It reads no clock and keeps no state.
 """
 
 from dataclasses import fields
@@ -22,9 +22,9 @@ FUTURE_MARGIN_MICROS: Final = MICROS_PER_DAY
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """A valid record: a fact without its offset, or (`image` is null) the erasure of its customer.
+    """A valid record: a fact without its offset or, where `image` is None, an erasure of its customer.
 
-    `future_dated` tells that one of its dates lies beyond the append time + 1 day: valid, and worth a report.
+    `future_dated` is true if one of its dates is after the append time + 1 day. Such a record is valid, and reported.
     """
 
     customer_id: str
@@ -42,10 +42,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 def parse(
     key: bytes | None, value: bytes | None, partition: int, partition_count: int, appended_at: int, rules: Rules
 ) -> Event:
-    """The event that a record carries; `appended_at` is the record's append time in microseconds (UTC).
+    """Returns the event that a record carries; `appended_at` is the record's append time in microseconds (UTC).
 
-    Further fields are ignored, and of a repeated one the last value counts. Raises RejectedRecord, which names the
-    field, its value and the rule.
+    Unknown fields are ignored; where a field is repeated, its last value counts. Raises RejectedRecord, which names
+    the field, its value and the rule.
     """
     record = decode(value)
     data = record.data
@@ -67,7 +67,7 @@ def parse(
 
 
 def validation_version(rules: Rules) -> str:
-    """The name of the meaning of parsing and validation, with every setting that they read: `1;currency=USD` (R7)."""
+    """Returns the version of parsing and validation, with every setting that they read: `2;currency=USD` (R7)."""
     return ";".join((VALIDATION, *(f"{field.name}={getattr(rules, field.name)}" for field in fields(rules))))
 
 

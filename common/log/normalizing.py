@@ -1,4 +1,4 @@
-"""From an entity on the wire to its image: moments as microseconds, amounts as cents (R4, R5)."""
+"""Normalizing: from an entity's `data` to its image, with dates in microseconds and amounts in cents (R4, R5)."""
 
 from dataclasses import dataclass
 
@@ -21,19 +21,24 @@ from common.log.entities import (
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that validation reads; they are part of its version."""
+    """The settings that validation reads; their values are part of the validation version (R7)."""
 
     currency: str
 
 
 def normalize(kind: str, data: Data, rules: Rules) -> tuple[Image | None, int]:  # noqa: PLR0911 # one for each kind
-    """What `data` says, and the latest of its dates."""
+    """Returns the image of `data` (None for an erasure), and the latest of its dates in microseconds, or 0 without any.
+
+    Raises RejectedRecord for a date that does not exist or is out of bounds, for a ticket that was resolved before it
+    was created, and for a currency that is not the deployment's.
+    """
     match data:
         case RetractionData():
             version = moment("data.updated_at", data.updated_at).micros
             return Image(version, Retracted(kind)), version
         case OrderData():
-            ordered, updated = moment("data.order_date", data.order_date), moment("data.updated_at", data.updated_at)
+            ordered = moment("data.order_date", data.order_date)
+            updated = moment("data.updated_at", data.updated_at)
             amount = _cents(data.total_amount, data.currency, rules)
             image = Image(updated.micros, Order(ordered.micros, amount, data.status))
             return image, max(ordered.micros, updated.micros)
@@ -53,7 +58,7 @@ def normalize(kind: str, data: Data, rules: Rules) -> tuple[Image | None, int]: 
 
 
 def _dated(at: int, updated_at: str | None, payload: Refund | MarketingEvent) -> tuple[Image, int]:
-    """Without an `updated_at`, the entity's own date is its version."""
+    """The image, whose version is `updated_at` or, without one, the entity's own date `at`; and the later of both."""
     version = at if updated_at is None else moment("data.updated_at", updated_at).micros
     return Image(version, payload), max(at, version)
 
@@ -76,14 +81,22 @@ def _profile(data: CustomerProfileData) -> tuple[Image, int]:
 def _ticket(data: SupportTicketData) -> tuple[Image, int]:
     created = moment("data.created_date", data.created_date)
     updated = moment("data.updated_at", data.updated_at)
-    at = seconds = None
+    at = None
+    seconds = None
     if data.resolved_date is not None:
         resolved = moment("data.resolved_date", data.resolved_date)
-        at, seconds = resolved.micros, _seconds_between(created, resolved)
+        at = resolved.micros
+        seconds = _seconds_between(created, resolved)
         if seconds < 0:
             rule = f"not before data.created_date ({data.created_date}); by day where one of them is a plain date"
             raise RejectedRecord("data.resolved_date", data.resolved_date, rule)
-    ticket = SupportTicket(data.category, data.priority, created.micros, at, seconds)
+    ticket = SupportTicket(
+        category=data.category,
+        priority=data.priority,
+        created_date=created.micros,
+        resolved_date=at,
+        resolution_seconds=seconds,
+    )
     return Image(updated.micros, ticket), max(created.micros, updated.micros, at or 0)
 
 
@@ -94,8 +107,9 @@ def _seconds_between(created: Moment, resolved: Moment) -> int:
 
 
 def moment(field: str, text: str) -> Moment:
+    """Returns the moment that `text` names. Raises RejectedRecord, which names `field`, for a date that is none."""
     try:
-        return moment_of(text)  # the decoder has matched its pattern
+        return moment_of(text)  # the decoder has matched the pattern of a DateText
     except ValueError as error:
         raise RejectedRecord(field, text, str(error)) from None
 

@@ -15,7 +15,7 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The position that `text` spells; leading zeros do not matter. Raises ValueError, which says the rule."""
+        """Returns the position that `text` spells, leading zeros allowed. Raises ValueError, whose text is `RULE`."""
         found = _SPELLING.fullmatch(text)
         if found is None:
             raise ValueError(RULE)

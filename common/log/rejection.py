@@ -1,4 +1,4 @@
-"""Why a record's structure was refused: the decoder's message, turned into field, value and rule."""
+"""Rejections of structure: translates the decoder's message into field, value and rule (R3)."""
 
 import re
 from typing import Any, Final
@@ -13,8 +13,12 @@ _MISSING: Final = re.compile(r"missing required field `(.+?)`")
 
 
 def rejection(message: str, raw: bytes) -> RejectedRecord:
-    """The rejection that the decoder's `message` about `raw` stands for, with the rule that the field's type states."""
-    found, missing = _PATH.search(message), _MISSING.search(message)
+    """Returns the rejection for the decoder's `message` about the record `raw`.
+
+    The rule is the one that the field's type states; where it states none, it is the message.
+    """
+    found = _PATH.search(message)
+    missing = _MISSING.search(message)
     path = found.group(1).split(".") if found and found.group(1) else []
     if missing is not None:
         path.append(missing.group(1))
@@ -29,6 +33,7 @@ def rejection(message: str, raw: bytes) -> RejectedRecord:
 
 
 def _value_at(raw: bytes, path: list[str]) -> object:
+    """The value at `path` in the record, None where there is none; the bytes themselves where they are not JSON."""
     try:
         value: Any = msgspec.json.decode(raw)
     except msgspec.DecodeError:
@@ -39,7 +44,7 @@ def _value_at(raw: bytes, path: list[str]) -> object:
 
 
 def _description(path: list[str]) -> str:
-    """What the types say about the field at `path`; the first type that says something."""
+    """The rule of the field at `path`, from the first record type that states one; empty where none does."""
     if path == ["type"]:
         return "one of " + ", ".join(RECORD_TYPES)
     if not path:

@@ -1,4 +1,4 @@
-"""The texts of the wire: each type is its check, its JSON Schema, and the rule that errors quote (R3)."""
+"""The types of text in a record: each is a check, its JSON Schema, and the rule that errors quote (R3)."""
 
 from typing import Annotated, Final
 

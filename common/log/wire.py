@@ -1,6 +1,6 @@
-"""The records on the wire: CloudEvents 1.0 JSON objects, and the entities in their `data` (R2).
+"""The records on the wire: CloudEvents 1.0 JSON objects, with an entity in their `data` (R2). Knows no bytes.
 
-The types are the one source of the JSON Schemas, of the structural checks and of the rules quoted in errors.
+The types are the one source of the JSON Schemas, of the checks of structure and of the rules that errors quote.
 """
 
 from typing import Annotated, Final, Literal, cast
@@ -18,17 +18,13 @@ from common.log.entities import (
     RetractionData,
     SupportTicketData,
 )
-from common.log.texts import (
-    CustomerIdText,
-    DateText,
-    IdText,
-)
+from common.log.texts import CustomerIdText, DateText, IdText
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """A CloudEvents 1.0 object in structured mode; further attributes are allowed, and ignored.
+    """A CloudEvents 1.0 object in structured mode; unknown attributes are allowed, and ignored.
 
-    `source` and the extension `sourcerow` name where the record came from: an import's file and row.
+    `source` and the extension `sourcerow` name where the record came from; an import's are its file and the row in it.
     """
 
     specversion: Literal["1.0"]
@@ -68,7 +64,7 @@ class ErasureRecord(Envelope, frozen=True, kw_only=True, tag="customer.erased"):
 
 
 class RetractionRecord(Envelope, frozen=True, kw_only=True):
-    """A record whose entity is taken back; each kind's own type narrows `data`."""
+    """A record that retracts its entity (R5b); each kind's own type narrows `data`."""
 
     data: RetractionData
 
@@ -78,15 +74,24 @@ RecordClass = type[Record]
 
 
 class RecordType(msgspec.Struct, frozen=True):
-    """One of the six types of record: its kind, its types, and the field that names the entity."""
+    """One of the six types of record, with the kind of its entity."""
 
     kind: str
-    type: str
     record: RecordClass
-    data: DataClass
     entity_id: str
+    """The field of `data` that holds the entity's id."""
     own_date: str | None
-    """The entity's own date: the default of `updated_at` in an import, and the envelope's `time`."""
+    """The field of the entity's own date: the envelope's `time`, and an import's default of `updated_at`."""
+
+    @property
+    def type(self) -> str:
+        """The envelope's `type`."""
+        return str(self.record.__struct_config__.tag)
+
+    @property
+    def data(self) -> DataClass:
+        """The type of `data`."""
+        return cast("DataClass", self.record.__annotations__["data"])
 
     @property
     def can_be_retracted(self) -> bool:
@@ -96,38 +101,18 @@ class RecordType(msgspec.Struct, frozen=True):
 RECORD_TYPES: Final = {
     entry.type: entry
     for entry in (
-        RecordType("order", "order.recorded", OrderRecord, OrderData, "order_id", "order_date"),
-        RecordType("refund", "refund.recorded", RefundRecord, RefundData, "refund_id", "refunded_at"),
-        RecordType(
-            "support_ticket",
-            "support_ticket.recorded",
-            SupportTicketRecord,
-            SupportTicketData,
-            "ticket_id",
-            "created_date",
-        ),
-        RecordType(
-            "marketing_event",
-            "marketing_event.recorded",
-            MarketingEventRecord,
-            MarketingEventData,
-            "event_id",
-            "event_date",
-        ),
-        RecordType(
-            "customer_profile",
-            "customer_profile.recorded",
-            CustomerProfileRecord,
-            CustomerProfileData,
-            "customer_id",
-            None,
-        ),
-        RecordType("customer", "customer.erased", ErasureRecord, ErasureData, "customer_id", None),
+        RecordType("order", OrderRecord, "order_id", "order_date"),
+        RecordType("refund", RefundRecord, "refund_id", "refunded_at"),
+        RecordType("support_ticket", SupportTicketRecord, "ticket_id", "created_date"),
+        RecordType("marketing_event", MarketingEventRecord, "event_id", "event_date"),
+        RecordType("customer_profile", CustomerProfileRecord, "customer_id", None),
+        RecordType("customer", ErasureRecord, "customer_id", None),
     )
 }
+"""The types of record by the envelope's `type`."""
 BY_KIND: Final = {entry.kind: entry for entry in RECORD_TYPES.values()}
 ALIASES: Final = {"ticket": "support_ticket", "marketing": "marketing_event", "profile": "customer_profile"}
-"""Short names of kinds, for the command line."""
+"""The command line's short names of kinds."""
 
 
 def _retraction(entry: RecordType) -> type[RetractionRecord]:
@@ -146,4 +131,4 @@ def _retraction(entry: RecordType) -> type[RetractionRecord]:
 
 
 RETRACTIONS: Final = {entry.kind: _retraction(entry) for entry in RECORD_TYPES.values() if entry.can_be_retracted}
-"""By kind the type of a record that takes an entity back."""
+"""The types of records that retract an entity, by its kind."""

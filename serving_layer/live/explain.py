@@ -9,7 +9,7 @@ from common.algebra.alerts import Alert, CustomerAtRisk
 from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
 from common.algebra.facts import Image
 from common.algebra.measures import MEASURES
-from common.log.copies import Moved
+from common.log.copies import MeasureChange
 
 Shown = str | int | bool | None
 _MONEY: Final = frozenset({"amount", "threshold"}) | {measure.name for measure in MEASURES if measure.unit == "money"}
@@ -67,7 +67,7 @@ def moment(micros: int) -> str:
     return datetime_of(micros).isoformat().replace("+00:00", "Z")
 
 
-def amounts(values: tuple[Moved, ...]) -> list[str]:
+def amounts(values: tuple[MeasureChange, ...]) -> list[str]:
     """Returns what was added to the measures: `revenue +10.00 on 2024-06-01`."""
     return [f"{each.measure} {signed(each.measure, each.amount)} on {each.day}" for each in values]
 
