@@ -1,1 +1,1 @@
-"""The import: files of a customer's entities become records of the log; it knows no layer."""
+"""Imports files of customers' entities: it appends a record to the log for each row; it knows no layer."""

@@ -1,4 +1,4 @@
-"""What a kind's entities need of a row, in full and taken back, as the wire's types tell."""
+"""Derives from the wire's types which fields a row must have, for an entity in full and for a retraction."""
 
 from typing import Final
 
@@ -7,15 +7,15 @@ import msgspec
 from common.log.wire import RecordType
 
 VERSION_FIELD: Final = "updated_at"
-"""The one required field that may be missing: it is then the entity's own date, never the clock.
+"""A row may lack this field although the wire requires it: its value is then the entity's own date, never the clock.
 
-A kind without a date of its own needs it, and so does whatever is taken back.
+A kind without a date of its own must have it, and so must a retraction.
 """
 RETRACTED_FIELD: Final = "retracted"
 
 
 def required_fields(entry: RecordType) -> tuple[str, ...]:
-    """The fields that a row must have; `updated_at` has a default where the entity has a date of its own."""
+    """Returns the fields that a row must have. If the entity has a date of its own, `updated_at` is not one of them."""
     defaults = {VERSION_FIELD} if entry.own_date else set()
     return tuple(
         found.name for found in msgspec.structs.fields(entry.data) if found.required and found.name not in defaults
@@ -23,12 +23,12 @@ def required_fields(entry: RecordType) -> tuple[str, ...]:
 
 
 def retraction_fields(entry: RecordType) -> tuple[str, ...]:
-    """The fields that a row must have which takes its entity back."""
+    """Returns the fields that a row must have to take its entity back."""
     return tuple(dict.fromkeys((entry.entity_id, "customer_id", VERSION_FIELD)))
 
 
 def required_because(entry: RecordType, name: str) -> str:
-    """`required`, with the reason where the field is required of some kinds or rows alone."""
+    """Returns `required`, with the reason if the field is required only of some kinds or rows."""
     if name != VERSION_FIELD:
         return "required"
     if entry.own_date is None:
@@ -37,11 +37,11 @@ def required_because(entry: RecordType, name: str) -> str:
 
 
 def has_required(entry: RecordType, name: str) -> bool:
-    """Whether the wire requires the field `name` of the kind's entities."""
+    """Returns whether the wire requires the field `name` of the kind's entities."""
     return any(found.name == name and found.required for found in msgspec.structs.fields(entry.data))
 
 
 def fields_of(entry: RecordType, text_type: object) -> frozenset[str]:
-    """The names of the fields of one of the wire's text types."""
+    """Returns the names of the fields that are of `text_type`, one of the wire's text types."""
     fields = msgspec.structs.fields(entry.data)
     return frozenset(found.name for found in fields if found.type in (text_type, text_type | None))  # type: ignore[operator] # a type

@@ -1,56 +1,24 @@
-"""Files as rows: CSV, JSON Lines and Parquet, read in order and in bounded memory.
-
-A row that cannot be read is a row with an error: the rest of the file goes on.
-"""
+"""Reads CSV and JSON Lines files as rows."""
 
 import csv
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 
-from common.errors import RejectedRecord, UsageError
+from common.errors import RejectedRecord
+from infra.ingest.rows import Row, Source
 
 if TYPE_CHECKING:
     import _csv
 
-PARQUET_MAGIC: Final = b"PAR1"
 MAX_CELL_BYTES: Final = 1 << 20
-
-
-class Row(NamedTuple):
-    """A data row: its number from 1, and its values by column, or why it has none."""
-
-    number: int
-    values: Mapping[str, object]
-    error: RejectedRecord | None = None
-
-
-class Source(ABC):
-    """An input file; `total` and `done` are in one unit of its own, for a progress bar."""
-
-    format: ClassVar[str]
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.total, self.done = path, path.stat().st_size, 0
-
-    @abstractmethod
-    def rows(self) -> Iterator[Row]:
-        """Every data row, from the first."""
-
-    @abstractmethod
-    def columns(self, wanted: frozenset[str]) -> tuple[str, ...]:
-        """The columns there are; where only reading can tell, at least up to where all `wanted` were seen."""
-
-    def refused(self, rule: str) -> UsageError:
-        return UsageError("FILE", str(self.path), rule)
+"""A longer value in a CSV file is an error of its row."""
 
 
 class CsvSource(Source):
-    """Comma-separated text in UTF-8 with a header; every value is text, and an empty one is missing."""
+    """Comma-separated text in UTF-8 with a header. Every value is a text; an empty one counts as missing."""
 
     format = "csv"
 
@@ -73,7 +41,7 @@ class CsvSource(Source):
                     rule = f"a row of CSV: {error} (line {reader.line_num})"
                     yield Row(number, {}, RejectedRecord("row", None, rule))
                     continue
-                if cells:  # a blank line is no row
+                if cells:  # a blank line is not a row
                     number += 1
                     self.done = text.buffer.tell()
                     yield self._row(number, header, cells)
@@ -82,7 +50,7 @@ class CsvSource(Source):
         values = dict(zip(header, cells, strict=False))
         if len(cells) == len(header):
             return Row(number, values)
-        rule = f"{len(header)} values, as many as the header has columns; here are {len(cells)}"
+        rule = f"{len(header)} values, one for each column of the header; this row has {len(cells)}"
         return Row(number, values, RejectedRecord("row", cells, rule))
 
     def _opened(self) -> TextIO:
@@ -107,7 +75,7 @@ def _reader(text: TextIO) -> "_csv.Reader":
 
 
 class JsonLinesSource(Source):
-    """One JSON object a line, in UTF-8; numbers are kept as they are written."""
+    """One JSON object a line, in UTF-8. Decimals are kept as they are written."""
 
     format = "jsonl"
 
@@ -125,7 +93,8 @@ class JsonLinesSource(Source):
 
     def rows(self) -> Iterator[Row]:
         decoder = msgspec.json.Decoder(float_hook=Decimal)
-        number = self.done = 0
+        number = 0
+        self.done = 0
         with self.path.open("rb") as raw:
             for line in raw:
                 self.done += len(line)

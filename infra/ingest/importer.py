@@ -1,4 +1,4 @@
-"""An import: every row of a file is validated and sent, or rejected and written down."""
+"""Imports a file: each row is validated and sent to the log, or rejected and written to the rejects file."""
 
 import time
 from collections.abc import Callable
@@ -12,24 +12,27 @@ from common.log.normalizing import Rules
 from common.servers import kafka, log_identity
 from common.servers.cassandra import connected
 from common.settings import Settings
-from infra.ingest.files import Source
+from infra.ingest.envelope import source_of
 from infra.ingest.mapping import FieldMapping
 from infra.ingest.opening import open_source
-from infra.ingest.records import RecordMaker, source_of
+from infra.ingest.records import RecordMaker
 from infra.ingest.rejects import Rejects, rejects_path
+from infra.ingest.rows import Source
 from infra.ingest.sender import Sender
 
 CONNECT_SECONDS: Final = 5.0
 INTERRUPT_SECONDS: Final = 5.0
+"""After Ctrl-C, how long records that were already sent may take to be acknowledged."""
 REPORT_EVERY: Final = 1000
+"""Rows between two reports of progress."""
 
 Progress = Callable[[int, int], None]
-"""Told how much of the source is read, and its total, now and then."""
+"""Called with how much of the source was read, and its total, both in the source's own unit."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What an import did; `sent` counts acknowledged records (in a dry run: valid ones)."""
+    """What an import did. `sent` counts acknowledged records; in a dry run it counts valid ones."""
 
     rejects: Path
     read: int = 0
@@ -52,23 +55,26 @@ def run(
     dry_run: bool = False,
     progress: Progress = lambda read, total: None,
 ) -> Summary:
-    """Every valid row of `path` is in the log, every other one in the rejects file; doing it again changes no answer.
+    """Sends every valid row of `path` to the log, and writes every other one to the rejects file.
 
-    Raises UsageError before anything is sent, and Unavailable or LogError if the log cannot be written.
+    Idempotent for answers: a record that is appended again changes none. `clock` returns microseconds, UTC.
+    Raises UsageError for options or a file that cannot be used, before anything is sent; only a Parquet file that is
+    damaged further on is noticed later. Raises Unavailable or LogError if the log cannot be written.
     """
     source = open_source(path, format_name)
     mapping.check(source.columns(mapping.wanted))
     target = rejects or rejects_path(path)
     if target.resolve() == path.resolve():
         raise UsageError("--rejects", str(target), "a file other than the input")
-    summary, started = Summary(target), time.monotonic()
+    summary = Summary(target)
+    started = time.monotonic()
     with ExitStack() as stack:
         written = stack.enter_context(Rejects(target))
         partitions = settings.log.partitions if dry_run else _partitions(settings)
         sender = None if dry_run else Sender(settings)
         maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path))
         try:
-            _send_rows(source, maker, sender, written, summary, clock, progress)
+            _send_rows(source, maker, sender=sender, rejects=written, summary=summary, clock=clock, progress=progress)
             if sender is not None:
                 sender.finish()
         except KeyboardInterrupt:
@@ -83,8 +89,9 @@ def run(
 def _send_rows(
     source: Source,
     maker: RecordMaker,
+    *,
     sender: Sender | None,
-    written: Rejects,
+    rejects: Rejects,
     summary: Summary,
     clock: Callable[[], int],
     progress: Progress,
@@ -98,7 +105,7 @@ def _send_rows(
         try:
             record = maker.record(row, now)
         except RejectedRecord as error:
-            written.add(row, maker.column_of(error.field), error)
+            rejects.add(row, maker.column_of(error.field), error)
             summary.rejected += 1
             continue
         summary.future_dated += record.future_dated
@@ -111,7 +118,7 @@ def _send_rows(
 
 
 def _partitions(settings: Settings) -> int:
-    """The log's partition count, once it is known to be the log that this system was built on (R1)."""
+    """Returns the log's partition count. Raises LogError if it is not the log that this system was built on (R1)."""
     found = kafka.topic_identity(settings, settings.log.topic, timeout_seconds=CONNECT_SECONDS)
     with connected(settings) as session:
         return log_identity.check(session, found).partitions

@@ -21,13 +21,13 @@ UTC_ZONE: Final = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """How rows become a kind's fields; a field named nowhere comes from the column of its own name."""
+    """How a row's columns become a kind's fields. A field that is not named here is in the column of its own name."""
 
     kind: str
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By field: what a value (a missing one is the empty text) becomes."""
+    """By field, the new text for each text. The empty text stands for a missing value."""
     zone: ZoneInfo = UTC_ZONE
 
     @property
@@ -44,7 +44,7 @@ class FieldMapping:
         return frozenset((*self.columns.values(), *map(self.column_of, required)))
 
     def check(self, columns: tuple[str, ...]) -> None:
-        """Nothing, if `columns` hold all that is wanted. Raises UsageError, which lists them."""
+        """Raises UsageError, which lists `columns`, if a column that is mapped or required is not among them."""
         there = f"the columns are: {', '.join(columns)}"
         for name, column in self.columns.items():
             if column not in columns:
@@ -56,16 +56,17 @@ class FieldMapping:
                 raise UsageError(name, None, rule)
 
     def required(self, columns: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """The fields that a file with these columns must have.
+        """Returns the fields that a file with these columns must have.
 
-        Where rows may be retractions, those alone that a retraction needs: the rest is each row's own to have.
+        If its rows may be retractions, these are only the fields of a retraction. The others are then checked row by
+        row.
         """
         may_retract = RETRACTED_FIELD in self.constants or self.column_of(RETRACTED_FIELD) in columns
         return retraction_fields(self.entry) if may_retract else required_fields(self.entry)
 
 
 def kind_of(name: str) -> str:
-    """The kind that `name`, or its short form, names. Raises UsageError."""
+    """Returns the kind that `name` is, or is the short form of. Raises UsageError for another name."""
     kind = ALIASES.get(name, name)
     if kind not in KINDS:
         raise UsageError("KIND", name, f"one of {', '.join((*KINDS, *ALIASES))}")
@@ -75,23 +76,28 @@ def kind_of(name: str) -> str:
 def mapping_of(
     kind: str, maps: Iterable[str] = (), sets: Iterable[str] = (), map_values: Iterable[str] = (), zone: str = "UTC"
 ) -> FieldMapping:
-    """The mapping that a command's options describe. Raises UsageError with the option, its value and the rule."""
-    entry, tz = BY_KIND[kind_of(kind)], zone_of(zone)
+    """Returns the mapping that a command's options describe.
+
+    Raises UsageError with the option, its value and the rule, for an option that cannot be used.
+    """
+    entry = BY_KIND[kind_of(kind)]
+    tz = zone_of(zone)
     columns = _pairs("--map", "field=column", maps, entry)
     constants = _pairs("--set", "field=value", sets, entry)
-    for name in constants:
+    for name, constant in constants.items():
+        option = f"{name}={constant}"
         if name in columns:
-            raise UsageError("--set", f"{name}={constants[name]}", f"{name} is mapped to a column already")
-        _check_constant("--set", f"{name}={constants[name]}", entry, name, constants[name], tz)
+            raise UsageError("--set", option, f"{name} is mapped to a column already")
+        _check_constant(entry, name, constant, tz, option=("--set", option))
     translations: dict[str, dict[str, str]] = {}
     for option in map_values:
         name, old, new = _translation(option, entry)
         if new:
-            _check_constant("--map-value", option, entry, name, new, tz)
+            _check_constant(entry, name, new, tz, option=("--map-value", option))
         if old in translations.setdefault(name, {}):
             raise UsageError("--map-value", option, f"{old!r} of {name} is translated twice")
         translations[name][old] = new
-    return FieldMapping(entry.kind, columns, constants, translations, tz)
+    return FieldMapping(kind=entry.kind, columns=columns, constants=constants, translations=translations, zone=tz)
 
 
 def _pairs(option: str, form: str, texts: Iterable[str], entry: RecordType) -> dict[str, str]:
@@ -99,7 +105,7 @@ def _pairs(option: str, form: str, texts: Iterable[str], entry: RecordType) -> d
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name or not value:
-            raise UsageError(option, text, f"written {option} {form}")
+            raise UsageError(option, text, f"it must be written {option} {form}")
         _known(option, text, name, entry)
         if name in pairs:
             raise UsageError(option, text, f"{name} is given twice")
@@ -108,11 +114,11 @@ def _pairs(option: str, form: str, texts: Iterable[str], entry: RecordType) -> d
 
 
 def _translation(option: str, entry: RecordType) -> tuple[str, str, str]:
-    """The parts of `field:from=to`, split at the last `=`; an empty side stands for a missing value."""
+    """Returns the parts of `field:from=to`, split at the last `=`. An empty part stands for a missing value."""
     name, colon, rest = option.partition(":")
     old, separator, new = rest.rpartition("=")
     if not colon or not separator or not name:
-        raise UsageError("--map-value", option, "written --map-value field:from=to")
+        raise UsageError("--map-value", option, "it must be written --map-value field:from=to")
     _known("--map-value", option, name, entry)
     return name, old, new
 
@@ -123,8 +129,8 @@ def _known(option: str, text: str, name: str, entry: RecordType) -> None:
         raise UsageError(option, text, f"{name!r} is no field of {entry.kind}; its fields are: {', '.join(names)}")
 
 
-def _check_constant(option: str, text: str, entry: RecordType, name: str, value: str, zone: ZoneInfo) -> None:
-    """Nothing, if the field `name` can hold `value`."""
+def _check_constant(entry: RecordType, name: str, value: str, zone: ZoneInfo, *, option: tuple[str, str]) -> None:
+    """Raises UsageError, with the `option` and its text, unless the field `name` can hold `value`."""
     kind = next(found.type for found in msgspec.structs.fields(entry.data) if found.name == name)
     try:
         if name == RETRACTED_FIELD:
@@ -134,6 +140,6 @@ def _check_constant(option: str, text: str, entry: RecordType, name: str, value:
         else:
             msgspec.convert(value, kind)
     except RejectedRecord as error:
-        raise UsageError(option, text, error.rule) from None
+        raise UsageError(*option, error.rule) from None
     except ValueError as error:  # a ValidationError of msgspec is one
-        raise UsageError(option, text, str(error)) from None
+        raise UsageError(*option, str(error)) from None

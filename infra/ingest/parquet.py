@@ -1,4 +1,4 @@
-"""Parquet files as rows: floats become the shortest decimals that name them, times keep their zone."""
+"""Reads Parquet files as rows. A float becomes its shortest decimal, a time with a zone becomes UTC."""
 
 from collections.abc import Iterator
 from datetime import UTC
@@ -10,14 +10,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from common.algebra.dates import datetime_of
-from infra.ingest.files import Row, Source
+from infra.ingest.rows import Row, Source
 
+MAGIC: Final = b"PAR1"
+"""The first bytes of every Parquet file."""
 _ROWS_AT_ONCE: Final = 10_000
 _EXACT_FLOAT: Final = Decimal(2**53)
 
 
 class ParquetSource(Source):
-    """A Parquet file; its columns are those of its schema, and `total` counts rows."""
+    """A Parquet file. Its columns are those of its schema; `total` and `done` count rows."""
 
     format = "parquet"
 
@@ -35,8 +37,8 @@ class ParquetSource(Source):
         with self._opened() as file:
             try:
                 for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
-                    names, columns = batch.schema.names, [_python(column) for column in batch.columns]
-                    for values in zip(*columns, strict=True):
+                    names = batch.schema.names
+                    for values in zip(*map(_python, batch.columns), strict=True):
                         number += 1
                         yield Row(number, dict(zip(names, values, strict=True)))
                     self.done = number
@@ -51,7 +53,7 @@ class ParquetSource(Source):
 
 
 def _python(column: pa.Array) -> list[object]:
-    """The column's values in Python, exactly."""
+    """Returns the column's values as Python objects, each one exact."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _python(column.dictionary_decode())
@@ -63,16 +65,17 @@ def _python(column: pa.Array) -> list[object]:
         return [None if value is None else _moment(value, aware=kind.tz is not None) for value in micros]
     try:
         values: list[object] = column.to_pylist()
-    except (ValueError, OverflowError):  # a date that Python cannot hold: validation quotes it
+    except (ValueError, OverflowError):  # a date that Python cannot hold: validation rejects its text
         values = pc.cast(column, pa.string()).to_pylist()
     return values
 
 
 def _number(text: str | None) -> Decimal | float | None:
-    """A float's shortest decimal; one too large to be exact stays a float, and is rejected where it is used."""
+    """Returns a float's shortest decimal, None for NaN. A float that is too large to be exact stays a float."""
     if text is None or text == "nan":
         return None
     number = Decimal(text)
+    # `text_of` rejects such a float, if its column is used at all.
     return float(number) if not number.is_finite() or abs(number) >= _EXACT_FLOAT else number
 
 

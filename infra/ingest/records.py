@@ -1,8 +1,7 @@
-"""Rows become records of the log, each validated as both layers will validate it (R3)."""
+"""Makes records of the log from rows, each one validated as both layers will validate it (R3)."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,6 +12,7 @@ from common.log.events import parse
 from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from common.log.texts import BirthDateText, DateText
+from infra.ingest.envelope import event_id
 from infra.ingest.fields import (
     RETRACTED_FIELD,
     VERSION_FIELD,
@@ -22,16 +22,13 @@ from infra.ingest.fields import (
     required_fields,
     retraction_fields,
 )
-from infra.ingest.files import Row
 from infra.ingest.mapping import FieldMapping
+from infra.ingest.rows import Row
 from infra.ingest.values import Convert, date_converter, flag_of, plain_date, text_of, word_of
-
-_MAX_TEXT: Final = 512
-"""Characters of an envelope's `id` and `source`, at most."""
 
 
 class ReadyRecord(NamedTuple):
-    """A record ready to be produced; that it is dated ahead or takes its entity back is worth a report, no more."""
+    """A record ready to be produced. The flags `future_dated` and `retracted` are only counted."""
 
     key: bytes
     value: bytes
@@ -40,7 +37,7 @@ class ReadyRecord(NamedTuple):
 
 
 class RecordMaker:
-    """The function from a row to its record, for one mapping, one log and one source (a URI)."""
+    """Makes records from rows, for one mapping, one log and one source (a URI)."""
 
     def __init__(self, mapping: FieldMapping, partitions: int, rules: Rules, source: str) -> None:
         self._mapping = mapping
@@ -50,11 +47,13 @@ class RecordMaker:
         self._entry = mapping.entry
         self._build: Callable[..., Data] = self._entry.data  # unchecked: `parse` is what checks
         self._required = frozenset(required_fields(self._entry))
-        names = [found.name for found in msgspec.structs.fields(self._entry.data) if found.name != RETRACTED_FIELD]
-        self._steps = tuple(self._step(name) for name in names)
+        names = [found.name for found in msgspec.structs.fields(self._entry.data)]
+        self._steps = tuple(self._step(name) for name in names if name != RETRACTED_FIELD)
+        self._retracted_step = self._step(RETRACTED_FIELD)
         self._retraction_steps = tuple(self._step(name) for name in retraction_fields(self._entry))
         self._has_default = self._entry.own_date is not None and has_required(self._entry, VERSION_FIELD)
         time = self._entry.own_date or VERSION_FIELD
+        # Validation may name a part of the envelope: these are the fields that it was made from.
         self._named = {"subject": "customer_id", "key": "customer_id", "time": time, "id": self._entry.entity_id}
 
     def _step(self, name: str) -> "_Step":
@@ -66,7 +65,7 @@ class RecordMaker:
         return _Step(name, self._mapping.column_of(name), self._mapping.constants.get(name), convert)
 
     def record(self, row: Row, appended_at: int) -> ReadyRecord:
-        """The row's record. Raises RejectedRecord, which names the kind's field, its value and the rule."""
+        """Returns the row's record. Raises RejectedRecord, which names the kind's field, its value and the rule."""
         if row.error is not None:
             raise row.error
         data = self._retraction(row) if self._takes_back(row) else self._build(**dict(self._fields(row)))
@@ -75,7 +74,7 @@ class RecordMaker:
         value = encode_record(
             self._mapping.kind,
             data,
-            event_id=self._event_id(data, version or own or ""),
+            event_id=event_id(self._entry, data, version or own or ""),
             source=self._source,
             time=own or version or "",
             source_row=row.number,
@@ -90,62 +89,53 @@ class RecordMaker:
         return ReadyRecord(key, value, event.future_dated, isinstance(data, RetractionData))
 
     def column_of(self, name: str) -> str | None:
-        """The column that a field comes from; none where it is a constant, or no field."""
+        """Returns the column that a field comes from. Returns None for a constant, and for what is not a field."""
         known = name == RETRACTED_FIELD or any(name == step.name for step in self._steps)
         return self._mapping.column_of(name) if known and name not in self._mapping.constants else None
 
     def _takes_back(self, row: Row) -> bool:
-        column, constant = self._mapping.column_of(RETRACTED_FIELD), self._mapping.constants.get(RETRACTED_FIELD)
-        value = self._translated(RETRACTED_FIELD, row.values.get(column) if constant is None else constant)
+        value = self._value(self._retracted_step, row)
         return value is not None and flag_of(RETRACTED_FIELD, value)
 
     def _retraction(self, row: Row) -> RetractionData:
         found: dict[str, str] = {}
-        for name, column, constant, convert in self._retraction_steps:
-            value = self._translated(name, row.values.get(column) if constant is None else constant)
-            text = convert(name, value)
+        for step in self._retraction_steps:
+            value = self._value(step, row)
+            text = step.convert(step.name, value)
             if text is None:
-                raise self._missing(name, value)
-            found[name] = text
-        entity_id, customer_id = found[self._entry.entity_id], found["customer_id"]
-        return retraction_data(self._entry.kind, entity_id, customer_id, found[VERSION_FIELD])
+                raise self._missing(step.name, value)
+            found[step.name] = text
+        return retraction_data(
+            self._entry.kind, found[self._entry.entity_id], found["customer_id"], found[VERSION_FIELD]
+        )
 
     def _fields(self, row: Row) -> Iterator[tuple[str, str | None]]:
         own: str | None = None
-        for name, column, constant, convert in self._steps:
-            value = self._translated(name, row.values.get(column) if constant is None else constant)
-            text = convert(name, value)
-            if name == self._entry.own_date:
+        for step in self._steps:
+            value = self._value(step, row)
+            text = step.convert(step.name, value)
+            if step.name == self._entry.own_date:
                 own = text
-            if text is None and name == VERSION_FIELD and self._has_default:
+            if text is None and step.name == VERSION_FIELD and self._has_default:
                 text = own
-            if text is None and name in self._required:
-                raise self._missing(name, value)
-            yield name, text
+            if text is None and step.name in self._required:
+                raise self._missing(step.name, value)
+            yield step.name, text
 
-    def _translated(self, name: str, value: object) -> object:
-        translations = self._mapping.translations.get(name)
-        return value if translations is None else translations.get(word_of(name, value) or "", value)
+    def _value(self, step: "_Step", row: Row) -> object:
+        """Returns the field's value in the row, translated."""
+        value = row.values.get(step.column) if step.constant is None else step.constant
+        translations = self._mapping.translations.get(step.name)
+        return value if translations is None else translations.get(word_of(step.name, value) or "", value)
 
     def _missing(self, name: str, value: object) -> RejectedRecord:
         return RejectedRecord(name, value, f"{required_because(self._entry, name)}, and missing")
 
-    def _event_id(self, data: Data, version: str) -> str:
-        """The same for the same row, however often it is imported."""
-        named = f"{self._entry.kind}:{getattr(data, self._entry.entity_id)}:{version}"
-        return f"{named}:retracted"[:_MAX_TEXT] if isinstance(data, RetractionData) else named[:_MAX_TEXT]
-
 
 class _Step(NamedTuple):
-    """How one field is found in a row."""
+    """How one field is read from a row: its column, or a constant instead, and the conversion to the wire's text."""
 
     name: str
     column: str
     constant: str | None
     convert: Convert
-
-
-def source_of(path: Path) -> str:
-    """The URI of a file, as its records name it; of a very long one the end."""
-    uri = path.absolute().as_uri()
-    return uri if len(uri) <= _MAX_TEXT else f"file:...{uri[-_MAX_TEXT + 8 :]}"

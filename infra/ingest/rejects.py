@@ -1,4 +1,4 @@
-"""The file of rejected rows, beside the input: replaced by each run, and gone when nothing was rejected."""
+"""Writes the file of rejected rows. Each run replaces the file of the run before."""
 
 import json
 import os
@@ -8,24 +8,27 @@ from types import TracebackType
 from typing import Self
 
 from common.errors import FieldError, UsageError
-from infra.ingest.files import Row
+from infra.ingest.rows import Row
 
 
 def rejects_path(path: Path) -> Path:
+    """Returns where the rejected rows of the input `path` are written unless told otherwise: beside it."""
     return path.with_name(f"{path.name}.rejected.jsonl")
 
 
 class Rejects:
-    """One JSON object a rejected row: its number, field, column, value, rule, and the row itself.
+    """Writes one JSON object a rejected row: its number, field, column, value, rule, and the row itself.
 
-    It takes the place of an earlier run's file when it is closed, and not before.
+    The file of an earlier run is there until this one is closed. Then the new file replaces it; if nothing was
+    rejected, it is deleted, unless the run failed.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.count = path, 0
+        self.path = path
+        self.count = 0
 
     def __enter__(self) -> Self:
-        """Raises UsageError if the file could not be written, before anything is sent."""
+        """Raises UsageError if the file cannot be written."""
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(0, "it is a folder")
@@ -33,9 +36,7 @@ class Rejects:
                 "w", encoding="ascii", dir=self.path.parent, prefix=f".{self.path.name}.", delete=False
             )
         except OSError as error:
-            rule = (
-                f"rejected rows could not be written there: {error.strerror}; choose another file with --rejects PATH"
-            )
+            rule = f"rejected rows cannot be written there: {error.strerror}; choose another file with --rejects PATH"
             raise UsageError("--rejects", str(self.path), rule) from error
         return self
 
@@ -49,7 +50,7 @@ class Rejects:
             "rule": error.rule,
             "input": row.values,
         }
-        json.dump(entry, self._file, default=str)  # ASCII: it can quote what is no UTF-8
+        json.dump(entry, self._file, default=str)  # ASCII escapes can also quote what is not UTF-8
         self._file.write("\n")
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Records into the log, each acknowledged by Kafka or reported."""
+"""Sends records to the log, and raises an error if Kafka does not acknowledge one."""
 
 from typing import Final
 
@@ -8,12 +8,13 @@ from common.servers.producer import producer, undelivered
 from common.settings import Settings
 
 DELIVERY_TIMEOUT_MS: Final = 60_000
-"""How long the client retries one record before it is given up."""
+"""How long the client retries one record before it reports a failure."""
 POLL_EVERY: Final = 500
+"""Records between two looks at what was acknowledged."""
 
 
 class Sender:
-    """A producer that counts what was acknowledged, and stops at the first record that finally was not."""
+    """Sends records and counts those that were acknowledged. It stops at the first record that failed."""
 
     def __init__(self, settings: Settings) -> None:
         self._producer = producer(settings, **{"message.timeout.ms": DELIVERY_TIMEOUT_MS})
@@ -23,7 +24,7 @@ class Sender:
         self.acknowledged = 0
 
     def send(self, key: bytes, value: bytes) -> None:
-        """The record is on its way. Raises LogUnavailable or LogError if an earlier one failed."""
+        """Hands the record to the client, which sends it. Raises LogUnavailable or LogError for an earlier record."""
         while True:
             try:
                 self._producer.produce(self._topic, value=value, key=key, on_delivery=self._delivered)
@@ -37,13 +38,16 @@ class Sender:
             self._check()
 
     def finish(self) -> None:
-        """Every record sent is acknowledged. Raises LogUnavailable if one was not, in time, LogError if refused."""
+        """Waits until every record is acknowledged.
+
+        Raises LogUnavailable if one is not acknowledged in time, LogError if one is refused.
+        """
         while self.acknowledged < self.handed_over:
             self._producer.flush(0.5)
             self._check()
 
     def abandon(self, seconds: float) -> None:
-        """What is under way gets `seconds` to be acknowledged; the rest is dropped."""
+        """Waits at most `seconds` for acknowledgements, and drops the records that are still without one."""
         self._producer.flush(seconds)
         self._producer.purge()
         self._producer.flush(1.0)
@@ -57,10 +61,11 @@ class Sender:
     def _check(self) -> None:
         if self._failure is None:
             return
-        failure, self._failure = self._failure, None
+        failure = self._failure
+        self._failure = None
         self.abandon(0.1)
         text = (
-            f"Kafka did not take a record: {failure.str()}. {self.acknowledged} records were acknowledged; running the "
-            "same command again is safe: what is there already changes no answer"
+            f"Kafka did not take a record: {failure.str()}. {self.acknowledged} records were acknowledged; the same "
+            "command may be run again: records that are already in the log change no answer"
         )
         raise undelivered(failure, text)

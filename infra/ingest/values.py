@@ -1,4 +1,4 @@
-"""Values of a file as the wire's texts, without a float in between (R5)."""
+"""Converts a file's values to the wire's texts, without a float in between (R5)."""
 
 import re
 from collections.abc import Callable
@@ -15,11 +15,14 @@ _MOST_DIGITS: Final = 40
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 Convert = Callable[[str, object], str | None]
-"""The wire's text of a field's value; what is missing (null, empty text, NaN) is null. Raises RejectedRecord."""
+"""Returns the wire's text for a field's value, None for a missing one (null, empty text, NaN).
+
+Raises RejectedRecord, with field, value and rule, for a value that cannot be converted.
+"""
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The IANA time zone `name`. Raises UsageError."""
+    """Returns the IANA time zone `name`. Raises UsageError if there is none of that name."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # an unknown zone is a KeyError, a folder of zones an OSError
@@ -28,7 +31,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def text_of(field: str, value: object) -> str | None:
-    """Text as it stands; a number as its shortest decimal, without an exponent."""
+    """A `Convert`: a text stays as it is, a number becomes its shortest decimal, without an exponent."""
     match value:
         case str():
             return _utf8(field, value) if value else None
@@ -38,9 +41,8 @@ def text_of(field: str, value: object) -> str | None:
             return str(value) if abs(value) < 10**_MOST_DIGITS else _not_exact(field, value)
         case float():
             if abs(value) >= _EXACT_FLOAT:
-                raise RejectedRecord(
-                    field, value, "a number below 2^53, where a float is exact; better a text or decimal"
-                )
+                rule = "a float below 2^53, where it is exact; store larger numbers as texts or decimals"
+                raise RejectedRecord(field, value, rule)
             return _decimal_text(field, Decimal(repr(value)))
         case Decimal():
             return _decimal_text(field, value)
@@ -52,14 +54,14 @@ def text_of(field: str, value: object) -> str | None:
 
 
 def word_of(field: str, value: object) -> str | None:
-    """`text_of`, and the words true and false for a boolean."""
+    """A `Convert`: as `text_of`, but a boolean becomes the word true or false."""
     return str(value).lower() if isinstance(value, bool) else text_of(field, value)
 
 
 def flag_of(field: str, value: object) -> bool:
-    """A boolean, or the words true and false or the numbers 1 and 0 for it; what is missing is false.
+    """Returns the boolean that `value` is or writes: true, false, 1 or 0. A missing value is false.
 
-    Raises RejectedRecord.
+    Raises RejectedRecord for any other value.
     """
     try:
         return _FLAGS[(word_of(field, value) or "false").lower()]
@@ -69,16 +71,16 @@ def flag_of(field: str, value: object) -> bool:
 
 
 def plain_date(field: str, value: object) -> str | None:
-    """`text_of`; a time without a zone at midnight, as pandas writes a date, is that day."""
+    """A `Convert`: as `text_of`, but midnight without a zone, which is how pandas writes a date, becomes that day."""
     if isinstance(value, datetime) and value.tzinfo is None and value.time() == time.min:
         return value.date().isoformat()
     return text_of(field, value)
 
 
 def date_converter(zone: ZoneInfo) -> Convert:
-    """The conversion of dates: a time without an offset is one of `zone`; a plain date stays that UTC day.
+    """Returns the `Convert` for dates. A time without an offset is a time in `zone`; a plain date stays that UTC day.
 
-    A time that the clocks of `zone` skipped is rejected; of one that they showed twice, the first is meant.
+    A time that the clocks of `zone` skipped is rejected. A time that they showed twice is taken as the first.
     """
 
     def convert(field: str, value: object) -> str | None:
@@ -90,7 +92,7 @@ def date_converter(zone: ZoneInfo) -> Convert:
         try:
             return _in_zone(field, text, datetime.fromisoformat(text.upper()), zone)
         except ValueError:
-            return text  # no such day or time: validation says so
+            return text  # no such day or time: validation rejects it
 
     return convert
 
@@ -100,7 +102,7 @@ def _in_zone(field: str, value: object, naive: datetime, zone: ZoneInfo) -> str:
         aware = naive.replace(tzinfo=zone).astimezone(UTC)
         skipped = aware.astimezone(zone).replace(tzinfo=None, fold=0) != naive.replace(fold=0)
     except OverflowError:
-        return naive.isoformat() + "Z"  # year 1 or 9999: validation says so
+        return naive.isoformat() + "Z"  # year 1 or 9999: validation rejects it
     if skipped:
         raise RejectedRecord(field, value, f"a time that the clocks of {zone.key} showed; they skipped this one")
     return _instant(aware)

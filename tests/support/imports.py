@@ -12,10 +12,11 @@ from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from common.log.wire import RECORD_TYPES, RETRACTIONS, Record, RetractionRecord
 from common.settings import Settings
+from infra.ingest.envelope import source_of
 from infra.ingest.importer import Summary, run
 from infra.ingest.mapping import mapping_of
 from infra.ingest.opening import open_source
-from infra.ingest.records import ReadyRecord, RecordMaker, source_of
+from infra.ingest.records import ReadyRecord, RecordMaker
 
 PARTITIONS = 4
 RULES = Rules("USD")

@@ -14,11 +14,11 @@ from common.errors import UsageError
 from common.log.normalizing import Rules
 from common.settings import Settings
 from infra import cli
-from infra.ingest.files import Row
 from infra.ingest.importer import run
 from infra.ingest.mapping import mapping_of
 from infra.ingest.opening import open_source
 from infra.ingest.records import RecordMaker
+from infra.ingest.rows import Row
 from tests.support.imports import dry_run, rejected
 
 HEADER = "order_id,customer_id,order_date,total_amount,status\n"
