@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -68,11 +68,11 @@ class Keeper:
 
         At the return the rows name this release's validation version: nothing is applied under it before (R12).
         """
-        await self.watch.check()
-        firsts = await self._from_kafka(self.watch.firsts)
-        self._expired_below = await self._from_kafka(self._ask_for_expired)
+        firsts = await self.kafka_retry.until_done(self.watch.firsts)
+        self._expired_below = await self.kafka_retry.until_done(self._ask_for_expired)
         found = await self.store_retry.until_done(self.table.read)
-        self.ends = await self._from_kafka(self.watch.ends)
+        self.ends = await self.kafka_retry.until_done(self.watch.ends)
+        await self.kafka_retry.until_done(self.watch.confirm)  # last: a topic that is gone never comes back as itself
         rows = {p: found.get(p) for p in partitions}
         for partition, row in rows.items():
             start_of(partition, row, firsts[partition], self.ends[partition])
@@ -90,9 +90,6 @@ class Keeper:
             row = Progress.nothing(partition)
             return replace(row, end_offset=self.ends[partition], validation_version=self.validation_version)
         return replace(row, validation_version=with_version(row.validation_version, self.validation_version))
-
-    async def _from_kafka(self, ask: Callable[[], Awaitable[Mapping[int, int]]]) -> Mapping[int, int]:
-        return await self.kafka_retry.until_done(ask)
 
     async def _ask_for_expired(self) -> Mapping[int, int]:
         """Where deltas may have expired: asked before a row says that they are alive, however long the worker slept."""

@@ -20,6 +20,8 @@ class Watch(Protocol):
 
     async def check(self) -> None: ...
 
+    async def confirm(self) -> None: ...
+
     async def ends(self) -> Mapping[int, int]: ...
 
     async def lasts(self) -> Mapping[int, int]: ...
@@ -38,13 +40,19 @@ class LogWatch:
     async def check(self) -> None:
         """Raises LogError if the topic is another one than was recorded; Kafka out of reach is no difference (R1)."""
         try:
-            found = await asyncio.to_thread(kafka.topic_identity, self._settings, self.recorded.topic)
+            await self.confirm()
         except LogUnavailable as error:
             log.warning("unavailable", server=error.server, action="go_on", error=error)
-            return
-        except LogError as error:
-            log.warning("topic_missing", action="go_on", error=error)
-            return
+
+    async def confirm(self) -> None:
+        """Returns once the topic was seen to be the recorded one: so is whatever was read from it before.
+
+        Raises LogError if it is another one, LogUnavailable if it was not seen.
+        """
+        try:
+            found = await asyncio.to_thread(kafka.topic_identity, self._settings, self.recorded.topic)
+        except LogError as error:  # missing, and perhaps made again soon: what it is then will be seen
+            raise LogUnavailable(str(error)) from error
         compare(self.recorded, found)
 
     async def ends(self) -> Mapping[int, int]:

@@ -116,6 +116,9 @@ class Watch:
     async def check(self) -> None:
         return
 
+    async def confirm(self) -> None:
+        return
+
     async def ends(self) -> Mapping[int, int]:
         return await self._ask(lambda: dict(self._world.log.next_offsets))
 

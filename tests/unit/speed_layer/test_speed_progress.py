@@ -10,7 +10,7 @@ from common.algebra.dates import MICROS_PER_DAY
 from common.algebra.versions import with_version
 from common.errors import LogError, LogUnavailable
 from common.progress import Progress
-from common.servers.log_identity import LogIdentity
+from common.servers.log_identity import LogIdentity, compare
 from common.settings import Settings, SpeedSettings
 from speed_layer.apply.lanes import Lanes
 from speed_layer.progress.keeper import Keeper, Stuck
@@ -69,6 +69,9 @@ class Watch(LogWatch):
         self.held_back = 0
 
     async def check(self) -> None: ...
+
+    async def confirm(self) -> None:
+        compare(LogIdentity("log", "id", 1), self.recorded)
 
     async def ends(self) -> Mapping[int, int]:
         if self.away:
@@ -164,6 +167,21 @@ def test_a_start_waits_for_kafka_and_reports_kafka(caplog: pytest.LogCaptureFixt
     assert "cassandra" not in caplog.text
 
 
+def test_a_log_that_is_recreated_while_a_start_asks_for_its_offsets_is_refused() -> None:
+    """R1: those offsets are of another log, and nothing else tells."""
+    scene = Scene(Table({0: row(7)}))
+    ends = scene.watch.ends
+
+    async def ends_of_another_log() -> Mapping[int, int]:
+        scene.watch.recorded = LogIdentity("log", "another id", 1)
+        return await ends()
+
+    scene.watch.ends = ends_of_another_log  # type: ignore[method-assign] # the topic is recreated meanwhile
+
+    with pytest.raises(LogError, match="not the log this system was built on"):
+        scene.start()
+
+
 def test_r12_a_worker_of_another_version_adds_its_own_to_those_that_decided_what_is_stored() -> None:
     scene = Scene(Table({0: row(4, 2, "v0", 77)}))
     scene.start()
@@ -249,7 +267,7 @@ def test_the_watchdog_bears_with_a_store_that_is_away_and_with_an_idle_log() -> 
     ("answer", "line"),
     [
         (LogUnavailable("no broker"), 'event=unavailable server=kafka action=go_on error="no broker"'),
-        (LogError("no such topic"), 'event=topic_missing action=go_on error="no such topic"'),
+        (LogError("no such topic"), 'event=unavailable server=kafka action=go_on error="no such topic"'),
     ],
 )
 def test_a_log_that_cannot_be_looked_at_is_not_another_log(
@@ -267,9 +285,29 @@ def test_a_log_that_cannot_be_looked_at_is_not_another_log(
     assert [record.getMessage() for record in caplog.records] == [line]
 
 
+@pytest.mark.parametrize("answer", [LogUnavailable("no broker"), LogError("no such topic")])
+def test_a_start_waits_for_the_log_to_be_seen(monkeypatch: pytest.MonkeyPatch, answer: Exception) -> None:
+    """R1, R12: a topic that is away may be recreated by the time its offsets are asked for."""
+    answers: list[LogIdentity | Exception] = [answer, LogIdentity("log", "id", 1)]
+
+    def identity(*_: object) -> LogIdentity:
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr("common.servers.kafka.topic_identity", identity)
+
+    asyncio.run(retry().until_done(LogWatch(Settings(), LogIdentity("log", "id", 1)).confirm))
+
+    assert answers == []
+
+
 def test_another_log_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """R1."""
     monkeypatch.setattr("common.servers.kafka.topic_identity", lambda *_: LogIdentity("log", "another id", 1))
+    watch = LogWatch(Settings(), LogIdentity("log", "id", 1))
 
-    with pytest.raises(LogError, match="not the log this system was built on"):
-        asyncio.run(LogWatch(Settings(), LogIdentity("log", "id", 1)).check())
+    for look in (watch.check, watch.confirm):
+        with pytest.raises(LogError, match="not the log this system was built on"):
+            asyncio.run(look())
