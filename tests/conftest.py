@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from common.settings import PREFIX, Settings
-from infra.local.stack import guard, servers
-from tests.support import logs
+from infra.local.stack import servers
+from tests.support import guard, logs
 from tests.support.systems import new_system, patient_stack
 
 
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def scratch() -> Iterator[Path]:
     """A folder for homes, whose servers are gone after the run, even if the run is killed."""
     folder = Path(tempfile.mkdtemp(prefix="lambda360-tests-"))
-    watcher = guard.set_on(folder)
+    watcher = guard.start(folder)
     try:
         yield folder
     finally:

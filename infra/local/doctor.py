@@ -1,4 +1,4 @@
-"""What `lambda360 doctor` looks at: each finding says whether it is well, and what to do where it is not."""
+"""The checks of `lambda360 doctor`. Each finding says whether it is well, and what to do if it is not."""
 
 import shutil
 import sys
@@ -20,7 +20,7 @@ from common.servers.kafka import topic_identity
 from common.settings import Settings
 from common.tables import Tables
 from infra.local.stack import servers
-from infra.local.stack.java import HEADERS, find_java, jars
+from infra.local.stack.java import MAIN_JARS, find_java, jars
 from infra.paths import LOCK_FILE, ROOT
 from infra.schema import apply as schema
 from infra.schema import topics
@@ -31,7 +31,7 @@ UP: Final = "run `lambda360 stack up`"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; where it is not well and `needed`, the system cannot work."""
+    """The result of one check. If it is `needed` and not `well`, the system cannot work."""
 
     subject: str
     well: bool
@@ -41,7 +41,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Everything, in the order in which a newcomer would mend it."""
+    """Yields all findings, in the order in which they should be mended."""
     yield from _installed()
     if not (settings.log.bootstrap_servers and settings.cassandra.hosts):
         yield from _local_servers(settings)
@@ -57,7 +57,7 @@ def _installed() -> Iterator[Finding]:
     yield Finding("Maven", bool(maven), maven or "not found", "install it: set-up fetches jars with it", needed=False)
     wrong = list(_wrong_packages())
     yield Finding("packages", not wrong, "; ".join(wrong[:3]) or "as in requirements.lock", SETUP)
-    for part in HEADERS:
+    for part in MAIN_JARS:
         yield _found(f"jars of {part}", partial(_jars, part), SETUP)
     data = ROOT / ".data" / "CDNOW_master.txt"
     yield Finding("demo data", data.exists(), str(data), SETUP, needed=False)
@@ -119,21 +119,23 @@ def _worker(session: Session, settings: Settings) -> Finding:
     query = f"SELECT beat_at FROM {Tables.progress} WHERE generation = %s"
     beats = [row.beat_at for row in session.execute(query, (settings.speed.generation,)) if row.beat_at]
     age = time.time() - max(beats, default=0) / 1_000_000
-    alive, detail = (
-        age < settings.serving.max_behind_seconds,
-        f"last heartbeat {age:.1f} s ago" if beats else "never ran",
-    )
+    alive = age < settings.serving.max_behind_seconds
+    detail = f"last heartbeat {age:.1f} s ago" if beats else "never ran"
     return Finding("speed worker", alive, detail, "run `lambda360 speed run`", needed=False)
 
 
 def _api(settings: Settings) -> Finding:
     url = f"http://{settings.serving.host}:{settings.serving.port}/healthz"
     try:
-        said = httpx.get(url, timeout=2.0)
+        response = httpx.get(url, timeout=2.0)
     except httpx.HTTPError as error:
         return Finding(f"API at {url}", well=False, detail=str(error), remedy="run `lambda360 serve`", needed=False)
     return Finding(
-        f"API at {url}", said.is_success, f"status {said.status_code}", "see the log of `serve`", needed=False
+        f"API at {url}",
+        well=response.is_success,
+        detail=f"status {response.status_code}",
+        remedy="see the log of `lambda360 serve`",
+        needed=False,
     )
 
 

@@ -18,10 +18,11 @@ from common.servers.kafka import end_offsets
 from common.servers.producer import producer
 from common.settings import Settings
 from common.waiting import read_progress
-from infra.local.stack import guard, ports, servers
+from infra.local.stack import ports, servers
 from infra.proof.comparison import Verdict, ask_all, judge
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Oracle
+from tests.support import guard
 from tests.support.builders import Message
 from tests.support.harness import Child, wait_until
 from tests.support.systems import new_system, patient_stack
@@ -34,7 +35,7 @@ ANY_PARTITION: Final = -1
 def own_stack() -> Iterator[Settings]:
     """A real Kafka and Cassandra in a folder of their own; gone at the end, even if this process is killed."""
     folder = Path(tempfile.mkdtemp(prefix="lambda360-stage-"))
-    watcher = guard.set_on(folder)
+    watcher = guard.start(folder)
     settings = Settings(home=folder / "stack", stack=patient_stack())
     try:
         servers.up(settings)

@@ -1,4 +1,4 @@
-"""Cassandra as a local server: one node, a keyspace's replicas all on it."""
+"""Cassandra as a local server of one node."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,8 @@ from infra.local.stack.server import java_flags, render
 
 @dataclass(frozen=True, slots=True)
 class Cassandra:
+    """Implements `Server`."""
+
     name: str = "cassandra"
 
     def ports(self, settings: Settings) -> Mapping[str, int]:
@@ -25,17 +27,16 @@ class Cassandra:
         return {"clients": base + 2, "storage": base + 3, "jmx": base + 4}
 
     def prepare(self, settings: Settings) -> None:
-        folder, used = self._folder(settings), self.ports(settings)
-        values = {
-            "port": used["clients"],
-            "storage_port": used["storage"],
-            "data": json.dumps(str(folder / "data"))[1:-1],
-        }
+        folder = self._folder(settings)
+        used = self.ports(settings)
+        data = json.dumps(str(folder / "data")).removeprefix('"').removesuffix('"')  # YAML escapes a text as JSON does
+        values = {"port": used["clients"], "storage_port": used["storage"], "data": data}
         render("cassandra.yaml", folder / "cassandra.yaml", values)
         render("logback.xml", folder / "logback.xml", {"folder": _escaped(Home.of(settings).logs)})
 
     def command(self, settings: Settings) -> Sequence[str]:
-        folder, libraries = self._folder(settings), jars("cassandra")
+        folder = self._folder(settings)
+        libraries = jars("cassandra")
         (agent,) = libraries.glob("jamm-*.jar")
         return [
             str(find_java()),
@@ -66,5 +67,5 @@ class Cassandra:
 
 
 def _escaped(path: Path) -> str:
-    """A path as text of an XML file."""
+    """Returns the path as text for an XML file."""
     return str(path).replace("&", "&amp;").replace("<", "&lt;")

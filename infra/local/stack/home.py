@@ -1,4 +1,4 @@
-"""The home folder of a local system: its marker, its sub-folders, its lock, and what it remembers."""
+"""The home folder of a local system: its marker, its sub-folders, its lock, and the ports that it keeps."""
 
 import fcntl
 import os
@@ -15,11 +15,12 @@ from common.settings import HOME_FILE, PREFIX, Settings
 MARKER: Final = ".lambda360-home"
 PORT_BASE: Final = f"{PREFIX}STACK_PORT_BASE"
 _MAY_COME_FIRST: Final = frozenset({HOME_FILE, "warehouse", "logs", "run", "demo"})
+"""What may be in a folder before it is claimed: other commands make these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A folder that belongs to one local system and nobody else."""
+    """A folder that belongs to one local system and holds nothing else."""
 
     path: Path
 
@@ -40,7 +41,10 @@ class Home:
         return (self.path / MARKER).is_file()
 
     def claim(self) -> None:
-        """The folder exists and is marked as ours. Raises StackError where it holds somebody else's files."""
+        """Makes the folder, unless it exists, and marks it as a home. Idempotent.
+
+        Raises StackError if the folder holds other files, or cannot be written.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             strange = sorted({entry.name for entry in self.path.iterdir()} - _MAY_COME_FIRST)
@@ -57,7 +61,10 @@ class Home:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else starts or stops servers of this home meanwhile. Raises StackError if somebody does already."""
+        """Holds the home's lock, so that no other command starts or stops its servers meanwhile.
+
+        Raises StackError if another command holds it.
+        """
         self.run.mkdir(exist_ok=True)
         with (self.run / "lock").open("a+", encoding="ascii") as lock:
             try:
@@ -75,7 +82,7 @@ class Home:
 
     @property
     def port_base(self) -> int | None:
-        """The ports that this home's servers were last started with."""
+        """The first port that this home's servers were last started with; None before the first start."""
         path = self.path / HOME_FILE
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         found = [
@@ -84,7 +91,7 @@ class Home:
         return int(found[-1]) if found and found[-1].isdigit() else None
 
     def remember_ports(self, port_base: int) -> None:
-        """Later commands in this home use these ports without being told; other lines of the file stay."""
+        """Writes the first port into the home's settings file, where later commands find it. Other lines stay."""
         path = self.path / HOME_FILE
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in lines if line.partition("=")[0].strip() != PORT_BASE]
@@ -93,7 +100,7 @@ class Home:
         partial.replace(path)
 
     def delete(self) -> None:
-        """The folder is gone, with all it holds. Raises StackError if it was never ours."""
+        """Deletes the folder with all that it holds. Raises StackError if it is not marked as a home."""
         if not self.is_claimed:
             raise StackError(f"{self.path} is not a lambda360 home (it has no {MARKER}), so nothing was deleted")
         shutil.rmtree(self.path)

@@ -1,4 +1,4 @@
-"""Java 17 and the servers' jars: where they are, or what to do."""
+"""Finds Java 17 and the servers' jars."""
 
 import os
 import re
@@ -13,12 +13,15 @@ from common.errors import StackError
 from infra.paths import JARS
 
 VERSION: Final = "17"
-HEADERS: Final = {"kafka": "kafka_2.13", "cassandra": "cassandra-all", "spark": "iceberg-spark-runtime"}
-"""A jar of each set whose absence means that set-up did not run."""
+MAIN_JARS: Final = {"kafka": "kafka_2.13", "cassandra": "cassandra-all", "spark": "iceberg-spark-runtime"}
+"""The parts that need jars, each with the start of one jar's name. If that jar is missing, set-up did not run."""
 
 
 def find_java(environ: Mapping[str, str] = os.environ) -> Path:
-    """The `java` of a Java 17: of JAVA_HOME, on the path, or in the usual folder. Raises StackError if none is."""
+    """Returns the `java` of a Java 17: of JAVA_HOME, else on the PATH, else below /usr/lib/jvm.
+
+    Raises StackError if there is none.
+    """
     for candidate in _candidates(environ):
         if _major(candidate) == VERSION:
             return candidate
@@ -26,9 +29,9 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def jars(part: str) -> Path:
-    """The folder that holds the jars of `part`. Raises StackError if they were never fetched."""
+    """Returns the folder that holds the jars of `part`. Raises StackError if they were not fetched."""
     folder = JARS / part
-    if not any(folder.glob(f"{HEADERS[part]}*.jar")):
+    if not any(folder.glob(f"{MAIN_JARS[part]}*.jar")):
         raise StackError(f"the jars of {part} are not in {folder}; run `make setup`")
     return folder
 
@@ -45,8 +48,8 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 @cache
 def _major(java: Path) -> str | None:
     try:
-        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except OSError:
         return None
-    found = re.search(r'version "(\d+)', said.stderr)
+    found = re.search(r'version "(\d+)', done.stderr)
     return found[1] if found else None

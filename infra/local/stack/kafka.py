@@ -20,6 +20,8 @@ from infra.local.stack.server import java_flags, render
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
+    """Implements `Server`."""
+
     name: str = "kafka"
 
     def ports(self, settings: Settings) -> Mapping[str, int]:
@@ -27,7 +29,8 @@ class Kafka:
         return {"clients": base, "controller": base + 1}
 
     def prepare(self, settings: Settings) -> None:
-        folder, used = self._folder(settings), self.ports(settings)
+        folder = self._folder(settings)
+        used = self.ports(settings)
         values = {"data": _escaped(folder / "data"), "port": used["clients"], "controller_port": used["controller"]}
         render("server.properties", folder / "server.properties", values)
         render(
@@ -56,7 +59,7 @@ class Kafka:
     def _format(self, settings: Settings) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
         properties = str(self._folder(settings) / "server.properties")
-        identity = f"--cluster-id={cluster}"  # of 64 ids one begins with a dash
+        identity = f"--cluster-id={cluster}"  # one id in 64 begins with a dash, and would be taken for an option
         tool = [*self._java(settings, 128), "kafka.tools.StorageTool", "format", identity, "-c", properties]
         done = subprocess.run(
             tool, capture_output=True, text=True, check=False, timeout=settings.stack.start_timeout_seconds
@@ -78,5 +81,5 @@ class Kafka:
 
 
 def _escaped(path: Path) -> str:
-    """A path as the value of a Java properties file."""
+    """Returns the path as a value for a Java properties file."""
     return str(path).replace("\\", "\\\\")

@@ -1,4 +1,4 @@
-"""Loopback ports: which are taken, and by whom."""
+"""Tells which loopback ports are taken, and by which process."""
 
 import socket
 from contextlib import closing, suppress
@@ -7,7 +7,7 @@ import psutil
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
+    """Returns whether a server could listen on this port of 127.0.0.1 now."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -18,7 +18,7 @@ def is_free(port: int) -> bool:
 
 
 def is_open(port: int) -> bool:
-    """Whether somebody accepts connections on this port of 127.0.0.1."""
+    """Returns whether a server accepts connections on this port of 127.0.0.1."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1.0):
             return True
@@ -27,7 +27,7 @@ def is_open(port: int) -> bool:
 
 
 def owner(port: int) -> str:
-    """Who listens on `port`: `pid 123 (java …)`, or `an unknown process` where that cannot be seen."""
+    """Returns who listens on `port`: `pid 123 (java …)`, or `an unknown process` if that cannot be seen."""
     for found in psutil.net_connections("tcp"):
         if found.status == psutil.CONN_LISTEN and found.laddr and found.laddr.port == port and found.pid:
             with suppress(psutil.Error):

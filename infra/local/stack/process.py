@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them, told apart from any later owner of the same pid."""
+"""Starts, signals and stops processes that outlive the command that started them."""
 
 import json
 import os
@@ -17,20 +17,23 @@ _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process, by pid and by when it started: no other process ever equals it."""
+    """A process, identified by its pid and its start: a later process with the same pid does not equal it."""
 
     pid: int
     started: str
-    """The machine's boot, and the clock ticks from then to the process's start."""
+    """The id of the machine's boot, and the clock ticks from the boot to the process's start."""
 
     @classmethod
     def of(cls, pid: int) -> "Process | None":
-        """The living process with this pid; a zombie is none once its last thread has let go of its ports."""
+        """Returns the living process with this pid, or None.
+
+        A zombie counts as living while other threads of it run, since they hold its ports.
+        """
         try:
             found = psutil.Process(pid)
             if found.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) and found.num_threads() <= 1:
                 return None
-            # As a time of day the start would move whenever the machine's clock is set.
+            # A time of day would change whenever the machine's clock is set.
             ticks = round((found.create_time() - psutil.boot_time()) * os.sysconf("SC_CLK_TCK"))
         except psutil.NoSuchProcess:
             return None
@@ -41,7 +44,7 @@ class Process:
         return Process.of(self.pid) == self
 
     def send(self, number: signal.Signals) -> bool:
-        """Whether the signal was given to this very process; a later owner of the pid never gets it."""
+        """Sends the signal, never to a later process with the same pid. Returns False if the process has ended."""
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -57,7 +60,7 @@ class Process:
         return True
 
     def wait(self, seconds: float) -> bool:
-        """Whether it ended within `seconds`; a child of ours is reaped."""
+        """Waits until the process has ended, and reaps it if it is a child. Returns False after `seconds`."""
         deadline = time.monotonic() + seconds
         while self.is_alive:
             if time.monotonic() > deadline:
@@ -68,11 +71,12 @@ class Process:
         return True
 
     def ask_to_stop(self) -> None:
+        """Sends SIGTERM, also to a paused process."""
         self.send(signal.SIGTERM)
-        self.send(signal.SIGCONT)  # a paused process cannot hear SIGTERM
+        self.send(signal.SIGCONT)  # a paused process handles SIGTERM only once it goes on
 
     def stop(self, seconds: float) -> bool:
-        """It has ended; whether it did so by itself within `seconds` of being asked, and was not killed."""
+        """Asks the process to stop, and kills it if it has not ended after `seconds`. Returns False if it had to."""
         self.ask_to_stop()
         if self.wait(seconds):
             return True
@@ -82,7 +86,10 @@ class Process:
 
 
 def spawn(command: Sequence[str], output: Path, environ: Mapping[str, str]) -> Process:
-    """A new process in a session of its own, so that a terminal's Ctrl-C never reaches it; `output` starts afresh."""
+    """Starts a process whose output replaces the content of the file `output`.
+
+    It has a session of its own, so that a terminal's Ctrl-C does not reach it.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     pid = os.posix_spawn(
         command[0],
@@ -99,13 +106,14 @@ def spawn(command: Sequence[str], output: Path, environ: Mapping[str, str]) -> P
 
 
 def write_pid_file(path: Path, process: Process) -> None:
+    """Writes the process to the file, at once or not at all."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(process)), encoding="ascii")
     partial.replace(path)
 
 
 def read_pid_file(path: Path) -> Process | None:
-    """The process that the file names, dead or alive; an unreadable file counts as none."""
+    """Returns the process that the file names, alive or not; None if there is no file, or it cannot be read."""
     try:
         return Process(**json.loads(path.read_text(encoding="ascii")))
     except (FileNotFoundError, ValueError, TypeError):

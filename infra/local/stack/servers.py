@@ -1,4 +1,4 @@
-"""Start, stop and look at the servers of one home; every call may be repeated."""
+"""Starts, stops and shows the servers of one home. Every call may be repeated."""
 
 import signal
 from collections.abc import Mapping
@@ -18,12 +18,15 @@ from infra.local.stack.start import STOP_SECONDS, log_of, record_of, running, st
 from speed_layer.operate import seats
 
 SERVERS: Final[Mapping[str, Server]] = {server.name: server for server in (Cassandra(), Kafka())}
-"""In starting order: Cassandra takes longest."""
+"""In the order of starting: Cassandra first, since it takes longest."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """One server as seen from outside; `state` is running, silent (it does not answer), dead or stopped."""
+    """One server as seen from outside.
+
+    `state` is running, silent (it runs and does not answer), dead (it ended without being stopped) or stopped.
+    """
 
     name: str
     state: str
@@ -33,29 +36,30 @@ class ServerStatus:
 
 
 def up(settings: Settings, report: Report = quiet) -> None:
-    """Both servers run and answer, and the home remembers their ports. What runs already is left alone.
+    """Starts the servers that do not run, waits until both answer, and keeps their ports in the home.
 
-    Raises StackError with what stands in the way; then whatever this call started is stopped again.
+    Raises StackError with the reason if that fails; the servers that this call started are then stopped again.
     """
     start(settings, list(SERVERS.values()), report)
 
 
 def down(settings: Settings, report: Report = quiet) -> None:
-    """No server of this home runs; their data stays."""
+    """Stops the servers of this home. Their data stays."""
     home = Home.of(settings)
     if not home.is_claimed:
-        report(f"nothing to stop: {home.path} is no lambda360 home")
+        report(f"nothing to stop: {home.path} is not a lambda360 home")
         return
     with home.locked():
         stop(settings, list(SERVERS), report)
 
 
 def reset(settings: Settings, report: Report = quiet) -> None:
-    """No server of this home runs, and the home is gone: data, warehouse, logs and remembered settings.
+    """Stops the servers of this home and deletes it: data, warehouse, logs and settings file.
 
-    Raises StackError while a worker runs: others would take its seat with the lock's file gone.
+    Raises StackError while a worker of this home runs, and if the folder is not marked as a home.
     """
     home = Home.of(settings)
+    # With its seat's lock file deleted, another worker could take the seat of one that runs.
     if pids := [each.pid for each in seats.occupants(home.path) if seats.is_alive(home.path, each)]:
         raise StackError(f"workers of {home.path} run (pid {', '.join(map(str, pids))}): stop them first")
     if home.path.exists() and not home.is_claimed:
@@ -67,12 +71,15 @@ def reset(settings: Settings, report: Report = quiet) -> None:
 
 
 def status(settings: Settings) -> tuple[ServerStatus, ...]:
-    """Every server of this home as it is now."""
+    """Returns every server of this home as it is now."""
     return tuple(_status(settings, server) for server in SERVERS.values())
 
 
 def start_server(settings: Settings, name: str, report: Report = quiet) -> int:
-    """The pid of the one server `name`, which runs and answers. Raises StackError as `up` does."""
+    """Starts the server `name` unless it runs, waits until it answers, and returns its pid.
+
+    Raises StackError as `up` does.
+    """
     start(settings, [SERVERS[name]], report)
     process = running(settings, name)
     if process is None:
@@ -81,13 +88,16 @@ def start_server(settings: Settings, name: str, report: Report = quiet) -> int:
 
 
 def stop_server(settings: Settings, name: str, report: Report = quiet) -> None:
-    """The one server `name` does not run; it was asked to stop, and killed only if it did not."""
+    """Stops the server `name`. It is killed if it does not stop when asked."""
     with Home.of(settings).locked():
         stop(settings, [name], report)
 
 
 def signal_server(settings: Settings, name: str, number: signal.Signals) -> int | None:
-    """The pid of the running server that was given the signal (SIGKILL: it is gone); None if it does not run."""
+    """Sends the signal to the server `name`, and returns its pid, or None if it does not run.
+
+    After SIGKILL it returns when the server has ended.
+    """
     process = running(settings, name)
     if process is None or not process.send(number):
         return None
@@ -97,7 +107,7 @@ def signal_server(settings: Settings, name: str, number: signal.Signals) -> int 
 
 
 def pid_of(settings: Settings, name: str) -> int | None:
-    """The pid of server `name`, if it runs."""
+    """Returns the pid of the server `name`, or None if it does not run."""
     process = running(settings, name)
     return process.pid if process else None
 

@@ -1,4 +1,4 @@
-"""One start, one stop: what is checked first, how long is waited, and what is said when it fails."""
+"""Starts and stops servers: checks disk and ports first, waits for answers, and reports why a start failed."""
 
 import os
 import shutil
@@ -21,7 +21,10 @@ _MIB: Final = 1024 * 1024
 
 
 def start(settings: Settings, servers: Sequence[Server], report: Report) -> None:
-    """All of `servers` run and answer. Raises StackError; then those that this call started are stopped again."""
+    """Starts those of `servers` that do not run, and waits until all of them answer.
+
+    Raises StackError with the reason if that fails; the servers that this call started are then stopped again.
+    """
     home = Home.of(settings)
     home.claim()
     with home.locked():
@@ -34,13 +37,13 @@ def start(settings: Settings, servers: Sequence[Server], report: Report) -> None
             for server in missing:
                 _launch(settings, server, report)
             _wait_for_answers(settings, servers, report)
-        except BaseException:  # an interrupted start leaves nothing behind either
+        except BaseException:  # also after Ctrl-C
             stop(settings, [server.name for server in missing], quiet)
             raise
 
 
 def stop(settings: Settings, names: Sequence[str], report: Report) -> None:
-    """None of these servers runs, and their pid files are gone. They are asked side by side, then waited for."""
+    """Stops these servers, and deletes their pid files. All of them are asked to stop before one is waited for."""
     processes = {name: running(settings, name) for name in names}
     for process in processes.values():
         if process:
@@ -50,14 +53,14 @@ def stop(settings: Settings, names: Sequence[str], report: Report) -> None:
             gently = process.stop(STOP_SECONDS)
             report(f"{name}: stopped" if gently else f"{name}: did not stop in {STOP_SECONDS:.0f} s, so it was killed")
         elif read_pid_file(record_of(settings, name)):
-            report(f"{name}: was dead already; its pid file is removed")
+            report(f"{name}: had ended already; its pid file is removed")
         else:
             report(f"{name}: not running")
         record_of(settings, name).unlink(missing_ok=True)
 
 
 def running(settings: Settings, name: str) -> Process | None:
-    """The living process of server `name` in this home."""
+    """Returns the living process of the server `name` in this home, or None."""
     process = read_pid_file(record_of(settings, name))
     return process if process and process.is_alive else None
 
@@ -71,7 +74,8 @@ def log_of(settings: Settings, name: str) -> Path:
 
 
 def _runs_already(settings: Settings, server: Server, report: Report) -> bool:
-    process, remembered = running(settings, server.name), Home.of(settings).port_base
+    process = running(settings, server.name)
+    remembered = Home.of(settings).port_base
     if process is None:
         if read_pid_file(record_of(settings, server.name)):
             report(f"{server.name}: its pid file names a process that is gone; starting it anew")
@@ -86,11 +90,12 @@ def _runs_already(settings: Settings, server: Server, report: Report) -> bool:
 
 
 def _check_disk(settings: Settings) -> None:
-    free, wanted = shutil.disk_usage(Home.of(settings).path).free // _MIB, settings.stack.min_free_disk_mib
+    free = shutil.disk_usage(Home.of(settings).path).free // _MIB
+    wanted = settings.stack.min_free_disk_mib
     if free < wanted:
         raise StackError(
-            f"only {free} MiB are free where {Home.of(settings).path} lies, and a start needs {wanted}; free some, set "
-            "LAMBDA360_HOME to a folder on another disk, or lower LAMBDA360_STACK_MIN_FREE_DISK_MIB"
+            f"only {free} MiB are free on the disk of {Home.of(settings).path}, and a start needs {wanted}; free some, "
+            "set LAMBDA360_HOME to a folder on another disk, or lower LAMBDA360_STACK_MIN_FREE_DISK_MIB"
         )
 
 
@@ -112,23 +117,24 @@ def _launch(settings: Settings, server: Server, report: Report) -> None:
 
 
 def _wait_for_answers(settings: Settings, servers: Sequence[Server], report: Report) -> None:
-    began, waiting = time.monotonic(), list(servers)
+    began = time.monotonic()
+    waiting = list(servers)
     while waiting:
         for server in tuple(waiting):
             if running(settings, server.name) is None:
-                raise StackError(f"{server.name} ended while starting; {_last_words(settings, server.name)}")
+                raise StackError(f"{server.name} ended while starting; {_log_end(settings, server.name)}")
             if server.answers(settings):
                 waiting.remove(server)
                 report(f"{server.name}: answers on 127.0.0.1:{server.ports(settings)['clients']}")
         if waiting and time.monotonic() - began > settings.stack.start_timeout_seconds:
             raise StackError(
                 f"{waiting[0].name} did not answer within {settings.stack.start_timeout_seconds:.0f} s "
-                f"(LAMBDA360_STACK_START_TIMEOUT_SECONDS); {_last_words(settings, waiting[0].name)}"
+                f"(LAMBDA360_STACK_START_TIMEOUT_SECONDS); {_log_end(settings, waiting[0].name)}"
             )
         time.sleep(0.1 if waiting else 0)
 
 
-def _last_words(settings: Settings, name: str) -> str:
+def _log_end(settings: Settings, name: str) -> str:
     log = log_of(settings, name)
     for path in (log, log.with_suffix(".out")):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []

@@ -105,8 +105,8 @@ def test_a_killed_owner_leaves_no_server_and_no_folder_behind(tmp_path: Path) ->
     process = sleeper(tmp_path)
     write_pid_file(home.run / "kafka.pid", process)
     code = (
-        "import time; from pathlib import Path; from infra.local.stack import guard; "
-        f"guard.set_on(Path({str(folder)!r})); print('on', flush=True); time.sleep(60)"
+        "import time; from pathlib import Path; from tests.support import guard; "
+        f"guard.start(Path({str(folder)!r})); print('on', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as owner:
         assert owner.stdout
