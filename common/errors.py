@@ -1,4 +1,4 @@
-"""The one family of errors; each carries its data, and each message says what to do.
+"""The one family of errors; each carries its data, and its text is fit for a user.
 
 Lambda360Error
 ├── FieldError               a value that breaks a rule: field, value, rule
@@ -10,7 +10,7 @@ Lambda360Error
 │   ├── StoreUnavailable         Cassandra
 │   │   └── SlotReused               the slot was overwritten while it was read (R20, serving_layer.read.store)
 │   ├── LogUnavailable           Kafka
-│   └── CircuitOpen              either: it was not even asked, for it failed too often: failures
+│   └── CircuitOpen              either; it was not called, since its circuit breaker is open: failures
 ├── LogError                 the log is not what it was, or does not take a record (R1, R12, R15)
 ├── NotApplied               the speed layer did not apply the log's end in time
 ├── WorkerError              a speed worker cannot begin, or cannot go on
@@ -30,14 +30,16 @@ imports none of the packages that it judges.
 
 
 class Lambda360Error(Exception):
-    """The root: its text is fit for a user."""
+    """The root of the family."""
 
 
 class FieldError(Lambda360Error):
-    """A value that breaks a rule; `field`, `value` and `rule` say which, what and why."""
+    """A value that breaks a rule: `value` stands in `field` and breaks `rule`."""
 
     def __init__(self, field: str, value: object, rule: str) -> None:
-        self.field, self.value, self.rule = field, value, rule
+        self.field = field
+        self.value = value
+        self.rule = rule
         super().__init__(f"{field}: {shorten(value)}: {rule}")
 
 
@@ -67,26 +69,26 @@ class StoreUnavailable(Unavailable):
 
 
 class LogUnavailable(Unavailable):
-    """Kafka did not answer as it should, in time; the log may be as it was."""
+    """Kafka did not answer as it should, in time; whether a record was appended is not known."""
 
     server = "kafka"
 
 
 class CircuitOpen(Unavailable):
-    """The request was not made: the server failed often enough, and the time to ask it again has not come."""
+    """The server was not called: `failures` calls in a row failed, and it is not yet time for another."""
 
     def __init__(self, server: str, failures: int) -> None:
         self.server = server
         self.failures = failures
-        super().__init__(f"{server} is left alone after {failures} failures in a row")
+        super().__init__(f"{server} is not called: its circuit breaker is open (failures in a row: {failures})")
 
 
 class LogError(Lambda360Error):
-    """The log is not what R1 and R12 demand (recreated, cut short, repartitioned), or refuses a record."""
+    """The log breaks R1, R12 or R15 (it was recreated, cut short or repartitioned), or it refuses a record."""
 
 
 class NotApplied(Lambda360Error):
-    """The log's end was not applied in time."""
+    """The speed layer did not apply the log below given offsets in time."""
 
 
 class WorkerError(Lambda360Error):
@@ -94,11 +96,11 @@ class WorkerError(Lambda360Error):
 
 
 class BatchError(Lambda360Error):
-    """A batch step that cannot go on; the current view is as it was (R19)."""
+    """A step of a batch cannot go on; the current view is as it was (R19)."""
 
 
 class ClaimLost(BatchError):
-    """Another run claimed the slot, or published, first (R17); nothing was changed by this one."""
+    """Another run claimed the slot, or published, first (R17); this one changed no view."""
 
 
 class StackError(Lambda360Error):
@@ -106,6 +108,6 @@ class StackError(Lambda360Error):
 
 
 def shorten(value: object, limit: int = 80) -> str:
-    """`value` as a person would quote it, on one line, at most `limit` characters and an ellipsis."""
+    """Returns `repr(value)`, on one line; a longer one is cut to `limit` characters, an ellipsis and its length."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"

@@ -1,1 +1,1 @@
-"""The clients of Kafka and Cassandra, and patience with both. Knows no layer."""
+"""The clients of Kafka and Cassandra, and the retries of requests to them. Knows no layer."""

@@ -1,4 +1,4 @@
-"""Cassandra for every layer: one way to connect, one way to wait from asyncio, one translation of its errors."""
+"""Cassandra for every layer: how to connect, how to await from asyncio, how errors are translated. Knows no table."""
 
 import asyncio
 import socket
@@ -24,14 +24,17 @@ from common.errors import StoreUnavailable
 from common.settings import Settings
 
 UNAVAILABLE: Final = (NoHostAvailable, OperationTimedOut, RequestExecutionException)
-"""What the driver raises when the store is away or slow: waited for by the speed layer, a 503 of the API.
+"""What the driver raises when Cassandra does not answer, or not in time: the speed layer retries, the API answers 503.
 
-A statement that Cassandra calls invalid is none of these: it is a defect, and ends the process.
+A statement that Cassandra refuses as invalid raises none of these: it is a defect, and ends the process.
 """
 
 
 def named_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
-    """Rows whose columns have names; the driver's own factory makes a class for each result: 300 us of CPU."""
+    """Returns the rows as named tuples, one class for all results of the same columns.
+
+    The driver's own factory makes a class for each result, which costs 300 us of CPU.
+    """
     row_type = _row_type(tuple(names))
     return [row_type(*row) for row in rows]
 
@@ -67,7 +70,7 @@ def connected(
 
 
 def _why(error: Exception) -> str:
-    """What the driver says of each node, without its wrapping."""
+    """The driver's reason for each node, each once, without the text around it."""
     causes = getattr(error, "errors", None)
     if not isinstance(causes, dict) or not causes:
         return str(error)
@@ -75,7 +78,6 @@ def _why(error: Exception) -> str:
 
 
 def _cluster(settings: Settings, row_factory: Callable[..., list[Any]]) -> Cluster:
-    """The driver leaves Nagle's algorithm on: a statement behind another would wait 40 ms for an acknowledgement."""
     consistency = ConsistencyLevel.name_to_value[settings.cassandra.consistency]
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc=settings.cassandra.datacenter)),
@@ -93,33 +95,37 @@ def _cluster(settings: Settings, row_factory: Callable[..., list[Any]]) -> Clust
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         connect_timeout=settings.cassandra.request_timeout_seconds,
         compression=False,
+        # With Nagle's algorithm, the driver's default, a statement behind another waits 40 ms for an acknowledgement.
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )
 
 
 def in_one_page(statement: PreparedStatement) -> PreparedStatement:
-    """The statement, answered in one page, however many rows it has.
+    """Makes Cassandra answer `statement` in one page, however many rows there are; returns the statement.
 
-    For the tables of the speed layer's mutations (R11): each page is read at another moment and of other replicas, so
-    that pages may hold a part of a mutation.
+    Required for the tables of the speed layer's mutations (R11): pages are read one after the other and from different
+    replicas, so several pages may hold a part of a mutation.
     """
     statement.fetch_size = None
     return statement
 
 
 class AsyncStore:
-    """Statements awaited from asyncio, with at most `in_flight` of them under way: callers wait, nothing piles up."""
+    """Executes statements for asyncio, at most `in_flight` at once; further callers wait for their turn."""
 
     def __init__(self, session: Session, in_flight: int) -> None:
         self.session = session
         self._slots = asyncio.Semaphore(in_flight)
 
     async def execute(self, statement: Statement | str, parameters: Sequence[object] = ()) -> list[Any]:
-        """The statement's rows (its first page), once acknowledged. Raises StoreUnavailable if it is not, in time."""
+        """Returns the first page of the statement's rows, once it is acknowledged.
+
+        Raises StoreUnavailable if it is not acknowledged in time.
+        """
         return await self._run(statement, parameters, every_page=False)
 
     async def fetch_all(self, statement: Statement | str, parameters: Sequence[object] = ()) -> list[Any]:
-        """The statement's rows, of all its pages. Raises StoreUnavailable if one of them does not come in time."""
+        """Returns the rows of all pages of the statement. Raises StoreUnavailable if a page does not come in time."""
         return await self._run(statement, parameters, every_page=True)
 
     async def _run(self, statement: Statement | str, parameters: Sequence[object], *, every_page: bool) -> list[Any]:
@@ -136,7 +142,7 @@ class AsyncStore:
                 else:
                     done.set_exception(error)
 
-            def arrived(rows: list[Any] | None) -> None:  # called by the driver's thread, once a page
+            def arrived(rows: list[Any] | None) -> None:  # called by the driver's thread, for each page
                 pages.extend(rows or ())
                 if every_page and response.has_more_pages:
                     response.start_fetching_next_page()

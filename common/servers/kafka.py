@@ -1,4 +1,4 @@
-"""Kafka for every layer: the settings of its clients, and the facts about the log that R1 and R8 rest on."""
+"""Kafka for every layer: how clients are configured, and the log's identity and offsets (R1, R8). Produces nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,9 @@ from common.servers.log_identity import LogIdentity
 from common.settings import Settings
 
 TIMEOUT_SECONDS: Final = 15.0
+"""How long an answer of Kafka is waited for."""
 QUIET: Final = {"log_level": 0, "socket.timeout.ms": 10_000}
+"""For each client: it writes no lines of its own to stderr, since its errors reach us as exceptions and callbacks."""
 
 
 def admin(settings: Settings) -> AdminClient:
@@ -29,7 +31,10 @@ def admin(settings: Settings) -> AdminClient:
 def consumer(
     settings: Settings, group: str, **overrides: str | int | float | bool | Callable[[KafkaError], None]
 ) -> Consumer:
-    """A consumer of committed records that commits nothing itself."""
+    """Returns a consumer that reads committed records only, and commits no offsets of its own.
+
+    Each of the `overrides` replaces a setting of the client.
+    """
     return Consumer(
         {
             "bootstrap.servers": settings.bootstrap_servers,
@@ -45,7 +50,7 @@ def consumer(
 
 
 def topic_identity(settings: Settings, topic: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> LogIdentity:
-    """The id and the partition count that Kafka gives `topic` now.
+    """Returns the id and the partition count that Kafka has for `topic` now.
 
     Raises LogError if the topic does not exist, LogUnavailable if Kafka does not answer.
     """
@@ -62,22 +67,32 @@ def topic_identity(settings: Settings, topic: str, *, timeout_seconds: float = T
 
 
 def first_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
-    """The first offset that each partition of the log still holds. Raises LogUnavailable, as all that follow do."""
+    """Returns the first offset that each partition of the log still holds. Raises LogUnavailable."""
     return _offsets(settings, partitions, OffsetSpec.earliest())
 
 
 def end_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
-    """The offset after each partition's last committed record (the last stable offset): a reader gets no further."""
+    """Returns each partition's last stable offset: readers of committed records get all below it, and none above.
+
+    Raises LogUnavailable.
+    """
     return _offsets(settings, partitions, OffsetSpec.latest(), timeout_seconds)
 
 
 def last_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
-    """The offset after each partition's last record, above `end_offsets` while a transaction is open."""
-    return _offsets(settings, partitions, OffsetSpec.latest(), timeout_seconds, IsolationLevel.READ_UNCOMMITTED)
+    """Returns the offset after each partition's last record; it is above `end_offsets` while a transaction is open.
+
+    Raises LogUnavailable.
+    """
+    uncommitted = IsolationLevel.READ_UNCOMMITTED
+    return _offsets(settings, partitions, OffsetSpec.latest(), timeout_seconds, isolation=uncommitted)
 
 
 def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int, int]:
-    """The first offset appended at or after `micros` in each partition; its end where there is none."""
+    """Returns each partition's first offset that was appended at or after `micros`, or its end where there is none.
+
+    Kafka's times are in milliseconds: `micros` is rounded down to one. Raises LogUnavailable.
+    """
     found = _offsets(settings, partitions, OffsetSpec.for_timestamp(micros // 1000))
     ends = end_offsets(settings, partitions)
     return {partition: ends[partition] if offset < 0 else offset for partition, offset in found.items()}
@@ -99,7 +114,7 @@ def _offsets(
 
 @contextmanager
 def kafka_errors(settings: Settings) -> Iterator[None]:
-    """Raises LogUnavailable where a request of the client inside fails."""
+    """Translates the KafkaException of a request inside into LogUnavailable."""
     try:
         yield
     except KafkaException as error:

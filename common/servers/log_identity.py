@@ -1,4 +1,4 @@
-"""What makes the log this log: its topic's id and partition count, recorded once, compared whenever seen (R1)."""
+"""The log's identity: its topic's id and partition count, recorded once, and compared whenever they are seen (R1)."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,10 @@ class LogIdentity:
 
 
 def record(session: Session, found: LogIdentity) -> LogIdentity:
-    """The identity on record, which is `found` if there was none. Raises LogError where they differ."""
+    """Returns the identity on record, and records `found` if there was none. Idempotent.
+
+    Raises LogError if the two differ.
+    """
     session.execute(
         f"INSERT INTO {Tables.log_identity} (topic, topic_id, partitions) VALUES (%s, %s, %s) IF NOT EXISTS",
         (found.topic, found.topic_id, found.partitions),
@@ -36,7 +39,7 @@ def check(session: Session, found: LogIdentity) -> LogIdentity:
 
 
 def compare(recorded: LogIdentity, found: LogIdentity) -> LogIdentity:
-    """`recorded`, if `found` is the same log. Raises LogError, which stops both layers, if not."""
+    """Returns `recorded` if `found` is the same log. Raises LogError, which stops both layers, if it is not."""
     if recorded == found:
         return recorded
     raise LogError(

@@ -1,4 +1,4 @@
-"""Patience with the store where a step has to wait for it: asked again in growing pauses, for a bounded time."""
+"""Retries of a request to Cassandra for a bounded time, for the steps of a batch and for commands. Knows no step."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -16,12 +16,12 @@ PATIENCE_SECONDS: Final = 60.0
 
 
 def patiently(ask: Callable[[], T], what: str, patience_seconds: float = PATIENCE_SECONDS) -> T:
-    """Returns what `ask` returns, and repeats it until the store answers: `ask` must be idempotent.
+    """Repeats `ask` until Cassandra answers, and returns what `ask` returns. `ask` must be idempotent.
 
-    The pauses double from 0.1 to 5 seconds, each with up to half a second of jitter. Raises StoreUnavailable if the
-    store did not answer for `patience_seconds`.
+    The pauses double from 0.1 to 5 seconds, each with up to half a second of jitter. Raises StoreUnavailable, which
+    names `what` was asked, if Cassandra did not answer for `patience_seconds`.
     """
-    set_on_retry_hooks([_report])  # in place of stamina's own, which name it otherwise and count in Prometheus
+    set_on_retry_hooks([_report])  # replaces stamina's own hooks: a line of another form, and a Prometheus counter
     again = stamina.RetryingCaller(attempts=None, timeout=patience_seconds, wait_jitter=0.5)
     try:
         return again(UNAVAILABLE, ask)
@@ -31,5 +31,5 @@ def patiently(ask: Callable[[], T], what: str, patience_seconds: float = PATIENC
 
 
 def _report(details: RetryDetails) -> None:
-    pause, error = round(details.wait_for, 1), details.caused_by
-    log.warning("unavailable", server="cassandra", action="retry", pause_seconds=pause, error=error)
+    pause = round(details.wait_for, 1)
+    log.warning("unavailable", server="cassandra", action="retry", pause_seconds=pause, error=details.caused_by)

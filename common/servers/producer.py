@@ -8,7 +8,10 @@ from common.settings import Settings
 
 
 def producer(settings: Settings, **overrides: str | int | float | bool) -> Producer:
-    """A producer whose records agree with R1: murmur2 partitions, acknowledged by all replicas, in order, once."""
+    """Returns a producer that keeps R1: murmur2 partitions; records in order, once, acknowledged by all replicas.
+
+    Each of the `overrides` replaces a setting of the client.
+    """
     return Producer(
         {
             "bootstrap.servers": settings.bootstrap_servers,
@@ -24,7 +27,10 @@ def producer(settings: Settings, **overrides: str | int | float | bool) -> Produ
 
 
 def undelivered(error: KafkaError, text: str) -> LogUnavailable | LogError:
-    """The error for a record that its delivery report says is not in the log: LogError where Kafka refused it."""
-    # The client repeats whatever may still succeed until `message.timeout.ms` is over, and then says just this.
+    """Returns the error, with `text`, for a record whose delivery failed with `error`.
+
+    It is LogUnavailable if the record was not acknowledged in time, and LogError if Kafka refused it.
+    """
+    # The client retries what may still succeed until `message.timeout.ms` is over, and reports this error then.
     timed_out = error.code() == KafkaError._MSG_TIMED_OUT  # noqa: SLF001 # the client's name of the error
     return LogUnavailable(text) if timed_out else LogError(text)
