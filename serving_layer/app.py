@@ -12,7 +12,7 @@ from common.settings import Settings
 from serving_layer.answer.answers import Answers
 from serving_layer.problems import MEDIA_TYPE, install
 from serving_layer.read.link import Connect, cassandra_link
-from serving_layer.read.store import Store, StoreSource
+from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.routes.customers import customers
 from serving_layer.routes.health import health
 from serving_layer.routes.home import home
@@ -52,7 +52,7 @@ class _Source:
     def __init__(self) -> None:
         self.connected: StoreSource | None = None
 
-    def __call__(self) -> Store:
+    def __call__(self) -> ViewStore:
         if self.connected is None:
             raise StoreUnavailable("the application was not started")
         return self.connected()

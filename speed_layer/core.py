@@ -17,7 +17,7 @@ from common.algebra.versions import logic_version
 from common.log.events import validation_version
 from common.log.normalizing import Rules
 from common.servers.breaker import Breaker
-from common.servers.cassandra import AsyncStore
+from common.servers.cassandra import AsyncSession
 from common.servers.log_identity import LogIdentity
 from common.servers.retry import Retry
 from common.settings import Settings
@@ -33,7 +33,7 @@ from speed_layer.progress.table import ProgressTable
 from speed_layer.publish.copies import Copies
 from speed_layer.publish.dead_letters import DeadLetters
 from speed_layer.publish.publisher import OffLoop, Publisher, Send
-from speed_layer.store.cassandra_store import CassandraStore
+from speed_layer.store.cassandra_store import CassandraFactStore
 from speed_layer.store.letters import LetterTable
 
 SECONDS_PER_DAY: Final = 86_400
@@ -89,15 +89,15 @@ def assemble(
     cache = FactCache(speed.cache_customers, speed.cache_facts)
     store_retry = _retry(settings, "cassandra", outside)
     kafka_retry = _retry(settings, "kafka", outside)
-    store = AsyncStore(outside.session, speed.in_flight)
+    session = AsyncSession(outside.session, speed.in_flight)
     publisher = Publisher(outside.send, kafka_retry, outside.off_loop)
     ttl = speed.delta_ttl_days * SECONDS_PER_DAY if delta_ttl_seconds is None else delta_ttl_seconds
     ports = Ports(
-        store=CassandraStore(store, store_retry, Tables(speed.generation), ttl),
+        store=CassandraFactStore(session, store_retry, Tables(speed.generation), ttl),
         cache=cache,
         lanes=lanes,
         publish_copies=Copies(settings, publisher, logic_version()).publish,
-        publish_rejected=DeadLetters(settings, LetterTable(store), store_retry, publisher).publish,
+        publish_rejected=DeadLetters(settings, LetterTable(session), store_retry, publisher).publish,
     )
     terms = Terms(
         topic=settings.log.topic,
@@ -108,7 +108,7 @@ def assemble(
     worker = Worker(terms, ports)
     keeper = Keeper(
         settings=speed,
-        table=ProgressTable(AsyncStore(outside.session, recorded.partitions), speed.generation),
+        table=ProgressTable(AsyncSession(outside.session, recorded.partitions), speed.generation),
         watch=outside.watch,
         lanes=lanes,
         store_retry=store_retry,

@@ -83,7 +83,7 @@ class Discarded(msgspec.Struct, frozen=True):
     reason: str
 
 
-class State(Enum):
+class LetterState(Enum):
     """What became of a letter; `Letter.state` says when it is which."""
 
     OPEN = "open"
@@ -94,7 +94,7 @@ class State(Enum):
     @property
     def is_open(self) -> bool:
         """Whether an operator has still to decide about the letter."""
-        return self in (State.OPEN, State.REJECTED_AGAIN)
+        return self in (LetterState.OPEN, LetterState.REJECTED_AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +133,16 @@ class Letter:
         return self.rejections[latest]
 
     @property
-    def state(self) -> State:
+    def state(self) -> LetterState:
         """REPLAYED if at least one replay was not rejected so far, else DISCARDED if an operator discarded the letter.
 
         Else REJECTED_AGAIN if a replay was rejected, and OPEN if there was none.
         """
         if set(self.replays) - set(self.rejections):
-            return State.REPLAYED
+            return LetterState.REPLAYED
         if self.discarded is not None:
-            return State.DISCARDED
-        return State.OPEN if self.attempts <= 1 else State.REJECTED_AGAIN
+            return LetterState.DISCARDED
+        return LetterState.OPEN if self.attempts <= 1 else LetterState.REJECTED_AGAIN
 
 
 def kept(content: bytes | None, limit: int) -> bytes | None:

@@ -110,12 +110,12 @@ def in_one_page(statement: PreparedStatement) -> PreparedStatement:
     return statement
 
 
-class AsyncStore:
+class AsyncSession:
     """Executes statements for asyncio, at most `in_flight` at once; further callers wait for their turn."""
 
     def __init__(self, session: Session, in_flight: int) -> None:
-        self.session = session
-        self._slots = asyncio.Semaphore(in_flight)
+        self.driver = session
+        self._room = asyncio.Semaphore(in_flight)
 
     async def execute(self, statement: Statement | str, parameters: Sequence[object] = ()) -> list[Any]:
         """Returns the first page of the statement's rows, once it is acknowledged.
@@ -129,7 +129,7 @@ class AsyncStore:
         return await self._run(statement, parameters, every_page=True)
 
     async def _run(self, statement: Statement | str, parameters: Sequence[object], *, every_page: bool) -> list[Any]:
-        async with self._slots:
+        async with self._room:
             loop = asyncio.get_running_loop()
             done: asyncio.Future[list[Any]] = loop.create_future()
             pages: list[Any] = []
@@ -150,7 +150,7 @@ class AsyncStore:
                     loop.call_soon_threadsafe(settle, None)
 
             try:
-                response = self.session.execute_async(statement, parameters or None)
+                response = self.driver.execute_async(statement, parameters or None)
                 response.add_callbacks(arrived, lambda error: loop.call_soon_threadsafe(settle, error))
                 return await done
             except UNAVAILABLE as error:

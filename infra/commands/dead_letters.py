@@ -97,8 +97,8 @@ def replay_(context: click.Context, *, chosen: Selection, timeout: float) -> int
 
     summary = Summary()
     try:
-        with _table(context) as table, report.progress() as progress:
-            run(settings_of(context), table, chosen, timeout, Reports(summary, _say, progress))
+        with _table(context) as table, report.counter() as counted:
+            run(settings_of(context), table, chosen, timeout, Reports(summary, _say, counted))
     except KeyboardInterrupt:
         click.echo("\n".join(report.after_replay(summary, interrupted=True)))
         return INTERRUPTED

@@ -54,7 +54,7 @@ def import_(
     from infra.ingest.mapping import mapping_of
 
     mapping = mapping_of(kind, maps, sets, map_values, timezone)
-    with _progress(file.name) as progress:
+    with _bar(file.name) as on_read:
         summary = run(
             settings_of(context),
             file,
@@ -63,7 +63,7 @@ def import_(
             format_name=format_name,
             rejects=rejects,
             dry_run=dry_run,
-            progress=progress,
+            on_read=on_read,
         )
     _report(summary, dry_run=dry_run)
     if summary.interrupted:
@@ -72,7 +72,7 @@ def import_(
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal, silence elsewhere."""
     from rich.console import Console
     from rich.progress import Progress

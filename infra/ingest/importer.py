@@ -26,7 +26,7 @@ INTERRUPT_SECONDS: Final = 5.0
 REPORT_EVERY: Final = 1000
 """Rows between two reports of progress."""
 
-Progress = Callable[[int, int], None]
+OnRead = Callable[[int, int], None]
 """Called with how much of the source was read, and its total, both in the source's own unit."""
 
 
@@ -53,7 +53,7 @@ def run(
     format_name: str | None = None,
     rejects: Path | None = None,
     dry_run: bool = False,
-    progress: Progress = lambda read, total: None,
+    on_read: OnRead = lambda read, total: None,
 ) -> Summary:
     """Sends every valid row of `path` to the log, and writes every other one to the rejects file.
 
@@ -74,7 +74,7 @@ def run(
         sender = None if dry_run else Sender(settings)
         maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path))
         try:
-            _send_rows(source, maker, sender=sender, rejects=written, summary=summary, clock=clock, progress=progress)
+            _send_rows(source, maker, sender=sender, rejects=written, summary=summary, clock=clock, on_read=on_read)
             if sender is not None:
                 sender.finish()
         except KeyboardInterrupt:
@@ -94,14 +94,14 @@ def _send_rows(
     rejects: Rejects,
     summary: Summary,
     clock: Callable[[], int],
-    progress: Progress,
+    on_read: OnRead,
 ) -> None:
     now = clock()
     for row in source.rows():
         summary.read += 1
         if summary.read % REPORT_EVERY == 0:
             now = clock()
-            progress(source.done, source.total)
+            on_read(source.done, source.total)
         try:
             record = maker.record(row, now)
         except RejectedRecord as error:
@@ -114,7 +114,7 @@ def _send_rows(
             summary.sent += 1
         else:
             sender.send(record.key, record.value)
-    progress(source.total, source.total)
+    on_read(source.total, source.total)
 
 
 def _partitions(settings: Settings) -> int:

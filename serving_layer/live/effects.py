@@ -19,10 +19,10 @@ from common.log.copies import RESET, DeltaEvent
 from common.log.partition import partition_of
 from common.servers.cassandra import connected
 from common.settings import Settings
-from serving_layer.read.cassandra_store import CassandraStore
+from serving_layer.read.cassandra_store import CassandraViewStore
 from serving_layer.read.cells import UnreadableCell, decoded, view_row
 from serving_layer.read.reading import Reading, read
-from serving_layer.read.store import Store
+from serving_layer.read.store import ViewStore
 
 STATEMENT_SECONDS: Final = 3.0
 """The most that a statement waits for an answer, even if the setting allows more: here a person is waiting."""
@@ -82,11 +82,11 @@ class Views:
     `connect` returns a store. If it raises StoreUnavailable, it is retried after RETRY_SECONDS at the earliest.
     """
 
-    connect: Callable[[ExitStack], Store]
+    connect: Callable[[ExitStack], ViewStore]
     clock: Callable[[], int]
     """Returns microseconds, UTC. The metrics are as of that day."""
     monotonic: Callable[[], float] = time.monotonic
-    _store: Store | None = None
+    _store: ViewStore | None = None
     _silent_until: float = 0.0
     _resources: ExitStack = field(default_factory=ExitStack)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
@@ -103,7 +103,7 @@ class Views:
         as_of = date_of(self.clock() // MICROS_PER_DAY)
         return [effect(event, reading, as_of) for event in events]
 
-    def _connected(self) -> Store:
+    def _connected(self) -> ViewStore:
         if self.monotonic() < self._silent_until:
             raise StoreUnavailable("Cassandra did not answer a moment ago")
         if self._store is None:
@@ -115,16 +115,16 @@ class Views:
         self._runner.close()
 
 
-def cassandra(settings: Settings) -> Callable[[ExitStack], Store]:
+def cassandra(settings: Settings) -> Callable[[ExitStack], ViewStore]:
     """Returns the `connect` of `Views` for Cassandra."""
     seconds = min(settings.cassandra.request_timeout_seconds, STATEMENT_SECONDS)
     cassandra = settings.cassandra.model_copy(update={"request_timeout_seconds": seconds})
     impatient = settings.model_copy(update={"cassandra": cassandra})
 
-    def connect(resources: ExitStack) -> Store:
+    def connect(resources: ExitStack) -> ViewStore:
         with ExitStack() as attempt:
             session = attempt.enter_context(connected(impatient, row_factory=tuple_factory))
-            store = CassandraStore(session, impatient)
+            store = CassandraViewStore(session, impatient)
             resources.push(attempt.pop_all())
             return store
 

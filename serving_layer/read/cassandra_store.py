@@ -12,7 +12,7 @@ from cassandra.query import PreparedStatement
 from common.algebra import pointer
 from common.errors import StoreUnavailable
 from common.progress import Progress, select_progress
-from common.servers.cassandra import UNAVAILABLE, AsyncStore, in_one_page
+from common.servers.cassandra import UNAVAILABLE, AsyncSession, in_one_page
 from common.settings import Settings
 from common.tables import Tables
 from serving_layer.read.store import DeltaRow, Pin, SlotRow
@@ -32,12 +32,12 @@ _POINTER: Final = "SELECT value FROM {keyspace}.{tables.batch_pointer} WHERE nam
 _LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE topic = ?"
 
 
-class CassandraStore:
-    """Implements `serving_layer.read.store.Store` with one session, whose rows must be plain tuples."""
+class CassandraViewStore:
+    """Implements `serving_layer.read.store.ViewStore` with one session, whose rows must be plain tuples."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
         """Prepares every statement. Raises StoreUnavailable if a table is missing or the store does not answer."""
-        self._store = AsyncStore(session, settings.serving.in_flight)
+        self._session = AsyncSession(session, settings.serving.in_flight)
         self._topic = settings.log.topic
         self._generation = settings.speed.generation
         tables = Tables(self._generation)
@@ -60,7 +60,7 @@ class CassandraStore:
             raise StoreUnavailable(f"the schema is not there, `lambda360 stack up` applies it: {error}") from error
 
     async def pin(self) -> Pin:
-        """Implements `Store.pin`. Raises StoreUnavailable also if the topic was never recorded."""
+        """Implements `ViewStore.pin`. Raises StoreUnavailable also if the topic was never recorded."""
         pointers, logs = await asyncio.gather(
             self._rows(self._pointer, (pointer.NAME,)), self._rows(self._log, (self._topic,))
         )
@@ -97,7 +97,7 @@ class CassandraStore:
     async def _rows(self, statement: PreparedStatement, parameters: Sequence[object]) -> list[Any]:
         """Returns all rows, of every page. Raises StoreUnavailable also if Cassandra refuses the statement."""
         try:
-            return await self._store.fetch_all(statement, parameters)
+            return await self._session.fetch_all(statement, parameters)
         except DriverException as error:
             # A statement that could be prepared and is refused now: a table was dropped or changed.
             raise StoreUnavailable(f"Cassandra refused the statement: {error}") from error

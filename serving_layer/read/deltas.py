@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from serving_layer.read.cells import is_reset
-from serving_layer.read.store import DeltaRow, SlotReused, Store
+from serving_layer.read.store import DeltaRow, SlotReused, ViewStore
 
 ATTEMPTS: Final = 4
 
 
 async def whole_deltas(
-    store: Store, customers: Collection[str], cut: int, complete_below: int
+    store: ViewStore, customers: Collection[str], cut: int, complete_below: int
 ) -> Mapping[str, Sequence[DeltaRow]]:
     """Returns the customers' deltas at or above `cut`: for each customer, all that the log left below some offset.
 

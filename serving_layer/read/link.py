@@ -11,8 +11,8 @@ from cassandra.query import tuple_factory
 from common.errors import StoreUnavailable
 from common.servers.cassandra import connected
 from common.settings import Settings
-from serving_layer.read.cassandra_store import CassandraStore
-from serving_layer.read.store import Store, StoreSource
+from serving_layer.read.cassandra_store import CassandraViewStore
+from serving_layer.read.store import StoreSource, ViewStore
 
 Connect = Callable[[Settings], AbstractAsyncContextManager[StoreSource]]
 """Gives `create_app` its store. The source exists at once, and raises StoreUnavailable until it is connected."""
@@ -39,10 +39,10 @@ async def cassandra_link(settings: Settings) -> AsyncIterator[StoreSource]:
 
 class _Link:
     def __init__(self) -> None:
-        self._store: Store | None = None
+        self._store: ViewStore | None = None
         self._reason = "still connecting to Cassandra"
 
-    def store(self) -> Store:
+    def store(self) -> ViewStore:
         if self._store is None:
             raise StoreUnavailable(self._reason)
         return self._store
@@ -59,11 +59,11 @@ class _Link:
                 await asyncio.sleep(RETRY_SECONDS)
 
 
-def _open(settings: Settings, resources: ExitStack) -> Store:
+def _open(settings: Settings, resources: ExitStack) -> ViewStore:
     """Returns a connected store, which `resources` closes. If it raises, nothing is left open."""
     with ExitStack() as attempt:
         session = attempt.enter_context(connected(settings, row_factory=tuple_factory))
-        store = CassandraStore(session, settings)
+        store = CassandraViewStore(session, settings)
         resources.push(attempt.pop_all())
         return store
 

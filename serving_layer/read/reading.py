@@ -9,7 +9,7 @@ from common.algebra.pointer import Published, cut_of
 from common.log.partition import partition_of
 from common.progress import Progress
 from serving_layer.read.deltas import whole_deltas
-from serving_layer.read.store import DeltaRow, Pin, SlotReused, SlotRow, Store
+from serving_layer.read.store import DeltaRow, Pin, SlotReused, SlotRow, ViewStore
 
 PIN_ATTEMPTS: Final = 4
 """How often a request pins a pointer at most: once, and again whenever the pinned slot was reused meanwhile (R20)."""
@@ -25,7 +25,7 @@ class Reading:
     deltas: Mapping[str, Sequence[DeltaRow]]
 
 
-async def read(store: Store, customers: Collection[str]) -> Reading:
+async def read(store: ViewStore, customers: Collection[str]) -> Reading:
     """Returns both layers' rows of those customers, from one pin.
 
     Raises SlotReused if the slot was reused during each of PIN_ATTEMPTS tries, StoreUnavailable if the store does not
@@ -46,7 +46,9 @@ async def read(store: Store, customers: Collection[str]) -> Reading:
     )
 
 
-async def _batch_side(store: Store, published: Published | None, customers: Collection[str]) -> Mapping[str, SlotRow]:
+async def _batch_side(
+    store: ViewStore, published: Published | None, customers: Collection[str]
+) -> Mapping[str, SlotRow]:
     """Returns the rows of the pinned batch. A row of an older batch counts as absent. Raises SlotReused for a newer."""
     if published is None:
         return {}
@@ -58,7 +60,7 @@ async def _batch_side(store: Store, published: Published | None, customers: Coll
 
 
 async def _speed_side(
-    store: Store, pin: Pin, customers: Collection[str]
+    store: ViewStore, pin: Pin, customers: Collection[str]
 ) -> tuple[Mapping[int, Progress], Mapping[str, Sequence[DeltaRow]]]:
     """Returns progress and the deltas at or above each partition's cut."""
     cut = cut_of(pin.pointer.published)

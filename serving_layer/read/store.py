@@ -33,7 +33,7 @@ DeltaRow = tuple[int, str]
 """A delta's offset and its cell as stored."""
 
 
-class Store(Protocol):
+class ViewStore(Protocol):
     """The stored views. Every method raises StoreUnavailable if the store does not answer in time."""
 
     async def pin(self) -> Pin:
@@ -49,5 +49,5 @@ class Store(Protocol):
         """Returns every delta at or above `cut` by customer, resets included. A customer without any is absent."""
 
 
-StoreSource = Callable[[], Store]
+StoreSource = Callable[[], ViewStore]
 """Returns the store once it is connected. Raises StoreUnavailable with the reason until then."""

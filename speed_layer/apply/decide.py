@@ -32,7 +32,7 @@ class Applied:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
 
 
-class Store(Protocol):
+class FactStore(Protocol):
     """Where facts and deltas are kept. The calls return when the store has answered, however long that takes."""
 
     async def read(
@@ -62,7 +62,7 @@ class Cache(Protocol):
 
 
 async def apply(
-    store: Store, cache: Cache, customer_id: str, records: Sequence[Placed], settings: AlertSettings
+    store: FactStore, cache: Cache, customer_id: str, records: Sequence[Placed], settings: AlertSettings
 ) -> Applied:
     """Apply one customer's records, in offset order; nobody else in this process works on the customer meanwhile.
 
@@ -81,7 +81,7 @@ async def apply(
 
 
 async def _read_what_is_missing(
-    store: Store, customer_id: str, records: Sequence[Placed], known: Known, *, is_new: bool
+    store: FactStore, customer_id: str, records: Sequence[Placed], known: Known, *, is_new: bool
 ) -> bool:
     """Whether some worker has applied more than `records`, as was seen by reading what is not known yet."""
     missing = known.missing(record.entity for record in records if not record.event.is_erasure)

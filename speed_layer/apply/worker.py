@@ -20,7 +20,7 @@ from common.log.position import Position
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.dead_letter import DeadLetter
-from speed_layer.apply.decide import Applied, Store, apply
+from speed_layer.apply.decide import Applied, FactStore, apply
 from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes, OutOfSequence
 from speed_layer.apply.rows import Change, Placed, Reset, Stored
@@ -50,7 +50,7 @@ class Terms:
 class Ports:
     """All that a worker has an effect on. Publishing returns once everything is acknowledged, however long it takes."""
 
-    store: Store
+    store: FactStore
     cache: FactCache
     lanes: Lanes
     publish_copies: Callable[[Sequence[Copy]], Coroutine[Any, Any, None]]

@@ -5,7 +5,7 @@ from typing import Final
 from common.algebra.dates import MICROS_PER_DAY
 from common.errors import LogError
 from common.progress import Progress, select_progress
-from common.servers.cassandra import AsyncStore
+from common.servers.cassandra import AsyncSession
 from common.tables import Tables
 
 HORIZON_MARGIN_MICROS: Final = 3_600_000_000
@@ -19,24 +19,24 @@ class ProgressTable:
     timestamp each cell takes the greater value.
     """
 
-    def __init__(self, store: AsyncStore, generation: int) -> None:
-        self._store, self._generation = store, generation
-        self._read = store.session.prepare(select_progress())
-        self._write = store.session.prepare(
+    def __init__(self, session: AsyncSession, generation: int) -> None:
+        self._session, self._generation = session, generation
+        self._read = session.driver.prepare(select_progress())
+        self._write = session.driver.prepare(
             f"INSERT INTO {Tables.progress} (generation, kafka_partition, from_offset, next_offset, end_offset, "
             "validation_version, beat_at, caught_up_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
         )
 
     async def read(self) -> dict[int, Progress]:
         """The rows by partition. Raises StoreUnavailable."""
-        rows = await self._store.execute(self._read.bind((self._generation,)))
+        rows = await self._session.execute(self._read.bind((self._generation,)))
         return {row.kafka_partition: Progress.of_row(row) for row in rows}
 
     async def write(self, row: Progress) -> None:
         """Write the row. Raises StoreUnavailable."""
         cells = (row.partition, row.from_offset, row.next_offset, row.end_offset)
         times = (row.validation_version, row.beat_at, row.caught_up_at)
-        await self._store.execute(self._write.bind((self._generation, *cells, *times, row.next_offset)))
+        await self._session.execute(self._write.bind((self._generation, *cells, *times, row.next_offset)))
 
 
 def start_of(partition: int, row: Progress | None, first: int, end: int) -> int:

@@ -8,7 +8,7 @@ from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedS
 
 from common.algebra.alerts import decode_alert
 from common.algebra.facts import decode_delta, decode_fact
-from common.servers.cassandra import AsyncStore, in_one_page
+from common.servers.cassandra import AsyncSession, in_one_page
 from common.servers.retry import Retry
 from common.tables import Tables
 from speed_layer.apply.known import EVERY_KIND, Known
@@ -26,17 +26,17 @@ OFFSETS: Final = 100
 """Offsets that one statement asks for, at most."""
 
 
-class CassandraStore:
-    """The `Store` of `apply`; `delta_ttl_seconds` is how long a delta lives."""
+class CassandraFactStore:
+    """The `FactStore` of `apply`; `delta_ttl_seconds` is how long a delta lives."""
 
-    def __init__(self, store: AsyncStore, retry: Retry, tables: Tables, delta_ttl_seconds: int) -> None:
-        self._store, self._retry = store, retry
-        self._statements = Statements(store.session, tables, delta_ttl_seconds)
+    def __init__(self, session: AsyncSession, retry: Retry, tables: Tables, delta_ttl_seconds: int) -> None:
+        self._session, self._retry = session, retry
+        self._statements = Statements(session.driver, tables, delta_ttl_seconds)
         self._few = Grouped(self._fetch_few, most=GROUP, max_size=GROUP_BYTES)
         self._batches = Grouped(self._write_batch, most=GROUP, max_size=GROUP_BYTES)
 
         def prepare(query: str) -> PreparedStatement:
-            return in_one_page(store.session.prepare(query))
+            return in_one_page(session.driver.prepare(query))
 
         self._read_few = prepare(
             f"SELECT customer_id, kind, entity_id, value FROM {tables.facts} "
@@ -58,7 +58,7 @@ class CassandraStore:
     async def read(
         self, customer_id: str, entities: Collection[EntityKey], kinds: Collection[str], *, whole: bool
     ) -> Known:
-        """See `Store`: a share of one statement, or that and others for a customer with more than a few facts."""
+        """See `FactStore`: a share of one statement, or that and others for a customer with more than a few facts."""
         if whole:
             rows = await self._few.ask(customer_id)
             if len(rows) <= FEW:
@@ -69,7 +69,7 @@ class CassandraStore:
         return _known(rows, entities, kinds)
 
     async def rows(self, customer_id: str, offsets: Collection[int]) -> Sequence[Stored]:
-        """See `Store`: two statements for each hundred offsets."""
+        """See `FactStore`: two statements for each hundred offsets."""
         deltas, alerts = dict[int, str](), defaultdict[int, list[str]](list)
         wanted = list(offsets)
         for start in range(0, len(wanted), OFFSETS):
@@ -83,7 +83,7 @@ class CassandraStore:
         ]
 
     async def write(self, customer_id: str, mutation: Mutation) -> None:
-        """See `Store`: one partition key's statements of an unlogged batch, so atomic; written until acknowledged.
+        """See `FactStore`: one partition key's statements of an unlogged batch, so atomic; written until acknowledged.
 
         The batch may hold other customers' mutations, each of them atomic, if they lie on the same replica.
         """
@@ -91,7 +91,7 @@ class CassandraStore:
         await self._batches.ask(statements, bucket=self._replica(customer_id), size=size)
 
     def _replica(self, customer_id: str) -> object:
-        metadata, keyspace = self._store.session.cluster.metadata, self._store.session.keyspace
+        metadata, keyspace = self._session.driver.cluster.metadata, self._session.driver.keyspace
         if len(metadata.all_hosts()) < 2:
             return None
         return next(iter(metadata.get_replicas(keyspace, customer_id.encode())), None)
@@ -111,7 +111,7 @@ class CassandraStore:
         return [found[customer_id] for customer_id in customers]
 
     async def _execute(self, statement: BoundStatement | BatchStatement) -> list[Any]:
-        return await self._retry.until_done(lambda: self._store.execute(statement))
+        return await self._retry.until_done(lambda: self._session.execute(statement))
 
 
 def _known(rows: list[Any], entities: Collection[EntityKey], complete: Collection[str]) -> Known:

@@ -16,7 +16,7 @@ from common.log.dead_letters import (
     is_kept_whole,
     kept,
 )
-from common.servers.cassandra import AsyncStore
+from common.servers.cassandra import AsyncSession
 from common.tables import Tables
 from speed_layer.apply.dead_letter import DeadLetter
 
@@ -27,8 +27,8 @@ COMPARED: Final = 8
 class LetterTable:
     """The worker's side of `dead_letters`; what operators did stands in columns of their own."""
 
-    def __init__(self, store: AsyncStore) -> None:
-        self._store, prepare = store, store.session.prepare
+    def __init__(self, session: AsyncSession) -> None:
+        self._session, prepare = session, session.driver.prepare
         self._comparing = asyncio.Semaphore(COMPARED)
         self._insert = prepare(
             f"UPDATE {Tables.dead_letters} USING TIMESTAMP ? SET appended_at = ?, key = ?, value = ?, key_bytes = ?, "
@@ -55,12 +55,12 @@ class LetterTable:
         """
         statements = [self._statement(letter, row) for letter, row in entries]
         if len(statements) == 1:
-            await self._store.execute(statements[0])
+            await self._session.execute(statements[0])
             return
         batch = BatchStatement(batch_type=BatchType.UNLOGGED)
         for statement in statements:
             batch.add(statement)
-        await self._store.execute(batch)
+        await self._session.execute(batch)
 
     def _statement(self, letter: DeadLetter, row: Address) -> BoundStatement:
         said = msgspec.json.encode(Rejection.of(letter.rejection, letter.appended_at)).decode()
@@ -84,7 +84,7 @@ class LetterTable:
         if later or original.day > own.day or not is_kept_whole(letter.key, letter.value):
             return False
         async with self._comparing:
-            rows = await self._store.execute(self._bytes, (original.day, *original.position))
+            rows = await self._session.execute(self._bytes, (original.day, *original.position))
             return any(
                 (row.key, row.key_bytes) == _with_length(letter.key)
                 and (row.value, row.value_bytes) == _with_length(letter.value)

@@ -9,7 +9,7 @@ from cassandra.cluster import Session
 from click.testing import CliRunner
 
 from common.errors import Lambda360Error, RejectedRecord, UsageError, shorten
-from common.log.dead_letters import HEADER, Letter, State
+from common.log.dead_letters import HEADER, Letter, LetterState
 from common.log.events import parse
 from common.log.normalizing import Rules
 from common.log.partition import partition_of
@@ -103,7 +103,7 @@ def test_every_poison_is_kept_once_with_its_reason_and_bytes_and_met_again_chang
     assert kept.keys() == expected.keys()
     for position, (record, error) in expected.items():
         letter = kept[position]
-        assert (letter.attempts, letter.state, letter.appended_at) == (1, State.OPEN, record.appended_at)
+        assert (letter.attempts, letter.state, letter.appended_at) == (1, LetterState.OPEN, record.appended_at)
         assert (letter.last.field, letter.last.value, letter.last.rule) == (
             error.field,
             shorten(error.value, 200),
@@ -144,7 +144,7 @@ def test_a_misplaced_record_is_answered_after_its_replay_and_a_second_replay_is_
         wait_applied(system, worker)
         answered = cells(session)
         assert {key[:2] for key in answered} == {("facts", "ada"), ("deltas", "ada")}
-        (replayed,) = [letter for letter in letters(session).values() if letter.state is State.REPLAYED]
+        (replayed,) = [letter for letter in letters(session).values() if letter.state is LetterState.REPLAYED]
         assert replayed.key == b"ada"
         (again,) = replayed.replays
         twice = Said(system, "replay", "--id", str(replayed.address.position))
@@ -177,7 +177,7 @@ def test_a_replay_that_is_rejected_again_counts_in_its_own_letter_and_a_forged_h
         produce(system, [poison], [("traceparent", b"\xff"), (HEADER, header)])
         wait_applied(system, worker)
         (again,) = letters(session).values()
-        assert (again.address, again.attempts, again.state) == (first.address, 2, State.REJECTED_AGAIN)
+        assert (again.address, again.attempts, again.state) == (first.address, 2, LetterState.REJECTED_AGAIN)
         forged = [b"\xff", b"", b"2024-13-01/0:0", b"2024-01-01/99999999999:0", b"2024-01-01/0:0"]
         for content in forged:
             produce(system, [poison], [(HEADER, content)])

@@ -17,9 +17,9 @@ from common.algebra.versions import logic_version
 from common.algebra.view_row import ViewRow
 from common.errors import BatchError, ClaimLost, StoreUnavailable
 from common.log.events import validation_version
-from common.servers.cassandra import AsyncStore
+from common.servers.cassandra import AsyncSession
 from serving_layer.answer.answers import Answers
-from serving_layer.read.cassandra_store import CassandraStore
+from serving_layer.read.cassandra_store import CassandraViewStore
 from tests.simulation.network import Session
 from tests.simulation.process import RULES, SETTINGS, Process
 from tests.support.builders import AS_OF
@@ -90,8 +90,8 @@ class BatchRun(Process):
 
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
-        self._store = AsyncStore(Session(world, self), 4)
-        self._session: Any = PointerSession(world)
+        self._session = AsyncSession(Session(world, self), 4)
+        self._pointer: Any = PointerSession(world)
         self.spawn(self._run())
 
     async def _run(self) -> None:
@@ -109,14 +109,14 @@ class BatchRun(Process):
         cut = Cut.of(world.log.next_offsets)
         plan = Plan(len(world.log.records), cut, logic_version(), validation_version(RULES))
         await self.later("claims")
-        claim = publish.claim(self._session, plan)
+        claim = publish.claim(self._pointer, plan)
         states = {customer: row.to_json() for customer, row in recomputed(world, cut).items()}
         for customer, state in states.items():
             await self._load(claim, customer, state)
         await self._verify(claim, states)
         await self.later("publishes")
         done = Published(claim.batch_id, claim.slot, plan, world.loop.now, len(states), "checksum")
-        publish.publish(self._session, claim, done)
+        publish.publish(self._pointer, claim, done)
         world.count("batch published")
 
     async def _load(self, claim: Claim, customer: str, state: str) -> None:
@@ -127,14 +127,14 @@ class BatchRun(Process):
         text = f"SELECT customer_id, batch_id, state FROM batch_view_{claim.slot} WHERE customer_id IN ?"
         rows = await self._patiently(text, (sorted(self.world.judge.oracle.mentioned),))
         if {row.customer_id: row.state for row in rows if row.batch_id == claim.batch_id} != states:
-            publish.check_held(self._session, claim)
+            publish.check_held(self._pointer, claim)
             raise AssertionError(f"slot {claim.slot} of batch {claim.batch_id} is not what was loaded")
 
     async def _patiently(self, text: str, values: Sequence[Any]) -> list[Any]:
-        statement = self._store.session.prepare(text)
+        statement = self._session.driver.prepare(text)
         while True:
             try:
-                return await self._store.execute(statement.bind(values))
+                return await self._session.execute(statement.bind(values))
             except StoreUnavailable:
                 await self.later("asks again")
 
@@ -168,7 +168,7 @@ class Reader(Process):
     def __init__(self, world: "World", name: str, customers: Sequence[str]) -> None:
         super().__init__(world, name)
         self._customers = customers
-        self._store = CassandraStore(Session(world, self, named=False), SETTINGS)
+        self._store = CassandraViewStore(Session(world, self, named=False), SETTINGS)
         self._answers = Answers(lambda: self._store, SETTINGS, lambda: world.loop.now)
         self.spawn(self._ask())
 

@@ -12,7 +12,7 @@ from common.log.partition import partition_of
 from infra.proof.oracle import Answer as Expected
 from infra.proof.oracle import Oracle
 from serving_layer.answer.answers import Answer, Answers
-from serving_layer.read.cassandra_store import CassandraStore
+from serving_layer.read.cassandra_store import CassandraViewStore
 from tests.simulation.cql import Put
 from tests.simulation.network import Glance
 from tests.simulation.process import SETTINGS, TTL_SECONDS
@@ -71,7 +71,7 @@ class Judge:
 
     def __post_init__(self) -> None:
         session: Any = Glance(self.world, None, named=False)
-        store = CassandraStore(session, SETTINGS)
+        store = CassandraViewStore(session, SETTINGS)
         self._answers = Answers(lambda: store, SETTINGS, lambda: self.world.loop.now)
 
     def reached(self, row: Put) -> None:

@@ -17,7 +17,7 @@ from common.algebra.view_row import ViewRow
 from common.progress import Progress
 from serving_layer.answer import answers
 from serving_layer.read import reading
-from serving_layer.read.store import DeltaRow, Store
+from serving_layer.read.store import DeltaRow, ViewStore
 from speed_layer.apply import decide as apply
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.delivered import Delivered
@@ -109,7 +109,7 @@ def keep_the_cache(_: FactCache) -> None:
     """What was known is taken for known after a rebalance."""
 
 
-async def read_once(store: Store, customers: Collection[str], cut: int, _: int) -> Mapping[str, Sequence[DeltaRow]]:
+async def read_once(store: ViewStore, customers: Collection[str], cut: int, _: int) -> Mapping[str, Sequence[DeltaRow]]:
     """Serving names the offset after the last delta it found, however torn the read."""
     return await store.deltas(customers, cut)
 

@@ -12,7 +12,7 @@ from common.log.events import Event, parse, validation_version
 from common.log.partition import partition_of
 from common.progress import Progress
 from common.servers.breaker import Breaker
-from common.servers.cassandra import AsyncStore
+from common.servers.cassandra import AsyncSession
 from common.servers.retry import Retry
 from common.tables import Tables
 from serving_layer.answer.answers import Answer, Answers
@@ -24,7 +24,7 @@ from speed_layer.apply.lanes import Lanes
 from speed_layer.apply.rows import Placed
 from speed_layer.progress.keeper import Keeper
 from speed_layer.progress.table import ProgressTable
-from speed_layer.store.cassandra_store import CassandraStore
+from speed_layer.store.cassandra_store import CassandraFactStore
 from speed_layer.store.statements import Statements
 from tests.simulation.batch import recomputed
 from tests.simulation.cql import Change, Delete, Put, Select
@@ -84,7 +84,7 @@ class Stage:
     async def republish(self, *offsets: int, asks: tuple[int, int]) -> None:
         """A worker reads the rows of records that it met again."""
         self.pairs = {"speed_deltas": [asks]}
-        await CassandraStore(AsyncStore(self.session(), 4), retry(), TABLES, TTL_SECONDS).rows(ADA, offsets)
+        await CassandraFactStore(AsyncSession(self.session(), 4), retry(), TABLES, TTL_SECONDS).rows(ADA, offsets)
 
     async def progress(self, next_offset: int) -> None:
         """Some worker wrote that everything below `next_offset` is applied."""
@@ -92,7 +92,7 @@ class Stage:
         await self.progress_table().write(Progress(PARTITION, 0, next_offset, end, version, self.now, self.now))
 
     def progress_table(self) -> ProgressTable:
-        return ProgressTable(AsyncStore(self.session(), 4), SETTINGS.speed.generation)
+        return ProgressTable(AsyncSession(self.session(), 4), SETTINGS.speed.generation)
 
     def keeper(self, validation: str) -> Keeper:
         """A worker's keeper, of a release with this validation version."""
@@ -117,14 +117,14 @@ class Stage:
     async def answer(self, *deltas: tuple[int, int]) -> Answer:
         """The answer about the customer, whose reads of deltas ask these pairs of replicas. Raises Wrong."""
         self.pairs = {"speed_deltas": list(deltas)}
-        store, since = serving.CassandraStore(self.session(named=False), SETTINGS), self.judge.now()
+        store, since = serving.CassandraViewStore(self.session(named=False), SETTINGS), self.judge.now()
         (answer,) = await Answers(lambda: store, SETTINGS, lambda: self.now).of([ADA], AS_OF)
         self.judge.check([answer], since)
         return answer
 
     async def reasons(self, validation: str) -> Sequence[str]:
         """Why a reader of a release with this validation version calls its answers degraded."""
-        store = serving.CassandraStore(self.session(named=False), SETTINGS)
+        store = serving.CassandraViewStore(self.session(named=False), SETTINGS)
         row, release = (await store.progress([PARTITION]))[PARTITION], Release(logic_version(), validation)
         return condition(PARTITION, None, row, release=release, limits=SETTINGS.serving, now=self.now).reasons
 

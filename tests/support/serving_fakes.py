@@ -24,7 +24,7 @@ from common.progress import Progress
 from common.settings import ServingSettings, Settings
 from serving_layer.answer.provenance import Release
 from serving_layer.app import create_app
-from serving_layer.read.store import DeltaRow, Pin, SlotRow, Store, StoreSource
+from serving_layer.read.store import DeltaRow, Pin, SlotRow, StoreSource, ViewStore
 from tests.support.deltas import changed
 
 NOW: Final = micros_of(datetime(2024, 6, 30, 12, tzinfo=UTC))
@@ -68,7 +68,7 @@ def progress(
 
 
 @dataclass
-class MemoryStore:
+class MemoryViewStore:
     """Rows by slot, customer and partition; `calls` names the reads in their order, `on_read` may change it first."""
 
     pointer: Pointer = field(default_factory=Pointer)
@@ -122,7 +122,7 @@ class Api:
     settings: Settings = field(default_factory=Settings)
 
     @classmethod
-    def over(cls, store: Store, **serving: object) -> "Api":
+    def over(cls, store: ViewStore, **serving: object) -> "Api":
         settings = Settings(serving=ServingSettings.model_validate(serving))
         return cls(lambda: store, settings)
 

@@ -109,7 +109,7 @@ def _alerts(record: Placed, before: Image | None, images: dict[str, Image]) -> t
 
 
 @dataclass
-class MemoryStore:
+class MemoryFactStore:
     """Tables with write timestamps, as Cassandra keeps them: the greater one wins, on a tie a delete, then the value.
 
     With `random`, each call yields to others for a while, and with `unreliable`, writes may fail, done or not.
@@ -187,7 +187,7 @@ class MemoryStore:
             await asyncio.sleep(0)
 
 
-class AwayStore(MemoryStore):
+class AwayFactStore(MemoryFactStore):
     """A store whose writes fail, once told to: with StoreUnavailable, as a retry would see it."""
 
     away = False

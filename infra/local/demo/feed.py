@@ -32,7 +32,7 @@ class Feed:
             path,
             mapping_of(kind, sets=sets),
             clock=lambda: time.time_ns() // 1000,
-            progress=lambda _position, _total: self._check(),
+            on_read=lambda _read, _total: self._check(),
         )
         if summary.interrupted:
             raise KeyboardInterrupt

@@ -14,7 +14,7 @@ from infra.local.stack.home import Home
 from infra.local.stack.kafka import Kafka
 from infra.local.stack.process import read_pid_file
 from infra.local.stack.server import Server
-from infra.local.stack.start import STOP_SECONDS, log_of, record_of, running, start, stop
+from infra.local.stack.start import STOP_SECONDS, log_of, pid_file_of, running, start, stop
 from speed_layer.operate import seats
 
 SERVERS: Final[Mapping[str, Server]] = {server.name: server for server in (Cassandra(), Kafka())}
@@ -117,6 +117,6 @@ def _status(settings: Settings, server: Server) -> ServerStatus:
     if process:
         state = "running" if server.answers(settings) else "silent"
     else:
-        state = "dead" if read_pid_file(record_of(settings, server.name)) else "stopped"
+        state = "dead" if read_pid_file(pid_file_of(settings, server.name)) else "stopped"
     pid = process.pid if process else None
     return ServerStatus(server.name, state, pid, server.ports(settings), log_of(settings, server.name))

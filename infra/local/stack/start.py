@@ -52,20 +52,20 @@ def stop(settings: Settings, names: Sequence[str], report: Report) -> None:
         if process:
             gently = process.stop(STOP_SECONDS)
             report(f"{name}: stopped" if gently else f"{name}: did not stop in {STOP_SECONDS:.0f} s, so it was killed")
-        elif read_pid_file(record_of(settings, name)):
+        elif read_pid_file(pid_file_of(settings, name)):
             report(f"{name}: had ended already; its pid file is removed")
         else:
             report(f"{name}: not running")
-        record_of(settings, name).unlink(missing_ok=True)
+        pid_file_of(settings, name).unlink(missing_ok=True)
 
 
 def running(settings: Settings, name: str) -> Process | None:
     """Returns the living process of the server `name` in this home, or None."""
-    process = read_pid_file(record_of(settings, name))
+    process = read_pid_file(pid_file_of(settings, name))
     return process if process and process.is_alive else None
 
 
-def record_of(settings: Settings, name: str) -> Path:
+def pid_file_of(settings: Settings, name: str) -> Path:
     return Home.of(settings).run / f"{name}.pid"
 
 
@@ -77,7 +77,7 @@ def _runs_already(settings: Settings, server: Server, report: Report) -> bool:
     process = running(settings, server.name)
     remembered = Home.of(settings).port_base
     if process is None:
-        if read_pid_file(record_of(settings, server.name)):
+        if read_pid_file(pid_file_of(settings, server.name)):
             report(f"{server.name}: its pid file names a process that is gone; starting it anew")
         return False
     if remembered not in (None, settings.stack.port_base):
@@ -112,7 +112,7 @@ def _launch(settings: Settings, server: Server, report: Report) -> None:
     server.prepare(settings)
     output = Home.of(settings).logs / f"{server.name}.out"
     process = spawn(server.command(settings), output, {**os.environ, "LC_ALL": "C.UTF-8"})
-    write_pid_file(record_of(settings, server.name), process)
+    write_pid_file(pid_file_of(settings, server.name), process)
     report(f"{server.name}: starting (pid {process.pid})")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from common.errors import RejectedRecord, shorten
-from common.log.dead_letters import PREFIX_BYTES, Address, Letter, State
+from common.log.dead_letters import PREFIX_BYTES, Address, Letter, LetterState
 from common.log.events import Event, parse
 from common.log.normalizing import Rules
 from common.log.partition import partition_of
@@ -54,7 +54,7 @@ def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Read
     A record that is there twice takes an entity back from a later record of equal version (R4). Unless `by_id`, an
     erasure is refused: at its new position it would forget what its customer did since.
     """
-    if letter.state is State.REPLAYED:
+    if letter.state is LetterState.REPLAYED:
         return _in_the_log(letter)
     if not letter.is_whole:
         size = f"{letter.key_bytes or 0} + {letter.value_bytes or 0} bytes"

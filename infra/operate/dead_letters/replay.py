@@ -77,7 +77,7 @@ class Replay:
     partitions: int
     by_id: bool
     say: Callable[[Refused], None]
-    progress: Callable[[int], None] = lambda done: None
+    on_chunk: Callable[[int], None] = lambda done: None
     uninterrupted: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def run(self, letters: Iterable[Letter], summary: Summary) -> None:
@@ -90,7 +90,7 @@ class Replay:
         """
         for chunk in chunks(letters):
             self._run(chunk, summary)
-            self.progress(summary.appended + summary.refused)
+            self.on_chunk(summary.appended + summary.refused)
 
     def _run(self, chunk: Sequence[Letter], summary: Summary) -> None:
         judged = [judge(letter, self.rules, self.partitions, by_id=self.by_id) for letter in chunk]

@@ -74,7 +74,7 @@ def _ids(letters: Sequence[Address]) -> str:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int], None]]:
+def counter() -> Iterator[Callable[[int], None]]:
     """A count of letters on a terminal, silence elsewhere."""
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("letters looked at", total=None)

@@ -54,7 +54,7 @@ def run(
         identity.partitions,
         by_id=bool(chosen.ids),
         say=report.refused,
-        progress=report.done,
+        on_chunk=report.done,
         uninterrupted=held,
     )
     replay.run(_letters(table, chosen, addresses), report.summary)

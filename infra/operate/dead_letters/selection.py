@@ -6,14 +6,14 @@ from datetime import date
 from typing import Final
 
 from common.errors import UsageError
-from common.log.dead_letters import Letter, State
+from common.log.dead_letters import Letter, LetterState
 from common.log.position import Position
 
 STATES: Final = {
-    "open": tuple(state for state in State if state.is_open),
-    "replayed": (State.REPLAYED,),
-    "discarded": (State.DISCARDED,),
-    "all": tuple(State),
+    "open": tuple(state for state in LetterState if state.is_open),
+    "replayed": (LetterState.REPLAYED,),
+    "discarded": (LetterState.DISCARDED,),
+    "all": tuple(LetterState),
 }
 """The states by the names that an operator gives them."""
 
@@ -25,7 +25,7 @@ class Filter:
     day: date | None = None
     partition: int | None = None
     field: str | None = None
-    states: Collection[State] = tuple(State)
+    states: Collection[LetterState] = tuple(LetterState)
 
     def admits_key(self, day: date, partition: int) -> bool:
         return self.day in (None, day) and self.partition in (None, partition)

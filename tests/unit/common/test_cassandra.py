@@ -12,7 +12,7 @@ from cassandra import InvalidRequest, OperationTimedOut
 from cassandra.cluster import Session
 
 from common.errors import StoreUnavailable
-from common.servers.cassandra import AsyncStore, connected
+from common.servers.cassandra import AsyncSession, connected
 from common.settings import CassandraSettings, Settings
 
 
@@ -57,15 +57,15 @@ class Driver:
         return Response(self, self.pages, self.error)
 
 
-def store(driver: Driver, in_flight: int = 4) -> AsyncStore:
-    return AsyncStore(cast(Session, driver), in_flight)
+def session(driver: Driver, in_flight: int = 4) -> AsyncSession:
+    return AsyncSession(cast(Session, driver), in_flight)
 
 
 def test_no_more_statements_than_allowed_are_under_way_and_none_is_forgotten() -> None:
     driver = Driver([1])
 
     async def scene() -> list[list[Any]]:
-        asking = store(driver)
+        asking = session(driver)
         return await asyncio.gather(*(asking.execute("SELECT") for _ in range(20)))
 
     assert asyncio.run(scene()) == [[1]] * 20
@@ -74,18 +74,18 @@ def test_no_more_statements_than_allowed_are_under_way_and_none_is_forgotten() -
 
 def test_a_statement_gives_its_first_page_or_all_of_them() -> None:
     async def scene() -> None:
-        asking = store(Driver([1, 2], [3], []))
+        asking = session(Driver([1, 2], [3], []))
         assert await asking.fetch_all("SELECT") == [1, 2, 3]
 
     asyncio.run(scene())
-    assert asyncio.run(store(Driver([1, 2])).execute("SELECT")) == [1, 2]
+    assert asyncio.run(session(Driver([1, 2])).execute("SELECT")) == [1, 2]
 
 
 def test_what_cassandra_does_not_answer_is_a_store_away_and_frees_its_place() -> None:
     driver = Driver(error=OperationTimedOut())
 
     async def scene() -> None:
-        asking = store(driver, in_flight=1)
+        asking = session(driver, in_flight=1)
         for _ in range(3):
             with pytest.raises(StoreUnavailable, match="did not answer"):
                 await asking.execute("SELECT")

@@ -19,8 +19,8 @@ from common.log.dead_letters import (
     Address,
     Discarded,
     Letter,
+    LetterState,
     Rejection,
-    State,
     address_in,
     kept,
 )
@@ -68,20 +68,20 @@ def letter(
 @pytest.mark.parametrize(
     ("row", "state"),
     [
-        (letter(), State.OPEN),
-        (letter(replays=["3:1"]), State.REPLAYED),
-        (letter(["2:7", "3:1"], ["3:1"]), State.REJECTED_AGAIN),
-        (letter(["2:7", "3:1"]), State.REJECTED_AGAIN),  # the mark of its replay was lost
-        (letter(["2:7", "3:1"], ["3:1", "3:2"]), State.REPLAYED),
-        (letter(discarded=Discarded(AT, "no")), State.DISCARDED),
-        (letter(replays=["3:1"], discarded=Discarded(AT, "no")), State.REPLAYED),
-        (letter(["2:7", "3:1"], ["3:1"], Discarded(AT, "no")), State.DISCARDED),
+        (letter(), LetterState.OPEN),
+        (letter(replays=["3:1"]), LetterState.REPLAYED),
+        (letter(["2:7", "3:1"], ["3:1"]), LetterState.REJECTED_AGAIN),
+        (letter(["2:7", "3:1"]), LetterState.REJECTED_AGAIN),  # the mark of its replay was lost
+        (letter(["2:7", "3:1"], ["3:1", "3:2"]), LetterState.REPLAYED),
+        (letter(discarded=Discarded(AT, "no")), LetterState.DISCARDED),
+        (letter(replays=["3:1"], discarded=Discarded(AT, "no")), LetterState.REPLAYED),
+        (letter(["2:7", "3:1"], ["3:1"], Discarded(AT, "no")), LetterState.DISCARDED),
     ],
 )
-def test_a_letters_state_follows_from_its_rejections_and_replays(row: Letter, state: State) -> None:
+def test_a_letters_state_follows_from_its_rejections_and_replays(row: Letter, state: LetterState) -> None:
     assert row.state is state
     assert row.attempts == len(row.rejections)
-    assert state.is_open == (state in (State.OPEN, State.REJECTED_AGAIN))
+    assert state.is_open == (state in (LetterState.OPEN, LetterState.REJECTED_AGAIN))
 
 
 def test_the_last_rejection_is_the_one_appended_last() -> None:
@@ -192,11 +192,11 @@ class Prepared(str):
         return self, parameters
 
 
-class FakeStore:
-    """Stands in for AsyncStore: what was written, and the rows that reads find."""
+class FakeSession:
+    """Stands in for AsyncSession: what was written, and the rows that reads find."""
 
     def __init__(self, *rows: tuple[bytes | None, bytes | None]) -> None:
-        self.session = SimpleNamespace(prepare=Prepared)
+        self.driver = SimpleNamespace(prepare=Prepared)
         self.written: list[tuple[Any, ...]] = []
         names = ("key", "value", "key_bytes", "value_bytes")
         sizes = [tuple(None if content is None else len(content) for content in row) for row in rows]
@@ -212,12 +212,12 @@ class FakeStore:
         return []
 
 
-def keep(store: Any, record: DeadLetter) -> str:
-    return asyncio.run(_keep(store, record))
+def keep(session: Any, record: DeadLetter) -> str:
+    return asyncio.run(_keep(session, record))
 
 
-async def _keep(store: Any, record: DeadLetter) -> str:
-    table = LetterTable(store)
+async def _keep(session: Any, record: DeadLetter) -> str:
+    table = LetterTable(session)
     row = await table.row_of(record)
     await table.keep([(record, row)])
     return str(row)
@@ -225,18 +225,18 @@ async def _keep(store: Any, record: DeadLetter) -> str:
 
 def test_a_row_is_written_at_its_offset_so_that_the_same_record_writes_the_same() -> None:
     """R11."""
-    store = FakeStore()
-    assert [keep(store, rejected()), keep(store, rejected())] == ["2024-07-01/2:7"] * 2
-    first, again = store.written
+    session = FakeSession()
+    assert [keep(session, rejected()), keep(session, rejected())] == ["2024-07-01/2:7"] * 2
+    first, again = session.written
     assert first == again
     assert (first[0], first[1], first[-3:]) == (7, AT, (DAY, 2, 7))
 
 
 def test_a_replay_that_is_rejected_again_writes_into_the_row_of_its_header() -> None:
     """R11: at the offset of the replay."""
-    store = FakeStore((b"ada", b"\xff"))
-    assert keep(store, rejected(9, header=b"2024-06-30/1:400")) == "2024-06-30/1:400"
-    ((at, position, _, *where),) = store.written
+    session = FakeSession((b"ada", b"\xff"))
+    assert keep(session, rejected(9, header=b"2024-06-30/1:400")) == "2024-06-30/1:400"
+    ((at, position, _, *where),) = session.written
     assert (at, position, where) == (9, "2:9", [date(2024, 6, 30), 1, 400])
 
 
@@ -253,15 +253,15 @@ def test_a_replay_that_is_rejected_again_writes_into_the_row_of_its_header() -> 
     ],
 )
 def test_a_header_that_names_no_earlier_row_with_the_same_bytes_is_ignored(header: bytes, rows: Any) -> None:
-    store = FakeStore(*rows)
-    assert keep(store, rejected(9, header=header)) == "2024-07-01/2:9"
+    session = FakeSession(*rows)
+    assert keep(session, rejected(9, header=header)) == "2024-07-01/2:9"
 
 
 def test_a_record_whose_bytes_a_row_does_not_keep_is_nobodys_replay() -> None:
     large = b"x" * (MAX_VALUE_BYTES + 1)
-    store = FakeStore((b"ada", large))
-    assert keep(store, rejected(9, value=large, header=b"2024-06-30/1:400")) == "2024-07-01/2:9"
-    assert max(len(each) for each in store.written[0] if isinstance(each, bytes)) == PREFIX_BYTES
+    session = FakeSession((b"ada", large))
+    assert keep(session, rejected(9, value=large, header=b"2024-06-30/1:400")) == "2024-07-01/2:9"
+    assert max(len(each) for each in session.written[0] if isinstance(each, bytes)) == PREFIX_BYTES
 
 
 class FlakyTable:

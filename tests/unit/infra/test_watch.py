@@ -30,9 +30,9 @@ from serving_layer.live.effects import Effect, Views
 from serving_layer.live.explain import changes
 from serving_layer.live.follow import Seen, wanted
 from serving_layer.live.positions import check_partitions, parse_positions, partitions_of, starts
-from serving_layer.read.store import Store
+from serving_layer.read.store import ViewStore
 from tests.support.copy_events import event
-from tests.support.serving_fakes import NOW, PARTITIONS, MemoryStore, delta, order, pointing_at, progress, published
+from tests.support.serving_fakes import NOW, PARTITIONS, MemoryViewStore, delta, order, pointing_at, progress, published
 
 DAY = 19_900
 """2024-06-26."""
@@ -45,17 +45,17 @@ def alert(customer: str = "ada") -> AlertEvent:
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
+def store() -> MemoryViewStore:
+    return MemoryViewStore()
 
 
 @pytest.fixture
-def views(store: MemoryStore) -> Iterator[Views]:
+def views(store: MemoryViewStore) -> Iterator[Views]:
     with closing(Views(lambda _: store, clock=lambda: NOW)) as found:
         yield found
 
 
-def test_a_correction_moves_the_metrics_from_below_its_offset_to_with_it(store: MemoryStore, views: Views) -> None:
+def test_a_correction_moves_the_metrics_from_below_its_offset_to_with_it(store: MemoryViewStore, views: Views) -> None:
     """R9: the deltas above the event's own offset do not count."""
     correction = delta(order(2500), before=order(1000))
     store.put_delta("ada", 3, delta(order(1000)))
@@ -67,7 +67,7 @@ def test_a_correction_moves_the_metrics_from_below_its_offset_to_with_it(store: 
     assert "order_count" not in effect.metrics
 
 
-def test_the_batch_counts_below_the_event(store: MemoryStore, views: Views) -> None:
+def test_the_batch_counts_below_the_event(store: MemoryViewStore, views: Views) -> None:
     """R21: the state below an offset is the batch's and the deltas up to it."""
     store.pointer = pointing_at(published(cut=4))
     store.put_order("ada", 1000)
@@ -78,14 +78,14 @@ def test_the_batch_counts_below_the_event(store: MemoryStore, views: Views) -> N
     assert (effect.metrics["total_revenue"], effect.metrics["order_count"]) == (("10.00", "15.00"), (1, 2))
 
 
-def test_a_delta_that_a_batch_has_absorbed_has_no_metrics(store: MemoryStore, views: Views) -> None:
+def test_a_delta_that_a_batch_has_absorbed_has_no_metrics(store: MemoryViewStore, views: Views) -> None:
     """R8: below the cut nobody can tell the state before it."""
     store.pointer = pointing_at(published(batch_id=7, cut=6))
     (effect,) = views.effects([event(delta(order()))])
     assert effect == Effect(None, "batch 7 has absorbed it")
 
 
-def test_a_delta_of_a_customer_erased_since_has_no_metrics(store: MemoryStore, views: Views) -> None:
+def test_a_delta_of_a_customer_erased_since_has_no_metrics(store: MemoryViewStore, views: Views) -> None:
     """R24: its row is gone."""
     store.put_delta("ada", 9, delta(None))
     (effect,) = views.effects([event(delta(order()))])
@@ -93,7 +93,7 @@ def test_a_delta_of_a_customer_erased_since_has_no_metrics(store: MemoryStore, v
     assert "erased since" in (effect.note or "")
 
 
-def test_expired_deltas_below_it_leave_no_metrics(store: MemoryStore, views: Views) -> None:
+def test_expired_deltas_below_it_leave_no_metrics(store: MemoryViewStore, views: Views) -> None:
     """R22: a short sum never looks like a good one."""
     store.progress_rows = dict.fromkeys(range(PARTITIONS), progress(from_offset=4))
     store.put_delta("ada", 5, delta(order()))
@@ -102,11 +102,11 @@ def test_expired_deltas_below_it_leave_no_metrics(store: MemoryStore, views: Vie
     assert "are gone" in (effect.note or "")
 
 
-def test_without_cassandra_the_events_go_on_and_it_is_left_alone_for_a_while(store: MemoryStore) -> None:
+def test_without_cassandra_the_events_go_on_and_it_is_left_alone_for_a_while(store: MemoryViewStore) -> None:
     """R14: what was published is shown all the same."""
     now, attempts = [100.0], list[float]()
 
-    def connect(_: ExitStack) -> Store:
+    def connect(_: ExitStack) -> ViewStore:
         attempts.append(now[0])
         raise StoreUnavailable("Cassandra does not answer")
 

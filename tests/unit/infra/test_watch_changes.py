@@ -14,7 +14,7 @@ from serving_layer.live.effects import Effect, Views
 from serving_layer.live.explain import changes
 from tests.support.copy_events import event
 from tests.support.deltas import changed
-from tests.support.serving_fakes import NOW, MemoryStore, pointing_at, published
+from tests.support.serving_fakes import NOW, MemoryViewStore, pointing_at, published
 
 DAY = 19_900
 """2024-06-26; the views' day is 2024-06-30."""
@@ -41,7 +41,7 @@ def body_of(delta: Delta) -> dict[str, Any]:
     return body
 
 
-def effect_of(store: MemoryStore, delta: Delta) -> dict[str, Any]:
+def effect_of(store: MemoryViewStore, delta: Delta) -> dict[str, Any]:
     """The metrics that the stored delta moved."""
     store.put_delta("ada", 5, delta)
     with closing(Views(lambda _: store, clock=lambda: NOW)) as views:
@@ -126,7 +126,7 @@ def test_r5a_a_profile_changes_field_by_field_and_a_birth_date_is_a_day() -> Non
 def test_r5a_a_new_profile_shows_every_field_and_the_metrics_that_it_gives() -> None:
     delta = change(None, born("1951-02-28"), entity_id="ada")
 
-    moved = effect_of(MemoryStore(), delta)
+    moved = effect_of(MemoryViewStore(), delta)
 
     assert changes(None, delta.after)["birth_date"] == (None, "1951-02-28")
     assert changes(None, delta.after)["segment"] == (None, None)
@@ -134,7 +134,7 @@ def test_r5a_a_new_profile_shows_every_field_and_the_metrics_that_it_gives() -> 
 
 
 def test_r5a_a_corrected_profile_moves_the_age_from_that_of_the_batchs_row() -> None:
-    store = MemoryStore(pointer=pointing_at(published(cut=4)))
+    store = MemoryViewStore(pointer=pointing_at(published(cut=4)))
     before, after = born("1951-02-28"), born("1952-02-28")
     store.put_state("ada", State({}), profile=Image(1, before))
 
@@ -142,7 +142,7 @@ def test_r5a_a_corrected_profile_moves_the_age_from_that_of_the_batchs_row() -> 
 
 
 def test_r5b_a_profile_taken_back_takes_its_metrics_with_it() -> None:
-    store, profile = MemoryStore(pointer=pointing_at(published(cut=4))), born("1951-02-28")
+    store, profile = MemoryViewStore(pointer=pointing_at(published(cut=4))), born("1951-02-28")
     store.put_state("ada", State({}), profile=Image(1, profile))
     delta = change(profile, Retracted("customer_profile"), entity_id="ada")
 

@@ -8,14 +8,14 @@ import httpx
 import pytest
 
 from common.errors import StoreUnavailable
-from serving_layer.read.store import Store
-from tests.support.serving_fakes import Api, MemoryStore, delta, order
+from serving_layer.read.store import ViewStore
+from tests.support.serving_fakes import Api, MemoryViewStore, delta, order
 
 
 @cache
 def api() -> Api:
     """Over a store without a row."""
-    return Api.over(MemoryStore())
+    return Api.over(MemoryViewStore())
 
 
 def problem(response: httpx.Response, status: int) -> dict[str, object]:
@@ -33,7 +33,7 @@ def problem(response: httpx.Response, status: int) -> dict[str, object]:
     "customer", ["ada", "a b", "Zoë-客户", "100%", "a:b", ".", "..", "a?b#c", "metrics", "x" * 128, "'"]
 )
 def test_any_id_that_a_record_may_carry_can_be_asked_for(customer: str) -> None:
-    store = MemoryStore()
+    store = MemoryViewStore()
     store.put_delta(customer, 0, delta(order()))
     escaped = quote(customer, safe="").replace(".", "%2E")
     response = Api.over(store).metrics(escaped)
@@ -64,7 +64,7 @@ def test_an_as_of_that_is_no_date_is_refused(text: str) -> None:
 def test_an_as_of_after_the_servers_utc_day_is_refused_and_that_day_is_the_default() -> None:
     found = problem(api().metrics(as_of="2024-07-01"), 422)
     assert found["rule"] == "not later than the server's day (UTC), 2024-06-30"
-    store = MemoryStore()
+    store = MemoryViewStore()
     store.put_delta("ada", 0, delta(order()))
     assert Api.over(store).get("/v1/customers/ada/metrics").json()["as_of"] == "2024-06-30"
 
@@ -106,7 +106,7 @@ def test_a_route_that_is_not_there_and_a_method_that_is_not_allowed_are_problems
 
 
 def test_a_store_that_does_not_answer_is_a_503_and_the_process_is_alive() -> None:
-    def away() -> Store:
+    def away() -> ViewStore:
         raise StoreUnavailable("Cassandra at 127.0.0.1:1 does not answer")
 
     down = Api(away)
@@ -119,14 +119,14 @@ def test_a_store_that_does_not_answer_is_a_503_and_the_process_is_alive() -> Non
 
 
 def test_a_wrong_input_is_refused_even_while_the_store_is_away() -> None:
-    def away() -> Store:
+    def away() -> ViewStore:
         raise StoreUnavailable("away")
 
     problem(Api(away).metrics("a%2Fb"), 422)
 
 
 def test_a_defect_is_a_500_that_shows_nothing_of_it(caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> Store:
+    def broken() -> ViewStore:
         raise ZeroDivisionError("secret")
 
     with caplog.at_level(logging.CRITICAL):

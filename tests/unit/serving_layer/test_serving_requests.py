@@ -20,7 +20,7 @@ from tests.support.serving_fakes import (
     PARTITIONS,
     RELEASE,
     Api,
-    MemoryStore,
+    MemoryViewStore,
     delta,
     order,
     pointing_at,
@@ -33,7 +33,7 @@ ADA = partition_of("ada", PARTITIONS)
 
 def test_an_answer_merges_both_layers_and_names_where_it_comes_from() -> None:
     """R22: the shape of issue and architecture, metrics in the table's order."""
-    store = MemoryStore(pointing_at(published(batch_id=3, cut=17)))
+    store = MemoryViewStore(pointing_at(published(batch_id=3, cut=17)))
     store.put_order("ada", 1000, batch_id=3)
     store.put_delta("ada", 16, delta(order(99_999), entity_id="absorbed"))
     store.put_delta("ada", 17, delta(order(500), entity_id="o2"))
@@ -62,7 +62,7 @@ def test_the_offset_named_is_the_greatest_of_cut_progress_and_last_delta(
     cut: int, reached: int, last: int, named: int
 ) -> None:
     """R22."""
-    store = MemoryStore(pointing_at(published(cut=cut)))
+    store = MemoryViewStore(pointing_at(published(cut=cut)))
     store.put_order("ada")
     store.put_delta("ada", last, delta(order()))
     store.progress_rows[ADA] = progress(reached)
@@ -71,7 +71,7 @@ def test_the_offset_named_is_the_greatest_of_cut_progress_and_last_delta(
 
 def test_progress_is_read_before_the_deltas_and_the_pointer_before_everything() -> None:
     """R22: what progress names is then in the deltas."""
-    store = MemoryStore(pointing_at(published()))
+    store = MemoryViewStore(pointing_at(published()))
     store.put_order("ada")
     Api.over(store).metrics()
     assert store.calls[0] == "pin"
@@ -80,7 +80,7 @@ def test_progress_is_read_before_the_deltas_and_the_pointer_before_everything() 
 
 def test_without_a_pointer_the_cut_is_zero_and_no_slot_is_read() -> None:
     """R20."""
-    store = MemoryStore()
+    store = MemoryViewStore()
     store.put_order("ada", 99_999)
     store.put_delta("ada", 0, delta(order(500)))
     answer = Api.over(store).metrics().json()
@@ -92,14 +92,14 @@ def test_without_a_pointer_the_cut_is_zero_and_no_slot_is_read() -> None:
 
 def test_a_row_of_an_older_batch_counts_as_absent() -> None:
     """R20: the customer was in an earlier batch of that slot and is not in this one."""
-    store = MemoryStore(pointing_at(published(batch_id=4)))
+    store = MemoryViewStore(pointing_at(published(batch_id=4)))
     store.put_order("ada", batch_id=1)
     assert Api.over(store).metrics().status_code == 404
 
 
 def test_a_row_of_a_newer_batch_makes_the_request_pin_again() -> None:
     """R20: and then everything is read under the new pin."""
-    store = MemoryStore(pointing_at(published(batch_id=1, slot="a")))
+    store = MemoryViewStore(pointing_at(published(batch_id=1, slot="a")))
     store.put_order("ada", 99_999, batch_id=4, slot="a")
     store.put_order("ada", 1000, batch_id=3, slot="c")
     moves = iter([Pointer(), None])
@@ -116,7 +116,7 @@ def test_a_row_of_a_newer_batch_makes_the_request_pin_again() -> None:
 
 def test_a_slot_reused_under_every_pin_is_a_503() -> None:
     """R20: never a mixture."""
-    store = MemoryStore(pointing_at(published(batch_id=1)))
+    store = MemoryViewStore(pointing_at(published(batch_id=1)))
     store.put_order("ada", batch_id=2)
     response = Api.over(store).metrics()
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
@@ -125,7 +125,7 @@ def test_a_slot_reused_under_every_pin_is_a_503() -> None:
 
 def test_one_pin_answers_all_customers_of_a_request() -> None:
     """R20: and progress is read once, before any delta, however many partitions are asked for."""
-    store = MemoryStore(pointing_at(published()))
+    store = MemoryViewStore(pointing_at(published()))
     customers = [f"c{number}" for number in range(120)]
     for customer in customers:
         store.put_order(customer)
@@ -137,7 +137,7 @@ def test_one_pin_answers_all_customers_of_a_request() -> None:
 
 def test_the_answer_does_not_move_when_a_batch_lands_or_is_rolled_back() -> None:
     """R23."""
-    store = MemoryStore()
+    store = MemoryViewStore()
     changes = [(0, delta(order(1000))), (3, delta(order(2000), order(1000))), (5, delta(order(7), entity_id="o2"))]
     for offset, change in changes:
         store.put_delta("ada", offset, change)
@@ -154,7 +154,7 @@ def test_the_answer_does_not_move_when_a_batch_lands_or_is_rolled_back() -> None
 
 def test_a_reset_in_the_deltas_forgets_the_batch_row() -> None:
     """R24: and the provenance says that no batch row was used."""
-    store = MemoryStore(pointing_at(published(cut=5)))
+    store = MemoryViewStore(pointing_at(published(cut=5)))
     store.put_order("ada", 1000)
     store.put_delta("ada", 5, delta(None))
     store.put_delta("ada", 8, delta(order(300)))
@@ -165,13 +165,13 @@ def test_a_reset_in_the_deltas_forgets_the_batch_row() -> None:
 
 
 def test_a_known_customer_with_a_zero_state_answers_zeros_and_nulls() -> None:
-    store = MemoryStore(pointing_at(published()))
+    store = MemoryViewStore(pointing_at(published()))
     store.put_state("ada", State({}))
     assert Api.over(store).metrics().json()["metrics"] == present(State({}), date(2024, 6, 30))
 
 
 def test_an_unknown_customer_is_a_404_that_says_how_complete_the_views_are() -> None:
-    response = Api.over(MemoryStore(progress_rows={})).metrics("nobody")
+    response = Api.over(MemoryViewStore(progress_rows={})).metrics("nobody")
     problem = response.json()
     assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
     assert problem["customer_id"] == "nobody"
@@ -180,7 +180,7 @@ def test_an_unknown_customer_is_a_404_that_says_how_complete_the_views_are() -> 
 
 
 def test_one_wrong_id_fails_alone_and_order_and_repeats_are_kept() -> None:
-    store = MemoryStore()
+    store = MemoryViewStore()
     store.put_delta("ada", 0, delta(order()))
     long = "x" * 300
     results = Api.over(store).batch_get("ada", "", "nobody", long, "ada", "a/b").json()["results"]
@@ -194,7 +194,7 @@ def test_one_wrong_id_fails_alone_and_order_and_repeats_are_kept() -> None:
 
 
 def test_no_ids_give_no_results_and_too_many_are_refused() -> None:
-    api = Api.over(MemoryStore(), batch_get_max=3)
+    api = Api.over(MemoryViewStore(), batch_get_max=3)
     assert api.batch_get().json() == {"as_of": "2024-06-30", "results": []}
     assert api.batch_get("a", "b", "c").status_code == 200
     problem = api.batch_get("a", "b", "c", "d").json()
@@ -202,7 +202,7 @@ def test_no_ids_give_no_results_and_too_many_are_refused() -> None:
 
 
 def test_what_is_encoded_is_what_openapi_promises() -> None:
-    store = MemoryStore(pointing_at(published()))
+    store = MemoryViewStore(pointing_at(published()))
     store.put_order("ada")
     one = Api.over(store).metrics()
     TypeAdapter(CustomerMetrics).validate_json(one.content)
@@ -216,7 +216,7 @@ def test_what_is_encoded_is_what_openapi_promises() -> None:
 
 def test_a_row_of_other_measures_has_no_values_and_says_so() -> None:
     """R22: numbers that mean something else are neither shown nor a crash."""
-    store = MemoryStore(pointing_at(published(release=Release("other", RELEASE.validation_version))))
+    store = MemoryViewStore(pointing_at(published(release=Release("other", RELEASE.validation_version))))
     store.slots["a"] = {"ada": SlotRow(1, '{"days":{"19900":[1,1000]},"profile":null}')}
     store.put_order("ben")
     ada, ben = Api.over(store).batch_get("ada", "ben").json()["results"]
@@ -230,7 +230,7 @@ def test_a_row_of_other_measures_has_no_values_and_says_so() -> None:
 
 @pytest.mark.parametrize("cell", ["", "{", '{"19900": "x"}', '{"day": [1]}'])
 def test_a_row_that_is_no_state_degrades_that_customer_alone(cell: str) -> None:
-    store = MemoryStore(pointing_at(published()))
+    store = MemoryViewStore(pointing_at(published()))
     store.slots["a"] = {"ada": SlotRow(1, cell)}
     store.put_order("ben")
     ada, ben = Api.over(store).batch_get("ada", "ben").json()["results"]
@@ -240,7 +240,7 @@ def test_a_row_that_is_no_state_degrades_that_customer_alone(cell: str) -> None:
 
 
 def test_a_delta_that_cannot_be_read_degrades_that_customer() -> None:
-    store = MemoryStore()
+    store = MemoryViewStore()
     unreadable = msgspec.json.decode(encode(delta(order())))
     unreadable["after"]["payload"]["kind"] = "return"
     store.delta_rows["ada"] = [(7, msgspec.json.encode(unreadable).decode())]
@@ -250,7 +250,7 @@ def test_a_delta_that_cannot_be_read_degrades_that_customer() -> None:
 
 
 def test_a_degraded_partition_degrades_its_customers_only() -> None:
-    store = MemoryStore()
+    store = MemoryViewStore()
     store.progress_rows[ADA] = replace(progress(), validation_version="other")
     customers = ["ada", *(f"c{number}" for number in range(20))]
     for customer in customers:

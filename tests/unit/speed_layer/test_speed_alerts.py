@@ -23,23 +23,23 @@ from speed_layer.apply.decide import Applied, apply
 from speed_layer.apply.known import Known
 from speed_layer.apply.rows import Change, Placed
 from tests.support.builders import AS_OF, Log, Message, erasure, order, random_messages, refund, ticket
-from tests.support.speed_fakes import ALERTS, MemoryStore, fold, placed
+from tests.support.speed_fakes import ALERTS, MemoryFactStore, fold, placed
 
 DAY = day_of(AS_OF)
 
 
-def applied(*messages: Message, store: MemoryStore | None = None, batch: int = 100) -> list[Change]:
+def applied(*messages: Message, store: MemoryFactStore | None = None, batch: int = 100) -> list[Change]:
     """What Ada's records write, in micro-batches of that size, each by a worker that remembers nothing."""
     log = Log()
     log.append(*messages)
     records, written = placed(log.records)["ada"], list[Change]()
     for start in range(0, len(records), batch):
-        done = work(store or MemoryStore(), records[start : start + batch])
+        done = work(store or MemoryFactStore(), records[start : start + batch])
         written += [row for row in done.written if isinstance(row, Change)]
     return written
 
 
-def work(store: MemoryStore, records: list[Placed]) -> Applied:
+def work(store: MemoryFactStore, records: list[Placed]) -> Applied:
     return asyncio.run(apply(store, FactCache(9), "ada", records, ALERTS))
 
 
@@ -116,7 +116,7 @@ def test_an_erasure_forgets_the_tickets_before_it() -> None:
 
 def test_a_rewritten_record_writes_the_alerts_it_wrote_and_does_not_decide_anew() -> None:
     """R10: facts above the offset are stored by then, so a new decision would see what it must not."""
-    log, store = Log(), MemoryStore()
+    log, store = Log(), MemoryFactStore()
     log.append(*(ticket("ada", f"t{n}") for n in range(3)))
     log.append(ticket("ada", "t0", created_date="2023-01-01", updated_at="2024-06-09"))
     records = placed(log.records)["ada"]
@@ -131,12 +131,12 @@ def test_a_rewritten_record_writes_the_alerts_it_wrote_and_does_not_decide_anew(
 
 def test_a_torn_read_is_read_again_before_an_alert_is_decided() -> None:
     """R10: a read that saw a later write of another worker, and not the one before it, is no state of the log."""
-    log, store = Log(), MemoryStore()
+    log, store = Log(), MemoryFactStore()
     log.append(*(ticket("ada", f"t{n}", priority="high") for n in range(3)))
     records = placed(log.records)["ada"]
     work(store, records)
 
-    class Torn(MemoryStore):
+    class Torn(MemoryFactStore):
         async def read(self, *args: object, **kwargs: object) -> Known:
             known = await super().read(*args, **kwargs)  # type: ignore[arg-type] # handed through
             if self.reads == 1:
@@ -151,14 +151,14 @@ def test_a_torn_read_is_read_again_before_an_alert_is_decided() -> None:
 
 def test_what_was_read_beside_a_worker_that_is_ahead_is_not_remembered() -> None:
     """R10: a read may miss the ticket at 1 and see the correction at 3; the records that show it come later."""
-    log, store = Log(partitions=1), MemoryStore()
+    log, store = Log(partitions=1), MemoryFactStore()
     log.append(*(ticket("ada", f"t{n}", priority="high", created_date="2024-06-03") for n in range(3)))
     log.append(ticket("ada", "t0", "2023-01-01", "high", updated_at="2024-06-09"))
     records = placed(log.records, 1)["ada"]
     work(store, records)
     before = store.live()
 
-    class Torn(MemoryStore):
+    class Torn(MemoryFactStore):
         async def read(self, *args: object, **kwargs: object) -> Known:
             known = await super().read(*args, **kwargs)  # type: ignore[arg-type] # handed through
             if self.reads == 1:
@@ -173,7 +173,7 @@ def test_what_was_read_beside_a_worker_that_is_ahead_is_not_remembered() -> None
 
 @pytest.mark.parametrize("seed", range(20))
 def test_any_log_raises_what_the_rules_in_plain_steps_raise_in_any_micro_batches(seed: int) -> None:
-    random, log, store = Random(seed), Log(partitions=1), MemoryStore()
+    random, log, store = Random(seed), Log(partitions=1), MemoryFactStore()
     log.append(*random_messages(seed, 150, customers=1, partitions=1))
     ((customer, records),) = placed(log.records, 1).items()
     left = records

@@ -14,12 +14,14 @@ from speed_layer.apply.decide import Applied, apply, mutations
 from speed_layer.apply.known import EVERY_KIND, Known
 from speed_layer.apply.rows import Placed, Reset
 from tests.support.builders import Log, erasure, order, random_log, ticket
-from tests.support.speed_fakes import ALERTS, AwayStore, MemoryStore, fold, placed
+from tests.support.speed_fakes import ALERTS, AwayFactStore, MemoryFactStore, fold, placed
 
 SEEDS = range(12)
 
 
-async def run_worker(store: MemoryStore, customers: dict[str, list[Placed]], random: Random, start: int = 0) -> None:
+async def run_worker(
+    store: MemoryFactStore, customers: dict[str, list[Placed]], random: Random, start: int = 0
+) -> None:
     """Apply every customer's records at or above `start`, in micro-batches of random sizes, customers side by side."""
     cache = FactCache(customers=random.randint(1, 6))
 
@@ -38,7 +40,7 @@ async def run_worker(store: MemoryStore, customers: dict[str, list[Placed]], ran
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_log_in_any_micro_batches_leaves_the_cells_of_the_fold(seed: int) -> None:
     """R4, R9, R24."""
-    customers, store = placed(random_log(seed).records), MemoryStore()
+    customers, store = placed(random_log(seed).records), MemoryFactStore()
     asyncio.run(run_worker(store, customers, Random(seed)))
     assert store.live() == fold(customers)
 
@@ -46,7 +48,7 @@ def test_any_log_in_any_micro_batches_leaves_the_cells_of_the_fold(seed: int) ->
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_replay_from_any_offset_changes_neither_value_nor_timestamp(seed: int) -> None:
     """R10: a record below the stored fact is skipped, one at it is rewritten as it was."""
-    customers, store, random = placed(random_log(seed).records), MemoryStore(), Random(seed)
+    customers, store, random = placed(random_log(seed).records), MemoryFactStore(), Random(seed)
     asyncio.run(run_worker(store, customers, random))
     before = store.live()
     for _ in range(3):
@@ -58,7 +60,7 @@ def test_a_replay_from_any_offset_changes_neither_value_nor_timestamp(seed: int)
 def test_several_workers_on_the_same_records_write_what_one_would(seed: int) -> None:
     """R10: a zombie beside its replacements, all from below what is applied, with writes that time out, done or not."""
     customers, random = placed(random_log(seed).records), Random(seed)
-    store, applied = MemoryStore(random, unreliable=0.3), random.randrange(60)
+    store, applied = MemoryFactStore(random, unreliable=0.3), random.randrange(60)
     below = {name: [record for record in records if record.offset < applied] for name, records in customers.items()}
 
     async def scene() -> None:
@@ -84,7 +86,7 @@ def test_the_next_mutation_waits_until_the_last_is_acknowledged() -> None:
     """R10."""
     log, order_of = Log(), []
 
-    class Slow(MemoryStore):
+    class Slow(MemoryFactStore):
         async def write(self, customer_id: str, mutation: object) -> None:
             order_of.append("begin")
             await asyncio.sleep(0)
@@ -97,7 +99,7 @@ def test_the_next_mutation_waits_until_the_last_is_acknowledged() -> None:
 
 def test_a_repeat_and_a_stale_version_write_nothing() -> None:
     """R4, R9."""
-    log, store = Log(), MemoryStore()
+    log, store = Log(), MemoryFactStore()
     log.append(order(updated_at="2024-06-09"), order(updated_at="2024-06-09"), order(updated_at="2024-06-08"))
     asyncio.run(apply(store, FactCache(9), "ada", placed(log.records)["ada"], ALERTS))
     assert len(store.writes) == 1
@@ -119,7 +121,7 @@ def test_below_a_reset_nothing_is_written_and_nothing_counts() -> None:
 
 def test_a_failed_write_forgets_the_customer() -> None:
     """R12: the cache never holds what may not be stored."""
-    log, store, cache = Log(), AwayStore(), FactCache(9)
+    log, store, cache = Log(), AwayFactStore(), FactCache(9)
     log.append(order("ada", "o1"), order("ada", "o2"))
     first, second = placed(log.records)["ada"]
     asyncio.run(apply(store, cache, "ada", [first], ALERTS))
@@ -132,7 +134,7 @@ def test_a_failed_write_forgets_the_customer() -> None:
 
 def test_what_was_out_when_the_cache_was_emptied_is_not_taken_back() -> None:
     """R12: a partition that went to another worker and came back is read anew, also by a batch that was under way."""
-    log, store, cache = Log(), MemoryStore(), FactCache(9)
+    log, store, cache = Log(), MemoryFactStore(), FactCache(9)
     versions = [order(updated_at=f"2024-06-0{day}") for day in range(1, 5)]
     log.append(*versions)
     records = placed(log.records)["ada"]
@@ -153,7 +155,7 @@ def test_what_was_out_when_the_cache_was_emptied_is_not_taken_back() -> None:
 
 
 def test_the_cache_spares_reads_and_stays_within_its_bound() -> None:
-    log, store, cache = Log(), MemoryStore(), FactCache(customers=2)
+    log, store, cache = Log(), MemoryFactStore(), FactCache(customers=2)
     log.append(*(order(customer, updated_at=f"2024-06-0{day}") for day in (1, 2) for customer in ("a", "b", "c")))
     customers = placed(log.records)
     for name in ("a", "b", "c"):

@@ -15,14 +15,14 @@ from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes
 from speed_layer.apply.worker import Ports, Terms, Worker
 from tests.support.builders import Log, Message, order, random_log
-from tests.support.speed_fakes import ALERTS, RULES, AwayStore, MemoryStore, fold, placed, start
+from tests.support.speed_fakes import ALERTS, RULES, AwayFactStore, MemoryFactStore, fold, placed, start
 
 
 class Scene:
     """A worker on a memory store; `letters` are what reached the errors topic."""
 
-    def __init__(self, store: MemoryStore | None = None, partitions: int = 4) -> None:
-        self.store, self.lanes, self.letters = store or MemoryStore(), Lanes(), list[DeadLetter]()
+    def __init__(self, store: MemoryFactStore | None = None, partitions: int = 4) -> None:
+        self.store, self.lanes, self.letters = store or MemoryFactStore(), Lanes(), list[DeadLetter]()
         self.copies = list[Copy]()
         self.ports = Ports(self.store, FactCache(100), self.lanes, self.copy, self.publish)
         self.worker = Worker(Terms("log", partitions, RULES, ALERTS), self.ports)
@@ -83,7 +83,7 @@ def test_a_batch_that_outlives_its_assignment_does_not_move_the_next_one() -> No
     """R12: it is applied, which harms nobody, and says so to a lane that nobody asks."""
     log = Log(partitions=1)
 
-    class Revoking(MemoryStore):
+    class Revoking(MemoryFactStore):
         async def write(self, customer_id: str, mutation: object) -> None:
             scene.lanes.close()
             scene.lanes.open(0, start(0))
@@ -95,7 +95,7 @@ def test_a_batch_that_outlives_its_assignment_does_not_move_the_next_one() -> No
 
 def test_an_unknown_failure_moves_no_lane() -> None:
     """R14: anything but a rejection stops the partition."""
-    log, store = Log(partitions=1), AwayStore()
+    log, store = Log(partitions=1), AwayFactStore()
     scene = Scene(store, partitions=1)
     store.away = True
     with pytest.raises(ExceptionGroup):
@@ -113,7 +113,7 @@ def test_customers_of_a_batch_are_applied_side_by_side() -> None:
     """So many of them share a statement; the store bounds the statements."""
     under_way, most = 0, 0
 
-    class Counting(MemoryStore):
+    class Counting(MemoryFactStore):
         async def write(self, customer_id: str, mutation: object) -> None:
             nonlocal under_way, most
             under_way += 1
@@ -150,7 +150,7 @@ def test_every_change_is_published_with_its_alerts_in_the_logs_order() -> None:
 
 def test_what_is_met_again_is_published_again_from_its_row_with_the_same_id() -> None:
     """R14: applied by a worker that died before it had published; the record is skipped, or rewritten, and copied."""
-    log, store = random_log(5), MemoryStore()
+    log, store = random_log(5), MemoryFactStore()
     first, second = Scene(store), Scene(store)
     asyncio.run(first.worker.process(first.send(log.records)))
     asyncio.run(second.worker.process(second.send(log.records)))
