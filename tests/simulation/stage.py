@@ -183,6 +183,8 @@ class Watch:
 
     async def check(self) -> None: ...
 
+    async def confirm(self) -> None: ...
+
     async def ends(self) -> Mapping[int, int]:
         return dict(self._stage.log.next_offsets)
 
