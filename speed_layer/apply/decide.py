@@ -1,6 +1,6 @@
 """Applying a customer's records in offset order (R10, R24): decisions and their sequence, free of engines and clocks.
 
-The store and the cache come in through the door, so a simulation can run this very code.
+The store and the cache are parameters, so that the simulation runs this code unchanged.
 """
 
 from collections import Counter
@@ -16,19 +16,19 @@ from speed_layer.apply.known import Known
 from speed_layer.apply.rows import Change, EntityKey, Mutation, Placed, Reset, Stored
 
 MAX_CHANGES: Final = 64
-"""Changes in one mutation, at most: a busy customer's mutation stays small."""
+"""Changes in one mutation, at most, so that a busy customer's mutation stays small."""
 MAX_READS: Final = 5
-"""Reads of one customer, at most, until what they found fits together."""
+"""Reads of one customer, at most, until one of them is not torn (see `Known.is_torn`)."""
 
 
 @dataclass(slots=True)
 class Applied:
-    """What became of one customer's records, all of them acknowledged."""
+    """The result of applying one customer's records. All writes are acknowledged."""
 
     written: list[Change | Reset] = field(default_factory=list)
     """What was written, in offset order."""
     again: list[int] = field(default_factory=list)
-    """Offsets of records that were applied before, below their entity's fact: their rows are where they were left."""
+    """Offsets of redelivered records below their entity's fact. Their rows are stored, and were not rewritten."""
     outcomes: Counter[Outcome] = field(default_factory=Counter)
 
 
@@ -64,17 +64,18 @@ class Cache(Protocol):
 async def apply(
     store: FactStore, cache: Cache, customer_id: str, records: Sequence[Placed], settings: AlertSettings
 ) -> Applied:
-    """Apply one customer's records, in offset order; nobody else in this process works on the customer meanwhile.
+    """Apply one customer's records, in offset order. No other task of this process may work on the customer meanwhile.
 
-    At the return each is acknowledged. A mutation is written only when the one before it was acknowledged. Where some
-    worker has gone on meanwhile, what was read is not remembered: whether it is torn shows with the next records only.
+    At the return every write is acknowledged. A mutation is written only after the one before it was acknowledged.
     """
     cached, token = cache.take(customer_id)
-    known, applied = cached or Known(), Applied()
+    known = cached or Known()
+    applied = Applied()
     is_ahead = await _read_what_is_missing(store, customer_id, records, known, is_new=cached is None)
     for mutation in mutations(records, known, settings, applied):
         await store.write(customer_id, mutation)
         applied.written.extend((mutation,) if isinstance(mutation, Reset) else mutation)
+    # Another worker is ahead: what was read may be torn, and only the next records would show it. So it is not cached.
     if not is_ahead:
         cache.put(customer_id, known, token)
     return applied
@@ -83,7 +84,7 @@ async def apply(
 async def _read_what_is_missing(
     store: FactStore, customer_id: str, records: Sequence[Placed], known: Known, *, is_new: bool
 ) -> bool:
-    """Whether some worker has applied more than `records`, as was seen by reading what is not known yet."""
+    """Read what `known` lacks to decide `records`. Returns whether another worker has applied beyond them."""
     missing = known.missing(record.entity for record in records if not record.event.is_erasure)
     kinds = {record.event.kind for record in records} & KINDS_NEEDED - known.complete
     if not (missing or kinds or is_new):
@@ -96,9 +97,10 @@ async def _read_what_is_missing(
 
 
 def mutations(records: Iterable[Placed], known: Known, settings: AlertSettings, applied: Applied) -> Iterator[Mutation]:
-    """What `records` write, in order; `known` goes along, as if each were acknowledged before the next is asked for.
+    """Yields the mutations of `records`, in order. The caller must have one acknowledged before it asks for the next.
 
-    What becomes of each record is noted in `applied`; what is written is the caller's to note.
+    Updates `known` with each mutation, and counts each record's outcome in `applied`. The caller adds what it has
+    written to `applied`.
     """
     open_round: dict[EntityKey, Change] = {}
     for record in records:

@@ -1,8 +1,8 @@
 """A partition under one assignment, from seek to revocation: proof that what was applied has no hole (R12).
 
-The consumer's thread says what it took from the log, the worker's loop what it applied. Each record carries its lane
-and the offset that it follows, so a record that was lost on the way, or that an older assignment left in a buffer,
-is seen. Offsets that hold no committed record (transactions leave such) are skipped by the fetch itself, and only so.
+The consumer's thread reports what it fetched, the worker's loop what it applied. Each record carries its lane and the
+offset that it follows. So a record that was lost on the way is noticed, and so is one that an older assignment left in
+a buffer. Only the fetch skips offsets: those that hold no committed record, as transactions leave them.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,10 @@ from common.errors import WorkerError
 
 
 class OutOfSequence(WorkerError):
-    """A record did not follow the one before it: something between the fetch and the worker dropped or repeated one."""
+    """A record does not follow the last one: something between the fetch and the worker dropped or repeated one.
+
+    `details` names the partition, the record's offset, the offset it follows and the one expected.
+    """
 
     def __init__(self, **details: int) -> None:
         self.details = details
@@ -22,30 +25,30 @@ class OutOfSequence(WorkerError):
 
 
 class Fetched(msgspec.Struct, frozen=True, gc=False):
-    """How far a lane's fetch is: written at once, read from another thread."""
+    """How far a lane's fetch is. Immutable: the consumer's thread replaces it whole, another thread reads it."""
 
     sent: int
     """The offset after the last record handed over; the lane's start if there was none."""
     clear: int
-    """At or above `sent`: from there to here the log was read, and held no committed record."""
+    """At or above `sent`. The log was read from `sent` up to here, and held no committed record there."""
     size: int
     """Bytes handed over so far, with an allowance for each record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a lane starts, and what the partition's row says besides: all from one read (R12)."""
+    """Where a lane starts, and the rest of the partition's progress row, all from one read (R12)."""
 
     offset: int
     from_offset: int
     validation_versions: str
-    """Those that decided what is applied below `offset`, and this release's own."""
+    """The versions that decided what is applied below `offset`, and this release's own."""
     caught_up_at: int
 
 
 @dataclass(eq=False, slots=True)
 class Lane:
-    """One partition from its start on; compared by identity: a new assignment, or a new seek, is a new lane."""
+    """One partition from its start on. Compared by identity: each assignment and each seek makes a new lane."""
 
     partition: int
     origin: Start
@@ -67,8 +70,10 @@ class Lane:
         self.taken = self.applied = self.start
 
     def send(self, records: Iterable[tuple[int, int]]) -> list["Link"]:
-        """Hand the next records over: the offset and the size of each. For the consumer's thread."""
-        sent, size, links = self.fetched.sent, self.fetched.size, []
+        """Note the next records, given by offset and size, and return their links. For the consumer's thread."""
+        sent = self.fetched.sent
+        size = self.fetched.size
+        links = []
         for offset, bytes_ in records:
             size += bytes_
             links.append(Link(self, sent, size))
@@ -77,24 +82,26 @@ class Lane:
         return links
 
     def cleared(self, next_offset: int) -> None:
-        """Everything below `next_offset` was read and handed over. For the consumer's thread."""
+        """Note that everything below `next_offset` was read and handed over. For the consumer's thread."""
         before = self.fetched
         if next_offset > before.clear:
             self.fetched = Fetched(before.sent, next_offset, before.size)
 
     def take(self, link: "Link", offset: int) -> None:
-        """Take a record from the buffers. Raises OutOfSequence where it does not follow the last one taken."""
+        """Note that the worker took a record. Raises OutOfSequence if it does not follow the last one taken."""
         if link.follows != self.taken or offset < self.taken:
             raise OutOfSequence(partition=self.partition, offset=offset, follows=link.follows, expected=self.taken)
-        self.taken, self.taken_size = offset + 1, link.size
+        self.taken = offset + 1
+        self.taken_size = link.size
 
     def advance(self, next_offset: int, appended_at: int) -> None:
-        """Everything taken below `next_offset` is applied; the last of it was appended at `appended_at`."""
-        self.applied, self.applied_at = next_offset, max(self.applied_at, appended_at)
+        """Note that everything taken below `next_offset` is applied; the last of it was appended at `appended_at`."""
+        self.applied = next_offset
+        self.applied_at = max(self.applied_at, appended_at)
 
     @property
     def next_offset(self) -> int:
-        """Everything below it, from `start` on, is applied: the lane's progress."""
+        """The lane's progress: everything from `start` up to this offset, exclusive, is applied."""
         fetched = self.fetched
         return fetched.clear if self.applied == fetched.sent else self.applied
 
@@ -105,7 +112,7 @@ class Lane:
 
 
 class Link(msgspec.Struct, frozen=True):
-    """What ties a record to its lane: the offset it follows, and the lane's size with it."""
+    """What ties a record to its lane: the offset it follows, and the lane's bytes up to and with it."""
 
     lane: Lane
     follows: int
@@ -113,18 +120,18 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Lanes:
-    """The lanes of the present assignment, by partition. Both threads replace and read whole entries only."""
+    """The lanes of the current assignment, by partition. Safe for two threads: both replace and read whole entries."""
 
     def __init__(self) -> None:
         self._lanes: dict[int, Lane] = {}
 
     def open(self, partition: int, start: Start) -> Lane:
-        """A new lane; whatever is left of the partition's last one no longer counts."""
+        """Returns a new lane for the partition. Records of its last lane are dropped from now on."""
         lane = self._lanes[partition] = Lane(partition, start)
         return lane
 
     def close(self) -> None:
-        """No partition is assigned any more."""
+        """Close every lane: no partition is assigned any more."""
         self._lanes = {}
 
     def get(self, partition: int) -> Lane | None:

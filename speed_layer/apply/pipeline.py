@@ -1,4 +1,4 @@
-"""Bundles on their way through a worker: while one micro-batch is published, the next is applied, and others wait."""
+"""The pipeline of a worker: while one micro-batch is published, the next is applied, and more bundles are queued."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,30 +16,36 @@ T = TypeVar("T")
 
 
 class Pipeline:
-    """Hands what is taken to `worker`, in order, in micro-batches of `batch_records` or a bundle more."""
+    """Hands queued bundles to `worker`, in order, in micro-batches of about `batch_records` records.
+
+    A bundle is not split: a micro-batch may exceed `batch_records` by the records of one bundle.
+    """
 
     def __init__(self, worker: Worker, lanes: Lanes, batch_records: int) -> None:
-        self._worker, self._lanes, self._batch_records = worker, lanes, batch_records
+        self._worker = worker
+        self._lanes = lanes
+        self._batch_records = batch_records
         self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue()
         self._steps: asyncio.Queue[Step] = asyncio.Queue(1)
 
     async def take(self, bundle: Bundle) -> None:
-        """Take a bundle. It never raises, nor waits: the seam fetches no more once too many bytes are waiting.
+        """Queue a bundle. Never raises, and never waits.
 
-        Faust acknowledges the bundle after this, before it is applied. That is no promise: a worker resumes at our own
-        progress. In return all that comes while one batch waits for Cassandra is the next.
+        The queue is bounded by the seam, which stops fetching when too many bytes are queued. Faust acknowledges the
+        bundle when this returns, before the bundle is applied. Nothing relies on that acknowledgement: a worker resumes
+        at our own progress.
         """
         self._taken.put_nowait([_delivered(linked) for linked in bundle])
 
     def forget(self) -> None:
-        """Of what waits, what is of closed lanes goes: it comes again in others."""
+        """Drop the queued bundles whose lane is closed. Their records are redelivered in a new lane."""
         waiting = [self._taken.get_nowait() for _ in range(self._taken.qsize())]
         for batch in waiting:
             if self._lanes.is_open(batch[0].link.lane):
                 self._taken.put_nowait(batch)
 
     async def keep_applying(self) -> None:
-        """Apply, for ever, what was taken: all of it that came meanwhile in one go, up to the size of a batch."""
+        """Apply queued bundles for ever. Those queued during one micro-batch make up the next, up to its size."""
         while True:
             batch = await self._taken.get()
             while not self._taken.empty() and len(batch) < self._batch_records:
@@ -47,28 +53,33 @@ class Pipeline:
             await self._steps.put(await _known_to_end(self._worker.apply(batch)))
 
     async def keep_publishing(self) -> None:
-        """Publish, for ever, what was applied, while the next batch is applied; then the lanes advance."""
+        """Publish applied micro-batches for ever, in order, and advance the lanes after each."""
         while True:
             await _known_to_end(self._worker.publish(await self._steps.get()))
 
 
 def innermost(error: BaseException) -> BaseException:
-    """The first error in a group of them, or the error."""
+    """Returns the first error of a group, and any other error as it is."""
     return innermost(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _delivered(linked: Linked) -> Delivered:
     record = linked.record
     return Delivered(
-        record.offset, record.key, record.value, record.timestamp * 1000, linked.link, tuple(record.headers or ())
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        appended_at=record.timestamp * 1000,
+        link=linked.link,
+        headers=tuple(record.headers or ()),
     )
 
 
 async def _known_to_end(work: Awaitable[T]) -> T:
-    """What `work` comes to. Raises WorkerError whatever it fails with: the worker stops, nothing is passed by."""
+    """Returns the result of `work`. Raises WorkerError for any failure of it: the worker stops and skips no record."""
     try:
         return await work
     except Exception as error:
         log.exception("defect")
-        text = f"the worker met what it does not know, and stops: {innermost(error)!r}"
+        text = f"the worker stops at an error that it does not expect: {innermost(error)!r}"
         raise WorkerError(text) from error

@@ -1,4 +1,4 @@
-"""A worker's step: take a micro-batch, validate, apply its customers side by side, publish; then advance the lanes."""
+"""A worker's step: validate a micro-batch, apply its customers concurrently, publish, then advance the lanes."""
 
 import asyncio
 from collections import Counter
@@ -33,12 +33,12 @@ COUNTED: Final = {
     Outcome.REWRITTEN: "again",
     Outcome.SKIPPED: "again",
 }
-"""What a record counts as; `again` is one that was applied before, by whomever."""
+"""What a record counts as. `again` is a redelivered record that this or another worker had applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a worker goes by: the log's name and partition count, and what validation and the alerts' rules read."""
+    """What a worker is told: the log's topic and partition count, and what validation and the alerts' rules read."""
 
     topic: str
     partitions: int
@@ -48,7 +48,7 @@ class Terms:
 
 @dataclass(slots=True)
 class Ports:
-    """All that a worker has an effect on. Publishing returns once everything is acknowledged, however long it takes."""
+    """Everything a worker changes. The publishing calls return once all is acknowledged, however long that takes."""
 
     store: FactStore
     cache: FactCache
@@ -59,35 +59,39 @@ class Ports:
 
 @dataclass(slots=True)
 class Step:
-    """What a micro-batch came to, once it is applied and before it is published."""
+    """An applied micro-batch that is not published yet."""
 
     ends: dict[int, tuple[Lane, Delivered]] = field(default_factory=dict)
-    """Each partition's lane and its last record."""
+    """By partition: its lane, and its last record in the micro-batch."""
     copies: list[Copy] = field(default_factory=list)
     rejected: list[DeadLetter] = field(default_factory=list)
 
 
 class Worker:
-    """Applies what it is given, micro-batch by micro-batch."""
+    """Applies and publishes micro-batches of records."""
 
     def __init__(self, terms: Terms, ports: Ports) -> None:
-        self._terms, self._ports = terms, ports
+        self._terms = terms
+        self._ports = ports
         self.future_dated = 0
         """Valid records with a date beyond their append time + 1 day, so far."""
         self.counts: Counter[str] = Counter()
         """Records so far: `received`, which is the sum of `applied`, `repeated`, `stale`, `dead` and `again`."""
         self.alerts: Counter[str] = Counter()
-        """Alerts raised so far, by rule; one that is met again counts again."""
+        """Alerts raised so far, by rule. A redelivered record counts its alerts again."""
 
     async def process(self, delivered: Sequence[Delivered]) -> None:
-        """Every record of a lane that is still open is applied, acknowledged and published, and its lane has advanced.
+        """Apply and publish the records of open lanes, and advance these lanes. Raises what the ports raise.
 
-        Records of closed lanes are passed over: they come again in another lane. Raises what the ports raise.
+        Records of closed lanes are ignored: they are redelivered in another lane.
         """
         await self.publish(await self.apply(delivered))
 
     async def apply(self, delivered: Sequence[Delivered]) -> Step:
-        """Apply the records, all customers at once: the store bounds its statements. No lane has advanced yet."""
+        """Apply the records of open lanes, all customers concurrently, and return what is to be published.
+
+        The store bounds the statements in flight. No lane has advanced at the return.
+        """
         customers: dict[str, list[Placed]] = {}
         step = Step()
         for record in delivered:
@@ -100,7 +104,10 @@ class Worker:
         return step
 
     async def publish(self, step: Step) -> None:
-        """Publish what was applied, in the log's order, and then advance the lanes; steps in the order of applying."""
+        """Publish an applied micro-batch in the log's order, then advance its lanes.
+
+        Micro-batches must be published in the order in which they were applied.
+        """
         step.copies.sort(key=attrgetter("position"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ports.publish_copies(step.copies))
@@ -122,7 +129,8 @@ class Worker:
         return True
 
     def _sort(self, record: Delivered, customers: dict[str, list[Placed]], step: Step) -> None:
-        partition, terms = record.link.lane.partition, self._terms
+        partition = record.link.lane.partition
+        terms = self._terms
         try:
             event = parse(record.key, record.value, partition, terms.partitions, record.appended_at, terms.rules)
         except RejectedRecord as error:
