@@ -1,4 +1,4 @@
-"""The log of a process: logfmt on one stream, one line for each event, the libraries' events included."""
+"""The log of a process: logfmt on one stream, one line for each event, also the libraries'. Knows no layer's events."""
 
 import json
 import logging
@@ -20,25 +20,25 @@ LEVELS: Final = {
     **dict.fromkeys(("speed_layer.read.app", "speed_layer.read.seam"), logging.WARNING),
     **dict.fromkeys(("aiokafka", "cassandra"), logging.CRITICAL),  # many lines a second while a server is away
 }
-"""The least level that is logged, by logger; WARNING for the libraries that are not named."""
+"""The lowest level that is logged, by logger; WARNING for the libraries that are not named."""
 _PLAIN: Final = re.compile(r'[^\s"=\x00-\x1f\x7f]+')
 
 Positions = Callable[[], Iterable[object]]
-"""Gives positions in the log, in their order; each is written as its text."""
+"""Returns positions in the log, in the order to write them; each is written as its `str`."""
 
 
 @dataclass(slots=True)
 class Whereabouts:
-    """What every line of a process carries besides its event; a worker learns both after its start."""
+    """What every line of a process carries besides its event. A worker sets both after its start."""
 
     seat: int | None = None
     positions: Positions = tuple
 
 
 def set_up(stream: IO[str], whereabouts: Whereabouts) -> None:
-    """Send every line of this process to `stream`, with what `whereabouts` holds at that moment.
+    """Every later line of this process goes to `stream`, with what `whereabouts` holds when the line is written.
 
-    Called once, before the first line: loggers keep the set-up that they were first used under.
+    Must be called before the first line: a logger keeps the configuration of its first use.
     """
     structlog.configure(
         processors=[ProcessorFormatter.wrap_for_formatter],
@@ -54,21 +54,21 @@ def set_up(stream: IO[str], whereabouts: Whereabouts) -> None:
 
 
 class Logfmt:
-    """`time=… level=… logger=… seat=… at=0:123,1:456 event=…`: every value with a space in it is a JSON string.
+    """Renders an event as a line: `time=… level=… logger=… seat=… at=0:123,1:456 event=…`, then the event's own fields.
 
-    A line of a library has `msg="…"` in the place of the event; an exception becomes `exc` and `trace`, on the same
-    line.
+    A value is a JSON string where `quoted` says so. A library's line has `msg="…"` in place of the event. An exception
+    adds `exc` and `trace` to the same line.
     """
 
     def __init__(self, whereabouts: Whereabouts) -> None:
         self._whereabouts = whereabouts
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
-        """The line of what `ProcessorFormatter` hands over."""
+        """Returns the line for an event as `ProcessorFormatter` passes it."""
         record: logging.LogRecord = event.pop("_record")
-        said = {"event" if event.pop("_from_structlog") else "msg": event.pop("event")}
+        text = {"event" if event.pop("_from_structlog") else "msg": event.pop("event")}
         error = _error(event.pop("exc_info", None))
-        fields = {**self._head(record), **said, **event, **_told(error)}
+        fields = {**self._head(record), **text, **event, **_error_fields(error)}
         return " ".join(f"{key}={quoted(_text(value))}" for key, value in fields.items())
 
     def _head(self, record: logging.LogRecord) -> dict[str, object]:
@@ -86,15 +86,16 @@ class Logfmt:
 
 
 def _error(exc_info: object) -> BaseException | None:
-    """The exception of a line, in each of the ways in which logging lets one name it."""
+    """The exception of a line: logging takes it bare, in a tuple of `sys.exc_info`, or as true for the current one."""
     if isinstance(exc_info, BaseException):
         return exc_info
     if isinstance(exc_info, tuple):
-        return cast("BaseException | None", exc_info[1])
-    return sys.exc_info()[1] if exc_info else None
+        _, error, _ = exc_info
+        return cast("BaseException | None", error)
+    return sys.exception() if exc_info else None
 
 
-def _told(error: BaseException | None) -> dict[str, object]:
+def _error_fields(error: BaseException | None) -> dict[str, object]:
     return {} if error is None else {"exc": repr(error), "trace": "".join(traceback.format_exception(error))}
 
 
@@ -103,5 +104,5 @@ def _text(value: object) -> str:
 
 
 def quoted(value: str) -> str:
-    """`value` as it stands in a line: as a JSON string where it is empty, or has a space, a quote or a line's end."""
+    """Returns `value` as a line holds it: a JSON string if it is empty or holds space, `"`, `=` or a control code."""
     return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)

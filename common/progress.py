@@ -1,6 +1,6 @@
 """How far the speed layer is: one type for a row of `speed_progress`, one select, one lag (R12).
 
-The worker writes the rows. Serving, status and whoever waits for a cut read them.
+The worker writes the rows; serving, the status command and those who wait for a cut read them. Knows no session.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ SILENT_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A partition's row: every record in [from_offset, next_offset) is applied, acknowledged, and its delta alive.
+    """A partition's row: each record in [from_offset, next_offset) is applied and acknowledged, and its delta is alive.
 
     `from_offset` may be above `next_offset`: then no delta is known to be alive. A worker that was killed may have left
-    deltas up there, and some of them are gone.
+    deltas between the two, some of which have expired.
 
-    Times are microseconds, and 0 before they first happen: the worker lived at `beat_at`, and every record appended
-    before `caught_up_at` is applied.
+    Times are in microseconds (UTC), and 0 where unknown. `beat_at` is the worker's last heartbeat. Every record that
+    was appended before `caught_up_at` is applied.
     """
 
     partition: int
@@ -30,13 +30,13 @@ class Progress:
     end_offset: int
     """The log's end, as the worker last saw it."""
     validation_version: str
-    """Every validation version that decided what is applied, and perhaps one that has decided nothing yet."""
+    """Every validation version that decided a record that is applied, and perhaps one that has decided none yet."""
     beat_at: int
     caught_up_at: int
 
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> Self:
-        """The row of `select_progress`; a null in it counts as 0 or as an empty text."""
+        """Returns the progress in a row of `select_progress`; a null in it counts as 0 or as an empty text."""
         partition, from_offset, next_offset, end_offset, version, beat_at, caught_up_at = row
         return cls(
             partition=partition,
@@ -50,33 +50,33 @@ class Progress:
 
     @classmethod
     def nothing(cls, partition: int) -> Self:
-        """The progress in a partition where no worker ever ran."""
+        """Returns the progress of a partition where no worker ever ran."""
         return cls(
             partition, from_offset=0, next_offset=0, end_offset=0, validation_version="", beat_at=0, caught_up_at=0
         )
 
     @property
     def behind_records(self) -> int:
-        """Offsets from `next_offset` to `end_offset`."""
+        """The offsets from `next_offset` to `end_offset`: at least as many as there are records to apply."""
         return max(self.end_offset - self.next_offset, 0)
 
     def behind_seconds(self, now: int, *, end_is_known: bool = False) -> float | None:
-        """Returns the seconds since everything appended was applied; null before it ever was.
+        """Returns the seconds since everything that had been appended was applied; None if that is unknown.
 
-        With `end_is_known`, `end_offset` is the log's end of this moment: then it is 0 where nothing is left. Clocks of
-        two machines differ, so it is never below zero.
+        With `end_is_known`, `end_offset` is the log's end at `now`, and the lag is 0 where nothing is left to apply. It
+        is never negative, although the clocks of two machines differ.
         """
         if end_is_known and not self.behind_records:
             return 0.0
         return _seconds(self.caught_up_at, now)
 
     def silent_seconds(self, now: int) -> float | None:
-        """Returns the seconds since the last heartbeat; null if there was none."""
+        """Returns the seconds since the last heartbeat; None if there was none."""
         return _seconds(self.beat_at, now)
 
 
 def select_progress(mark: str = "?", *, keyspace: str = "") -> str:
-    """The statement that reads the rows of one generation; `mark` is the driver's placeholder for it."""
+    """Returns the statement that reads the rows of one generation; `mark` is the driver's placeholder for it."""
     table = f"{keyspace}.{Tables.progress}" if keyspace else Tables.progress
     return (
         "SELECT kafka_partition, from_offset, next_offset, end_offset, validation_version, beat_at, caught_up_at "

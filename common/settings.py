@@ -1,7 +1,7 @@
 """The one documented configuration: every setting with its default, unit and reason.
 
-Settings are read once, by a command, from the environment it was given and from `settings.env` in the home
-folder. Nothing here runs at import.
+Settings are read once, by a command, from its environment and from `settings.env` in the home folder. Nothing is read
+at import, and nothing here knows what a setting is used for.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,8 @@ Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
 
 
 class Group(BaseModel):
+    """A group of settings: immutable, validated with its defaults, and without unknown names."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
@@ -38,7 +40,7 @@ class StackSettings(Group):
     )
     kafka_heap_mib: Annotated[int, Field(ge=256)] = Field(512, description="MiB")
     start_timeout_seconds: Seconds = Field(
-        120.0, description="seconds a server may take to answer before it is given up"
+        120.0, description="seconds a server may take to answer after its start, before the start counts as failed"
     )
     min_free_disk_mib: Positive = Field(1024, description="MiB that must be free before a server is started")
 
@@ -55,16 +57,16 @@ class LogSettings(Group):
     alerts_topic: Topic = Field("customer_alerts", description="copies of the stored alerts, with the log's partitions")
     group: Name = Field("lambda360-speed", description="consumer group of the speed workers")
     partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
-        4, description="chosen once, at creation: it never changes in the topic's life (R1)"
+        4, description="partitions of the log, chosen when the topic is created; they never change afterwards (R1)"
     )
     replication_factor: Positive = Field(1, description="1 for the local single node; 3 in production")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
-        "USD", description="ISO 4217 code of the deployment's one currency; another one is rejected (R3)"
+        "USD", description="ISO 4217 code of the deployment's one currency; a record in another one is rejected (R3)"
     )
 
 
 class CassandraSettings(Group):
-    """Where the views are kept."""
+    """Cassandra, which holds the views, the facts and the deltas, and how it is reached."""
 
     hosts: str = Field("", description="host,…; empty means the local stack's Cassandra")
     port: Port | None = Field(None, description="native protocol port; none means the local stack's")
@@ -74,7 +76,7 @@ class CassandraSettings(Group):
     )
     replication_factor: Positive = Field(1, description="1 for the local single node; 3 in production")
     consistency: Literal["ONE", "LOCAL_ONE", "QUORUM", "LOCAL_QUORUM", "ALL"] = Field(
-        "LOCAL_QUORUM", description="of reads and writes; the pointer uses LOCAL_SERIAL besides"
+        "LOCAL_QUORUM", description="consistency of reads and writes; the pointer uses LOCAL_SERIAL besides"
     )
     request_timeout_seconds: Seconds = Field(10.0, description="seconds one statement may take")
 
@@ -83,29 +85,30 @@ class SpeedSettings(Group):
     """The speed layer's workers."""
 
     generation: Positive = Field(1, description="the set of speed tables that is written and read (R13)")
-    batch_records: Positive = Field(1000, description="records taken at once, at most")
+    batch_records: Positive = Field(1000, description="records that a worker fetches at once, at most")
     in_flight: Positive = Field(128, description="statements awaiting Cassandra at once, at most (back-pressure)")
-    cache_customers: Positive = Field(50_000, description="customers whose current facts a worker remembers, at most")
+    cache_customers: Positive = Field(50_000, description="customers whose current facts a worker caches, at most")
     cache_facts: Positive = Field(
-        500_000, description="facts of all these customers together, at most: some 400 bytes each"
+        500_000,
+        description="current facts that a worker caches, at most, of all customers together: some 400 bytes each",
     )
     progress_interval_seconds: Seconds = Field(
-        1.0, description="seconds between two progress rows: heartbeat and lag; after 10 s a worker counts as silent"
+        1.0, description="seconds between two writes of a worker's progress; after 10 s without one it counts as silent"
     )
     delta_ttl_days: Positive = Field(30, description="days a delta lives; it must outlive the time between two batches")
     session_timeout_seconds: Annotated[Seconds, Field(ge=6)] = Field(
-        20.0, description="seconds until a silent worker's partitions are given away; Kafka takes no fewer than 6"
+        20.0, description="seconds until a silent worker's partitions go to other workers; Kafka allows no fewer than 6"
     )
-    retry_min_seconds: Seconds = Field(0.1, description="first pause before a failed store is asked again")
-    retry_max_seconds: Seconds = Field(5.0, description="longest pause before a failed store is asked again")
+    retry_min_seconds: Seconds = Field(0.1, description="seconds; the first pause before a failed request is retried")
+    retry_max_seconds: Seconds = Field(5.0, description="seconds; the longest pause before a failed request is retried")
     breaker_threshold: Positive = Field(
-        5, description="failures in a row after which Cassandra, or Kafka's producer, is left alone"
+        5, description="failures in a row after which the circuit breaker of Cassandra, or of Kafka's producer, opens"
     )
     breaker_recovery_seconds: Seconds = Field(
-        60.0, description="seconds it is left alone, until one probe asks whether it answers again"
+        60.0, description="seconds that an open circuit breaker lets no request pass, before it sends one probe"
     )
     publish_timeout_seconds: Seconds = Field(
-        10.0, description="seconds until what is published and not acknowledged counts as failed, and is sent anew"
+        10.0, description="seconds without an acknowledgement after which a published message is sent again"
     )
     large_refund_cents: Positive = Field(
         50_000, description="cents; a new refund at or above it raises the alert `large_refund`"
@@ -114,17 +117,18 @@ class SpeedSettings(Group):
         Literal[0] | Annotated[int, Field(ge=1024, le=65_435)], Field(union_mode="left_to_right")
     ] = Field(
         9360,
-        description="loopback port of a worker's metrics: the first worker's, one more for each, or the next free one; "
-        "0 means none",
+        description="loopback port of the first worker's metrics, one more for each further worker; where a port is "
+        "taken, the next free one; 0 means none",
     )
     watchdog_seconds: Seconds = Field(
         120.0,
-        description="seconds behind the log without moving, with the store answering, after which a worker ends itself",
+        description="seconds after which a worker ends itself if it is behind the log, the store answers, and it does "
+        "not advance",
     )
 
 
 class BatchSettings(Group):
-    """The nightly job."""
+    """The nightly job on Spark."""
 
     master: Name = Field("local[2]", description="Spark master URL")
     driver_memory: Name = Field("2g", description="JVM memory of the Spark driver")
@@ -140,16 +144,16 @@ class BatchSettings(Group):
 class ServingSettings(Group):
     """The REST interface."""
 
-    host: Name = Field("127.0.0.1", description="listens on loopback unless told otherwise")
+    host: Name = Field("127.0.0.1", description="address to listen on; the default is loopback only")
     port: Port = Field(8360, description="REST port")
     max_behind_records: Positive = Field(100_000, description="records behind the log above which answers are degraded")
     max_behind_seconds: Seconds = Field(
         60.0, description="seconds behind the log, or without a heartbeat, above which answers are degraded"
     )
-    batch_get_max: Positive = Field(1000, description="customers in one batch-get, at most")
+    batch_get_max: Positive = Field(1000, description="customers in one batch-get request, at most")
     in_flight: Positive = Field(256, description="statements awaiting Cassandra at once, at most")
     access_log: bool = Field(
-        False, description="one line for each request; lines name customers, and an erasure does not reach them"
+        False, description="writes a line for each request; lines name customers, and an erasure does not remove them"
     )
 
 
@@ -173,11 +177,12 @@ class Settings(Group):
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:
-        named = [f"log.{field}" for field in TOPIC_FIELDS]
-        topics = [getattr(self.log, field) for field in TOPIC_FIELDS]
-        for one, topic in enumerate(topics):
-            if topic in topics[:one]:
-                raise ValueError(f"{named[one]} must be another topic than {named[topics.index(topic)]}")
+        seen: dict[str, str] = {}
+        for field in TOPIC_FIELDS:
+            topic = getattr(self.log, field)
+            if topic in seen:
+                raise ValueError(f"log.{field} must be another topic than log.{seen[topic]}")
+            seen[topic] = field
         return self
 
     @model_validator(mode="after")
@@ -215,9 +220,9 @@ GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving")
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings that `environ` and the home's `settings.env` describe; the environment wins.
+    """Returns the settings that `environ` and the home's `settings.env` describe; `environ` wins over the file.
 
-    Raises SettingsError with the variable's name, its value and the rule; an unknown `LAMBDA360_` name is one.
+    Raises SettingsError with the variable's name, its value and the rule, also for an unknown `LAMBDA360_` name.
     """
     home = Path(environ.get(f"{PREFIX}HOME") or "var")
     try:
@@ -236,11 +241,11 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The variables that make `load_settings` give `settings` again: how a process hands them to a child."""
+    """Inverse of `load_settings`: returns the environment for a child process."""
     environ = {f"{PREFIX}HOME": str(settings.home)}
     for group in GROUPS:
         for field, value in getattr(settings, group).model_dump(mode="json").items():
-            if value is not None:  # an empty one outdoes the home's file, too
+            if value is not None:  # an empty value is set as well: it wins over the home's file
                 environ[f"{PREFIX}{group.upper()}_{field.upper()}"] = str(value)
     return environ
 

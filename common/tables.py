@@ -1,17 +1,17 @@
-"""The names of Cassandra's tables: by generation of the speed tables (R13), and by slot of the batch view (R17)."""
+"""The names of Cassandra's tables, by the speed tables' generation (R13) and the view's slot (R17). Knows no column."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 FIRST_GENERATION: Final = 1
-"""Its tables have no suffix."""
+"""The tables of this generation have no suffix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The tables that belong together: one generation of facts and deltas, and what all generations share.
+    """The tables of one generation: its facts and deltas, and the tables that all generations share.
 
-    Progress and alerts are shared: a row of progress names its generation, and an alert is the same in each of them.
+    Progress is shared, since its rows name their generation, and alerts are, since every generation raises the same.
     """
 
     generation: int

@@ -1,4 +1,4 @@
-"""Waiting until the speed layer has applied the log below given offsets: its end, or a cut."""
+"""Waiting until the speed layer has applied the log below given offsets: its end, or a cut. Knows no Kafka."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ POLL_SECONDS: Final = 0.2
 
 
 def read_progress(session: Session, settings: Settings, ends: Mapping[int, int]) -> dict[int, Progress]:
-    """Every partition's progress against the given ends; without any, against those of the last heartbeats."""
+    """Returns every partition's progress with the given `ends` or, if there are none, with its own last known end."""
     rows = session.execute(select_progress("%s"), (settings.speed.generation,))
     found = {row.partition: row for row in map(Progress.of_row, rows)}
     if not ends:
@@ -30,13 +30,15 @@ def wait(
     session: Session,
     settings: Settings,
     ends: Mapping[int, int],
+    *,
     timeout: float,
     clock: Callable[[], int],
-    say: Callable[[int, int], None],
+    report: Callable[[int, int], None],
 ) -> None:
-    """Return once every partition is applied below `ends`. Raises NotApplied, which names what is missing.
+    """Returns once every partition is applied below `ends`.
 
-    `say` gets the number of records that are missing, and how many were at the start, at each look.
+    Raises NotApplied, which names the partitions that are behind, after `timeout` seconds. After each read, `report`
+    gets the number of records that are missing, and the number that were missing at first.
     """
     deadline = time.monotonic() + timeout
     at_first = None
@@ -44,7 +46,7 @@ def wait(
         behind = [each for each in read_progress(session, settings, ends).values() if each.behind_records]
         missing = sum(each.behind_records for each in behind)
         at_first = missing if at_first is None else at_first
-        say(missing, at_first)
+        report(missing, at_first)
         if not behind:
             return
         if time.monotonic() > deadline:

@@ -77,7 +77,7 @@ def wait_(context: click.Context, *, timeout: float) -> None:
     with connected(settings) as session:
         identity = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
         ends = kafka.end_offsets(settings, identity.partitions)
-        wait(session, settings, ends, timeout, _clock, _Teller())
+        wait(session, settings, ends, timeout=timeout, clock=_clock, report=_Teller())
     click.echo(f"applied: {sum(ends.values()):,} offsets in {len(ends)} partitions")
 
 

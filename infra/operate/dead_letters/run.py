@@ -74,7 +74,14 @@ def _wait_for_erasures(settings: Settings, table: OperatorTable, partitions: int
     """The speed layer has applied the log's end, as of now. Raises NotApplied if it has not, in time."""
     ends = kafka.end_offsets(settings, partitions)
     try:
-        wait(table.session, settings, ends, timeout, lambda: time.time_ns() // 1000, lambda missing, total: None)
+        wait(
+            table.session,
+            settings,
+            ends,
+            timeout=timeout,
+            clock=lambda: time.time_ns() // 1000,
+            report=lambda missing, total: None,
+        )
     except NotApplied as error:
         text = f"nothing was appended: an erasure that is not applied yet could not be seen. The log is {error}"
         raise NotApplied(text) from error

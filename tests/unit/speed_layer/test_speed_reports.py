@@ -23,7 +23,7 @@ class Session:
 
 def waited(session: Any, ends: dict[int, int]) -> list[tuple[int, int]]:
     told: list[tuple[int, int]] = []
-    wait(session, Settings(), ends, 0, lambda: NOW, lambda *numbers: told.append(numbers))
+    wait(session, Settings(), ends, timeout=0, clock=lambda: NOW, report=lambda *numbers: told.append(numbers))
     return told
 
 
