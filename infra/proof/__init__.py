@@ -1,1 +1,1 @@
-"""The second opinion: an oracle that imports none of the packages it judges, and the comparison with it."""
+"""The second opinion: an oracle, whose modules import none of the packages they judge, and the comparison with it."""

@@ -1,6 +1,6 @@
-"""Every served answer against the oracle's, each at the offset that the answer names.
+"""Compares served answers with the oracle's, each one at the offset that the answer names.
 
-The demo, `make faults`, `make bench` and the end-to-end tests share this one comparison.
+The demo, `make faults`, `make bench` and the end-to-end tests share this comparison.
 """
 
 import time
@@ -17,32 +17,33 @@ import httpx
 from infra.proof.oracle import Oracle
 
 REFUSED_SECONDS: Final = 120.0
-"""How long the API may say that it cannot answer for now, at most."""
+"""How long a request is retried while the API answers 503."""
 CHUNK: Final = 500
 """Customers asked for in one batch-get."""
 
 
 @dataclass
 class Verdict:
-    """How the served answers compare with the oracle's, each at the offset the answer names."""
+    """The result of a comparison. An answer that is wrong counts as `wrong` only, whether exact or degraded."""
 
     customers: int = 0
     exact: int = 0
     degraded: int = 0
     wrong: int = 0
     sources: Counter[str] = field(default_factory=Counter)
-    """Customers answered from `batch only`, `speed only`, `both` or `neither` (unknown ones)."""
+    """How many customers were answered from `batch only`, `speed only`, `both` or `neither` (unknown customers)."""
     reasons: Counter[str] = field(default_factory=Counter)
     first_difference: dict[str, Any] | None = None
     seconds: float = 0.0
 
     @property
     def right(self) -> bool:
+        """Whether there were answers, and all of them were right and exact."""
         return self.customers > 0 and self.wrong == 0 and self.degraded == 0
 
 
 def compare(url: str, oracle: Oracle, customers: Iterable[str], as_of: date) -> Verdict:
-    """Ask for every customer over REST, and judge each answer; the oracle must know the log up to now."""
+    """Asks for every customer over REST and judges each answer. The oracle must know the log up to now."""
     started = time.monotonic()
     verdict = judge(ask_all(url, customers, as_of), oracle, as_of)
     verdict.seconds = time.monotonic() - started
@@ -50,7 +51,7 @@ def compare(url: str, oracle: Oracle, customers: Iterable[str], as_of: date) -> 
 
 
 def ask_all(url: str, customers: Iterable[str], as_of: date) -> list[dict[str, Any]]:
-    """The served entries of all customers."""
+    """Returns the served entries of all customers, in their order."""
     ids = list(customers)
     chunks = [ids[i : i + CHUNK] for i in range(0, len(ids), CHUNK)]
     with httpx.Client(base_url=url, timeout=120.0) as client, ThreadPoolExecutor(2) as pool:
@@ -58,7 +59,7 @@ def ask_all(url: str, customers: Iterable[str], as_of: date) -> list[dict[str, A
 
 
 def judge(entries: Iterable[dict[str, Any]], oracle: Oracle, as_of: date) -> Verdict:
-    """Each entry against the oracle's answer at the offset that the entry names."""
+    """Compares each entry with the oracle's answer at the offset that the entry names."""
     verdict = Verdict()
     for entry in entries:
         _judge(verdict, entry, oracle, as_of)
@@ -66,7 +67,10 @@ def judge(entries: Iterable[dict[str, Any]], oracle: Oracle, as_of: date) -> Ver
 
 
 def ask(client: httpx.Client, customers: Sequence[str], as_of: date) -> list[dict[str, Any]]:
-    """The entries of one batch-get, in the order asked. A 503 is no answer, right or wrong: it is asked again."""
+    """Returns the entries of one batch-get, in the order asked. A 503 is retried, for REFUSED_SECONDS.
+
+    Raises httpx.HTTPError for any other error, and for a 503 after that time.
+    """
     body = {"customer_ids": list(customers), "as_of": as_of.isoformat()}
     deadline = time.monotonic() + REFUSED_SECONDS
     while True:
@@ -80,10 +84,12 @@ def ask(client: httpx.Client, customers: Sequence[str], as_of: date) -> list[dic
 
 
 def _judge(verdict: Verdict, result: dict[str, Any], oracle: Oracle, as_of: date) -> None:
-    provenance, customer = result["provenance"], result["customer_id"]
+    provenance = result["provenance"]
+    customer = result["customer_id"]
     verdict.customers += 1
     below = {provenance["log"]["partition"]: provenance["log"]["next_offset"]}
-    expected, profile = oracle.answer(customer, as_of, below), oracle.profile(customer, below)
+    expected = oracle.answer(customer, as_of, below)
+    profile = oracle.profile(customer, below)
     served = result["metrics"] if result["status"] == "ok" else None
     if result["status"] == "error" or served != expected or result["profile"] != profile:
         verdict.wrong += 1
@@ -101,8 +107,9 @@ def _judge(verdict: Verdict, result: dict[str, Any], oracle: Oracle, as_of: date
 
 
 def _source(provenance: dict[str, Any], oracle: Oracle, customer: str) -> str:
-    """Which layers an answer came from; the batch layer has a row for whomever the log below its cut knows."""
-    partition, batch = provenance["log"]["partition"], provenance["batch"]
+    """Returns which layers an answer came from. The batch layer has a row for each customer known below its cut."""
+    partition = provenance["log"]["partition"]
+    batch = provenance["batch"]
     in_batch = batch is not None and bool(oracle.current(customer, {partition: batch["cut"].get(str(partition), 0)}))
     if provenance["speed"]["deltas"]:
         return "both" if in_batch else "speed only"

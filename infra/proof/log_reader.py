@@ -1,8 +1,8 @@
-"""The raw log, or another topic, as Kafka holds it: what the oracle judges by."""
+"""Reads the raw log, or another topic, from Kafka, for the oracle."""
 
 from typing import Final
 
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from common.errors import LogError
 from common.servers.kafka import consumer, end_offsets
@@ -14,21 +14,19 @@ GROUP: Final = "lambda360-log-reader"
 
 
 class LogReader:
-    """The raw log so far, or another topic: `records` grows with each `refresh`, which reads up to the end at its call.
-
-    The other topic, if there is one, has as many partitions.
-    """
+    """Reads the log, or `topic` with as many partitions. `records` grows with each `refresh`."""
 
     def __init__(self, settings: Settings, partitions: int, topic: str | None = None) -> None:
         log = settings.log.model_copy(update={"topic": topic or settings.log.topic})
-        self._settings, self._partitions = settings.model_copy(update={"log": log}), partitions
+        self._settings = settings.model_copy(update={"log": log})
+        self._partitions = partitions
         self._next = dict.fromkeys(range(partitions), 0)
         self.records: list[RawRecord] = []
 
     def refresh(self) -> list[RawRecord]:
-        """The records that are new since the last call, in offset order within a partition.
+        """Reads up to the log's end at this call. Returns the new records, in offset order within a partition.
 
-        Raises LogUnavailable if Kafka does not answer, LogError for what cannot be read.
+        Raises LogUnavailable if Kafka does not answer, LogError if a partition cannot be read.
         """
         ends = end_offsets(self._settings, self._partitions)
         behind = {p: end for p, end in ends.items() if self._next[p] < end}
@@ -39,10 +37,9 @@ class LogReader:
             while behind:
                 for message in reader.consume(5000, timeout=1.0):
                     error = message.error()
-                    partition, offset = message.partition() or 0, message.offset() or 0
+                    partition = message.partition() or 0
                     if error is None:
-                        at = message.timestamp()[1] * 1000
-                        new.append(RawRecord(partition, offset, message.key(), message.value(), at))
+                        new.append(_raw(message, partition))
                     elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name of the error
                         behind.pop(partition, None)
                     else:
@@ -53,3 +50,14 @@ class LogReader:
             self._next[record.partition] = max(self._next[record.partition], record.offset + 1)
         self.records.extend(new)
         return new
+
+
+def _raw(message: Message, partition: int) -> RawRecord:
+    _, appended_at_ms = message.timestamp()
+    return RawRecord(
+        partition=partition,
+        offset=message.offset() or 0,
+        key=message.key(),
+        value=message.value(),
+        appended_at=appended_at_ms * 1000,
+    )

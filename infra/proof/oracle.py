@@ -1,36 +1,34 @@
-"""The oracle: what every answer must be, by a slow and obvious fold over the raw log. The one second formula.
+"""The oracle: what every answer must be, by a slow and obvious fold over the raw log.
 
-It imports nothing of the system. Contract: R2 to R4 for what counts, R24 for erasures; the metrics' rules are those
-of `architecture.md`, computed from the entities' own fields: no states, no measures, no deltas.
+It is the second opinion: it imports nothing of the system, and states validation (R2, R3), current facts (R4),
+erasures (R24) and metrics a second time.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
 
-from infra.proof.oracle_reading import Entry, Fields, Invalid, RawRecord, partition_of, read
+from infra.proof.oracle_metrics import Answer, metrics, profile_of, shown_profile
+from infra.proof.oracle_reading import Entry, RawRecord, partition_of, read
+from infra.proof.oracle_values import Invalid
 
 __all__ = ["Answer", "Entry", "Invalid", "Oracle", "RawRecord", "metrics", "partition_of"]
 
-Answer = dict[str, Any]
-
 
 class Oracle:
-    """Answers about a log; records of a partition must come in offset order, and more may be added later.
+    """Answers about a log. The records of a partition must come in offset order; more may be added later.
 
-    `below` gives, by partition, the offset that an answer stops at; a partition it does not name is read to its end.
+    `below` has, by partition, the offset below which records count. In a partition that it does not name all count.
     """
 
     def __init__(self, records: Iterable[RawRecord], partition_count: int, currency: str = "USD") -> None:
-        self._partition_count, self._currency = partition_count, currency
+        self._partition_count = partition_count
+        self._currency = currency
         self._history: dict[str, list[Entry]] = {}
         self.rejected: list[tuple[RawRecord, str]] = []
         self.extend(records)
 
     def extend(self, records: Iterable[RawRecord]) -> None:
-        """Take in the next records of the log."""
+        """Adds the next records of the log."""
         for record in records:
             try:
                 entry = read(record, self._partition_count, self._currency)
@@ -49,17 +47,20 @@ class Oracle:
         return [customer_id for customer_id in self.mentioned if self.current(customer_id, below)]
 
     def answer(self, customer_id: str, as_of: date, below: Mapping[int, int] | None = None) -> Answer | None:
-        """The metrics as the API gives them; none for an unknown customer."""
+        """Returns the metrics as the API answers them, None for an unknown customer."""
         current = self.current(customer_id, below)
         return metrics(current, as_of) if current else None
 
     def profile(self, customer_id: str, below: Mapping[int, int] | None = None) -> Answer | None:
-        """The profile as the API gives it; none where none is known, or where it was taken back (R5a)."""
+        """Returns the profile as the API answers it, None if it is unknown or was taken back (R5a)."""
         fields = profile_of(self.current(customer_id, below))
         return None if fields is None else shown_profile(fields)
 
     def current(self, customer_id: str, below: Mapping[int, int] | None = None) -> list[Entry]:
-        """The current facts (R4): of each entity the greatest (version, retracted, offset) since the last erasure."""
+        """Returns the current facts (R4): of each entity the one with the greatest (version, retracted, offset).
+
+        Facts before the customer's last erasure do not count (R24).
+        """
         end = (below or {}).get(partition_of(customer_id, self._partition_count))
         found: dict[tuple[str, str], Entry] = {}
         for entry in self._history.get(customer_id, ()):
@@ -72,118 +73,3 @@ class Oracle:
             if held is None or (entry.version, entry.retracted) >= (held.version, held.retracted):
                 found[entry.kind, entry.entity_id] = entry
         return list(found.values())
-
-
-# The metrics, from the current facts' own fields.
-
-
-def metrics(current: list[Entry], as_of: date) -> Answer:
-    """Every metric on `as_of`, in the API's form."""
-    return {
-        **order_metrics(current, as_of),
-        **ticket_metrics(current, as_of),
-        **marketing_metrics(current, as_of),
-        **profile_metrics(current, as_of),
-    }
-
-
-def until(current: list[Entry], kind: str, field: str, as_of: date, days: int | None = None) -> Iterator[Fields]:
-    """The fields of a kind's facts whose day is at or before `as_of`, and in the window of so many days."""
-    for entry in current:
-        at = entry.fields.get(field) if entry.kind == kind else None
-        if at is not None and at.day <= as_of and (days is None or (as_of - at.day).days <= days):
-            yield entry.fields
-
-
-def decimal_text(value: Fraction | Decimal | int, places: int) -> str:
-    """The decimal string, rounded half to even from the exact value."""
-    units = round(Fraction(value) * 10**places)
-    return f"{Decimal(units).scaleb(-places):.{places}f}"
-
-
-def order_metrics(current: list[Entry], as_of: date) -> Answer:
-    orders = [each for each in until(current, "order", "order_date", as_of) if each["status"] != "cancelled"]
-    recent = [each for each in orders if (as_of - each["order_date"].day).days <= 90]
-    revenue = sum((each["total_amount"] for each in orders), Decimal(0))
-    refunded = sum((each["amount"] for each in until(current, "refund", "refunded_at", as_of)), Decimal(0))
-    answer: Answer = {
-        "total_revenue": decimal_text(revenue, 2),
-        "order_count": len(orders),
-        "total_refunded": decimal_text(refunded, 2),
-        "net_revenue": decimal_text(revenue - refunded, 2),
-        "revenue_90d": decimal_text(sum((each["total_amount"] for each in recent), Decimal(0)), 2),
-        "orders_90d": len(recent),
-    }
-    derived = ("avg_order_value", "first_order_date", "last_order_date")
-    derived += ("days_since_last_order", "customer_lifetime_days", "estimated_clv")  # type: ignore[assignment] # longer
-    if not orders:
-        return answer | dict.fromkeys(derived)
-    first = min(each["order_date"].day for each in orders)
-    last = max(each["order_date"].day for each in orders)
-    lifetime, average = (last - first).days + 1, Fraction(revenue) / len(orders)
-    return answer | {
-        "avg_order_value": decimal_text(average, 2),
-        "first_order_date": first.isoformat(),
-        "last_order_date": last.isoformat(),
-        "days_since_last_order": (as_of - last).days,
-        "customer_lifetime_days": lifetime,
-        "estimated_clv": decimal_text(average * len(orders) * Fraction(lifetime, 365) * 2, 2),
-    }
-
-
-def ticket_metrics(current: list[Entry], as_of: date) -> Answer:
-    created = list(until(current, "support_ticket", "created_date", as_of))
-    resolved = list(until(current, "support_ticket", "resolved_date", as_of))
-    recent = list(until(current, "support_ticket", "created_date", as_of, 30))
-    high = [each for each in recent if each["priority"] in ("high", "urgent")]
-    at_risk = len(recent) >= 3 or len(high) >= 2
-    seconds = sum(each["resolution_seconds"] for each in resolved)
-    return {
-        "tickets_30d": len(recent),
-        "high_priority_tickets_30d": len(high),
-        "open_tickets": len(created) - len(resolved),
-        "avg_resolution_hours": decimal_text(Fraction(seconds, 3600 * len(resolved)), 2) if resolved else None,
-        "at_risk": at_risk,
-        "risk_reason": f"{len(recent)} tickets in 30 days, {len(high)} high priority" if at_risk else None,
-    }
-
-
-def marketing_metrics(current: list[Entry], as_of: date) -> Answer:
-    events = list(until(current, "marketing_event", "event_date", as_of))
-    recent = [each["event_type"] for each in until(current, "marketing_event", "event_date", as_of, 30)]
-    opens, clicks = recent.count("email_open"), recent.count("email_click")
-    return {
-        "email_opens_30d": opens,
-        "email_clicks_30d": clicks,
-        "campaign_views_30d": recent.count("campaign_view"),
-        "click_through_rate": decimal_text(Fraction(clicks, opens), 4) if opens else None,
-        "last_engagement_date": max(each["event_date"].day for each in events).isoformat() if events else None,
-    }
-
-
-def profile_of(current: list[Entry]) -> Fields | None:
-    """The fields of the customer's profile; a retracted one has none."""
-    found = [entry for entry in current if entry.kind == "customer_profile" and not entry.retracted]
-    return found[0].fields if found else None
-
-
-def profile_metrics(current: list[Entry], as_of: date) -> Answer:
-    profile = profile_of(current) or {}
-    born, signed_up = profile.get("birth_date"), profile.get("signed_up_date")
-    age = tenure = None
-    if born is not None and born <= as_of:
-        had_birthday = (as_of.month, as_of.day) >= (born.month, born.day)
-        age = as_of.year - born.year - (0 if had_birthday else 1)
-    if signed_up is not None and signed_up.day <= as_of:
-        tenure = (as_of - signed_up.day).days
-    return {"age_years": age, "tenure_days": tenure}
-
-
-def shown_profile(fields: Fields) -> Answer:
-    born, signed_up = fields.get("birth_date"), fields.get("signed_up_date")
-    return {
-        "signed_up_date": None if signed_up is None else signed_up.day.isoformat(),
-        "birth_date": None if born is None else born.isoformat(),
-        "country": fields.get("country"),
-        "segment": fields.get("segment"),
-    }

@@ -21,7 +21,8 @@ from common.log.partition import partition_of
 from infra.operate.workers.status import status
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import RawRecord
-from infra.proof.oracle_reading import Entry, Invalid, read
+from infra.proof.oracle_reading import Entry, read
+from infra.proof.oracle_values import Invalid
 from tests.bench.throughput import peak_mebibytes
 from tests.support.builders import AS_OF, Message, random_messages
 from tests.support.copies import tally_alerts, tally_deltas

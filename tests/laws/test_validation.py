@@ -19,7 +19,8 @@ from common.algebra.profile import CustomerProfile
 from common.errors import RejectedRecord
 from common.log.events import Event, parse
 from common.log.partition import partition_of as common_partition_of
-from infra.proof.oracle_reading import Entry, Invalid, RawRecord, partition_of, read, when
+from infra.proof.oracle_reading import Entry, RawRecord, partition_of, read
+from infra.proof.oracle_values import Invalid, when
 from tests.support.builders import Log, Message, erasure, marketing, order, refund, ticket
 from tests.support.model import RULES
 from tests.support.odd_values import DATES, FIELDS, TEXTS, TOKENS

@@ -11,7 +11,7 @@ import common.errors
 from common.errors import Lambda360Error, LogError, LogUnavailable, StoreUnavailable, Unavailable
 
 PACKAGES = ("common", "batch_layer", "speed_layer", "serving_layer", "infra")
-OUTSIDE = {"infra.proof.oracle_reading.Invalid"}
+OUTSIDE = {"infra.proof.oracle_values.Invalid"}
 """The oracle imports none of the packages that it judges, so its one error has no root but Python's."""
 BRANCH = re.compile(r"^([│ ]*)(?:├── |└── )(\w+) ", re.MULTILINE)
 INDENT = len("├── ")
