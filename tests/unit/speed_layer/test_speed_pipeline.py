@@ -98,5 +98,5 @@ def test_a_defect_ends_the_worker_in_words() -> None:
         await pipeline.take(bundle(lanes.open(0, start(0)), 0))
         await settled(pipeline.keep_applying())
 
-    with pytest.raises(Lambda360Error, match=r"met what it does not know, and stops: KeyError\('c1'\)"):
+    with pytest.raises(Lambda360Error, match=r"stops at an error that it does not expect: KeyError\('c1'\)"):
         asyncio.run(scene())
