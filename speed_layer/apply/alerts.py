@@ -22,16 +22,16 @@ EVIDENCE_TICKETS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """What the rules' conditions read; cents."""
+    """The settings that the rules read. Amounts are cents."""
 
     large_refund_cents: int
 
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A record that brings a new entity: its fact, and the current facts of its kind, by entity id, itself among them.
+    """A record of a new entity: its fact, and the current facts of its kind by entity id, including its own.
 
-    `facts` is empty where no rule of the kind asks for it.
+    `facts` is empty if no rule of the kind reads it.
     """
 
     entity_id: str
@@ -41,7 +41,7 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule looks at each new entity of `kind`; `needs_kind` tells that it reads the customer's other facts of it."""
+    """A rule for each new entity of `kind`. `needs_kind`: it also reads the customer's other facts of that kind."""
 
     name: str
     kind: str
@@ -86,7 +86,7 @@ RULES: Final = (
     Rule("large_refund", "refund", needs_kind=False, condition=large_refund),
 )
 KINDS_NEEDED: Final = frozenset(rule.kind for rule in RULES if rule.needs_kind)
-"""Kinds of which a new entity's alert depends on the others."""
+"""The kinds whose rules read the customer's other facts of the kind."""
 _BY_KIND: Final = {kind: [rule for rule in RULES if rule.kind == kind] for kind in {rule.kind for rule in RULES}}
 
 
@@ -101,7 +101,7 @@ def has_rules(kind: str) -> bool:
 
 
 def _recent(facts: Mapping[str, Fact], day: int) -> Iterator[tuple[str, SupportTicket]]:
-    """The tickets of the window that ends on `day`: a busy customer has thousands of others."""
+    """Yields the tickets of the window that ends on `day`. A busy customer has thousands of others."""
     for ticket_id, fact in facts.items():
         ticket = fact.after.payload
         if isinstance(ticket, SupportTicket) and 0 <= day - ticket.created_date // MICROS_PER_DAY <= WINDOW_DAYS:

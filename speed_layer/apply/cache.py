@@ -1,4 +1,4 @@
-"""What a worker remembers of the customers it met last; nothing here matters but speed (R12)."""
+"""A cache of the customers that a worker applied last. It serves speed alone: nothing relies on it (R12)."""
 
 from collections import OrderedDict
 from typing import Final
@@ -6,18 +6,19 @@ from typing import Final
 from speed_layer.apply.known import Known
 
 MAX_FACTS: Final = 256
-"""Facts remembered of one customer, at most: a customer with more is read anew each time."""
+"""The most facts of one customer that are cached. A customer with more is read each time."""
 
 
 class FactCache:
-    """At most `customers` customers with `facts` facts in all, those met last.
+    """Holds at most `customers` customers with `facts` facts in all: those applied last.
 
-    An entry is taken out while its customer is worked on, so that a failure forgets it. `clear` also forgets the
-    entries that are out: they are not taken back, for another worker may have gone on meanwhile.
+    An entry is taken out while its customer is applied, so that a failure drops it. `clear` also drops the entries that
+    are out: they cannot be put back, since another worker may have applied more meanwhile.
     """
 
     def __init__(self, customers: int, facts: int = 500_000) -> None:
-        self._customers, self._facts = customers, facts
+        self._customers = customers
+        self._facts = facts
         self._entries: OrderedDict[str, Known] = OrderedDict()
         self._held = 0
         self._token = 0
@@ -26,7 +27,7 @@ class FactCache:
         return len(self._entries)
 
     def take(self, customer_id: str) -> tuple[Known | None, int]:
-        """The entry, which is no longer in the cache, and the token that puts it back."""
+        """Removes and returns the entry, with the token that `put` needs."""
         known = self._entries.pop(customer_id, None)
         self._held -= 0 if known is None else len(known.facts)
         return known, self._token
@@ -41,7 +42,7 @@ class FactCache:
             self._held -= len(forgotten.facts)
 
     def clear(self) -> None:
-        """Forget everything: called on every assignment and revocation."""
+        """Drop everything. Called on every assignment and revocation."""
         self._entries.clear()
         self._held = 0
         self._token += 1

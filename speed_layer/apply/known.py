@@ -13,9 +13,9 @@ EVERY_KIND: Final = frozenset(PAYLOADS)
 
 @dataclass(slots=True)
 class Known:
-    """What is stored of one customer, as far as it was looked at: an entity that maps to None has no fact.
+    """What is stored of one customer, as far as it was read. An entity that maps to None has no fact.
 
-    Of the kinds in `complete`, entities that are not named have none either.
+    For the kinds in `complete` every entity was read: one that is not in `facts` has no fact.
     """
 
     reset_offset: int | None = None
@@ -23,7 +23,7 @@ class Known:
     complete: frozenset[str] = frozenset()
 
     def missing(self, entities: Iterable[EntityKey]) -> set[EntityKey]:
-        """Those of `entities` that nothing is known of."""
+        """Returns those of `entities` that were not read yet."""
         return {entity for entity in entities if entity[0] not in self.complete and entity not in self.facts}
 
     def current(self, entity: EntityKey) -> Fact | None:
@@ -43,20 +43,20 @@ class Known:
         return self.reset_offset is not None and offset < self.reset_offset
 
     def update(self, found: "Known") -> None:
-        """Take up what was just read."""
+        """Add what was just read."""
         self.reset_offset = found.reset_offset
         self.facts.update(found.facts)
         self.complete |= found.complete
 
     def reaches_above(self, offset: int) -> bool:
-        """Whether a fact above `offset` is known: some worker has applied more than that."""
+        """Whether a fact above `offset` was read: then another worker has applied beyond it."""
         return any(fact is not None and fact.offset > offset for fact in self.facts.values())
 
     def is_torn(self, records: Iterable[Placed]) -> bool:
-        """Whether a fact above one of `records` was read, but not that record's own.
+        """Whether a fact above one of `records` was read, but not the fact of that record.
 
-        Its mutation was acknowledged before the one above it was written: the read met a write on its way, and saw the
-        later one only. A decision that looks at several entities must not be made on that.
+        The mutation of the lower one was acknowledged before the upper one was written. So the read ran during a write
+        and saw only the later of two mutations. A decision that reads several entities must not rely on it.
         """
         above = max((fact.offset for fact in self.facts.values() if fact is not None), default=-1)
         return any(

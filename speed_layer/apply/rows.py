@@ -39,7 +39,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reset(msgspec.Struct, frozen=True, gc=False):
-    """What an erasure at `offset` writes: the marker, after everything below it is deleted (R24)."""
+    """What an erasure at `offset` writes: it deletes everything below the offset and sets the marker (R24)."""
 
     offset: int
     delta: Delta
@@ -50,7 +50,7 @@ class Reset(msgspec.Struct, frozen=True, gc=False):
 
 
 Mutation = tuple[Change, ...] | Reset
-"""One write of rows of one customer. It holds at most one record of an entity."""
+"""One atomic write of one customer's rows. It holds at most one record of an entity."""
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):

@@ -1,6 +1,6 @@
 """A worker's own HTTP endpoint, on loopback: `/metrics` for Prometheus, `/vitals` for `lambda360 speed status`.
 
-Everything is read from the live objects when it is asked for; the hot path knows nothing of it.
+Everything is read from the live objects on demand, at no cost to the hot path.
 """
 
 import threading
@@ -120,7 +120,7 @@ def _app(metrics: Callable[..., Iterable[bytes]], gauge: Callable[[], Vitals]) -
 
 class _Silent(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class's name
-        """A scrape is no event."""
+        """Logs nothing: a scrape is not an event."""
 
 
 def _server(app: Callable[..., Iterable[bytes]], first_port: int) -> Any:

@@ -1,4 +1,4 @@
-"""What a worker process says of itself, read from its live objects when it is asked; nothing is counted for it."""
+"""The vitals of a worker process, read from its live objects on demand. Nothing is counted for them."""
 
 import os
 from collections import Counter
@@ -29,7 +29,7 @@ class PartitionVitals(msgspec.Struct, frozen=True):
     """Offsets handed over by the fetch and not yet applied."""
     backlog_bytes: int
     moved: bool
-    """Whether it was applied beyond where this worker began, or has nothing left to apply."""
+    """Whether this worker has applied records of it, or nothing is left to apply."""
 
 
 class Vitals(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Vitals(msgspec.Struct, frozen=True):
     steady: bool
     """Whether its partitions are assigned and no rebalance is under way."""
     paused: bool
-    """Whether it holds back from fetching, because a server is left alone; back-pressure is no pause."""
+    """Whether fetching is suspended because a circuit breaker is open. Back-pressure is not a pause."""
     partitions: tuple[PartitionVitals, ...]
     counts: Mapping[str, int]
     future_dated: int
@@ -58,17 +58,17 @@ class Vitals(msgspec.Struct, frozen=True):
 
     @property
     def settled(self) -> bool:
-        """Whether it reads what it was given: every partition of it was caught up with the log, or moved on."""
+        """Whether every assigned partition has caught up with the log or made progress."""
         return self.steady and all(partition.moved for partition in self.partitions)
 
     @property
     def well(self) -> bool:
-        """Whether nothing holds it up."""
+        """Whether it is steady, not paused, and all circuits are closed."""
         return self.steady and not self.paused and all(state == "closed" for state in self.breakers.values())
 
 
 class Beating(Protocol):
-    """What is read of the keeper: the rows of the last heartbeat, how far the log could be read, and its time."""
+    """What is read of the keeper: the rows, the log's ends and the time of the last heartbeat."""
 
     latest: Mapping[int, Progress]
     ends: Mapping[int, int]
@@ -85,7 +85,7 @@ class Counting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The live objects; each is read in one step, so that another thread may do it."""
+    """The live objects. Each is read in one step, so another thread may read them."""
 
     lanes: Lanes
     keeper: Beating
@@ -98,13 +98,13 @@ class Watched:
 
 
 class Gauge:
-    """Takes one worker's vitals; `clock` gives microseconds (UTC)."""
+    """Reads one worker's vitals. `clock` gives microseconds (UTC)."""
 
     def __init__(self, watched: Watched, seat: int, member: str, clock: Callable[[], int]) -> None:
         self._watched, self._seat, self._member, self._clock = watched, seat, member, clock
 
     def __call__(self) -> Vitals:
-        """The worker now. May be called from any thread."""
+        """Returns the vitals now. Thread-safe."""
         watched, now = self._watched, self._clock()
         breakers = [retry.breaker for retry in watched.retries]
         return Vitals(
@@ -151,5 +151,5 @@ class Gauge:
         )
 
     def positions(self) -> list[Position]:
-        """How far each partition is applied, for the lines of the log."""
+        """Returns how far each partition is applied, for the lines of the log."""
         return sorted(Position(lane.partition, lane.next_offset) for lane in self._watched.lanes.all())

@@ -1,4 +1,4 @@
-"""Keeps the worker's word: where lanes start, the progress rows, the log's identity, and the watchdog (R1, R12)."""
+"""Where lanes start, the heartbeat that writes the progress rows, the log's identity, and the watchdog (R1, R12)."""
 
 import asyncio
 import time
@@ -24,12 +24,12 @@ EXPIRY_SECONDS: Final = 60.0
 
 
 class Stuck(WorkerError):
-    """The worker stopped moving although there is work, and the store answers."""
+    """A partition made no progress although the log has records and the servers answer."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """What a lane's row holds besides its offsets, and when the lane last moved or had nothing to do."""
+    """What the keeper remembers of a lane: parts of its row, and when it last made progress or had nothing to do."""
 
     lane: Lane
     from_offset: int
@@ -40,7 +40,7 @@ class Kept:
 
 @dataclass(slots=True)
 class Keeper:
-    """One worker's rows. `clock` gives microseconds (UTC), `monotonic` seconds that never go back."""
+    """Writes one worker's rows. `clock` gives microseconds (UTC), `monotonic` seconds that never go back."""
 
     settings: SpeedSettings
     table: ProgressTable
@@ -57,14 +57,14 @@ class Keeper:
     """When the last heartbeat was written, in microseconds."""
     _kept: dict[int, Kept] = field(default_factory=dict)
     ends: Mapping[int, int] = field(default_factory=dict)
-    """How far the log could be read when it was last asked: no worker gets beyond an open transaction."""
+    """The last stable offsets at the last heartbeat: no worker reads beyond an open transaction."""
     _lasts: Mapping[int, int] = field(default_factory=dict)
     _expired_below: Mapping[int, int] = field(default_factory=dict)
     _expired_at: float = 0.0
-    """When the offsets below which deltas may have expired were last asked for."""
+    """When the offsets below which deltas may have expired were last read, in seconds of `monotonic`."""
 
     async def starts(self, partitions: Iterable[int]) -> dict[int, Start]:
-        """Where each partition resumes, however long Cassandra and Kafka take to answer. Raises LogError.
+        """Returns where each partition resumes, however long Cassandra and Kafka take to answer. Raises LogError.
 
         At the return the rows name this release's validation version: nothing is applied under it before (R12).
         """
@@ -85,21 +85,24 @@ class Keeper:
         }
 
     def _with_version(self, partition: int, row: Progress | None) -> Progress:
-        """The row, which names this release's validation version, and says nothing else that it did not say before."""
+        """Returns the row with this release's validation version among its names, and nothing else changed."""
         if row is None:
             row = Progress.nothing(partition)
             return replace(row, end_offset=self.ends[partition], validation_version=self.validation_version)
         return replace(row, validation_version=with_version(row.validation_version, self.validation_version))
 
     async def _ask_for_expired(self) -> Mapping[int, int]:
-        """Where deltas may have expired: asked before a row says that they are alive, however long the worker slept."""
+        """Read the offsets below which deltas may have expired.
+
+        It runs before a row claims that deltas are alive, so a worker that was stopped for long claims nothing stale.
+        """
         asked_at = self.monotonic()
         found = await self.watch.expired_below(self.clock())
         self._expired_at = asked_at
         return found
 
     async def beat(self) -> None:
-        """Every open lane's row says where it is. Raises Unavailable, or Stuck if a lane does not move on."""
+        """Write the row of every open lane. Raises Unavailable, or Stuck if a lane makes no progress."""
         now = self.clock()
         try:
             if self.monotonic() - self._expired_at >= EXPIRY_SECONDS:
@@ -107,13 +110,13 @@ class Keeper:
             self.ends, self._lasts = await asyncio.gather(self.watch.ends(), self.watch.lasts())
         except LogUnavailable as error:
             log.warning("unavailable", server=error.server, action="go_on", error=error)
-            now = 0  # nobody knows whether a lane has caught up
+            now = 0  # whether a lane has caught up is unknown
         await self.write(now)
         for lane in self.lanes.all():
             self._look_after(lane)
 
     async def write(self, seen_at: int = 0) -> None:
-        """Write the open lanes' rows; `seen_at` is when the log's end was asked for, if it was just now."""
+        """Write the open lanes' rows. `seen_at` is when the log's end was read for them; 0 if it was not."""
         rows = [self._row(lane, seen_at) for lane in self.lanes.all()]
         self.latest = {row.partition: row for row in rows}
         await asyncio.gather(*(self.store_retry.once(partial(self.table.write, row)) for row in rows))
@@ -147,7 +150,7 @@ class Keeper:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something waits for Cassandra or Kafka to answer again."""
+        """Whether an operation waits for Cassandra or Kafka to answer again."""
         return bool(self.store_retry.waiting or self.kafka_retry.waiting)
 
     def _look_after(self, lane: Lane) -> None:
@@ -164,7 +167,7 @@ class Keeper:
             raise Stuck(text)
 
     async def keep_beating(self) -> None:
-        """Beat for ever. Raises Stuck."""
+        """Write heartbeats for ever. Raises Stuck."""
         while True:
             try:
                 await self.beat()
@@ -175,7 +178,7 @@ class Keeper:
             await asyncio.sleep(self.settings.progress_interval_seconds)
 
     async def keep_checking(self) -> None:
-        """Compare the log's identity for ever. Raises LogError when it differs."""
+        """Compare the log's identity for ever. Raises LogError once it differs."""
         while True:
             await asyncio.sleep(IDENTITY_SECONDS)
             await self.watch.check()

@@ -1,4 +1,4 @@
-"""What a worker asks Kafka about its log, off the event loop: identity (R1), first and end offsets, expired offsets."""
+"""A worker's questions to Kafka about its log: identity (R1), first and end offsets, expired offsets."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class Watch(Protocol):
-    """What a worker asks about its log; each call raises LogUnavailable where Kafka does not answer."""
+    """A worker's questions about its log. Each call raises LogUnavailable if Kafka does not answer."""
 
     async def check(self) -> None: ...
 
@@ -32,7 +32,7 @@ class Watch(Protocol):
 
 
 class LogWatch:
-    """The log as it was recorded; each call is one or two requests."""
+    """The recorded log in Kafka. Each call is one or two requests, off the event loop."""
 
     def __init__(self, settings: Settings, recorded: LogIdentity) -> None:
         self._settings, self.recorded = settings, recorded
@@ -56,22 +56,22 @@ class LogWatch:
         compare(self.recorded, found)
 
     async def ends(self) -> Mapping[int, int]:
-        """How far the log can be read, by partition. Raises LogUnavailable if Kafka does not answer."""
+        """Returns the last stable offset by partition. Raises LogUnavailable if Kafka does not answer."""
         return await asyncio.to_thread(kafka.end_offsets, self._settings, self.recorded.partitions)
 
     async def lasts(self) -> Mapping[int, int]:
-        """The offset after the last record, by partition: what is appended behind an open transaction counts too.
+        """Returns the offset after the last record by partition, records behind an open transaction included.
 
         Raises LogUnavailable if Kafka does not answer.
         """
         return await asyncio.to_thread(kafka.last_offsets, self._settings, self.recorded.partitions)
 
     async def firsts(self) -> Mapping[int, int]:
-        """The log's first offset by partition. Raises LogUnavailable if Kafka does not answer."""
+        """Returns the log's first offset by partition. Raises LogUnavailable if Kafka does not answer."""
         return await asyncio.to_thread(kafka.first_offsets, self._settings, self.recorded.partitions)
 
     async def expired_below(self, now: int) -> Mapping[int, int]:
-        """The offset by partition below which deltas may have expired by `now`. Raises LogUnavailable."""
+        """Returns the offset by partition below which deltas may have expired by `now`. Raises LogUnavailable."""
         ends = await self.ends()  # first: a record that is appended meanwhile is alive
         at = horizon(now, self._settings.speed.delta_ttl_days)
         found = await asyncio.to_thread(kafka.offsets_at, self._settings, self.recorded.partitions, at)

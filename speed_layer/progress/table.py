@@ -40,7 +40,7 @@ class ProgressTable:
 
 
 def start_of(partition: int, row: Progress | None, first: int, end: int) -> int:
-    """The offset that a worker resumes at: our own progress, or zero if there is none yet.
+    """Returns the offset at which a worker resumes: our own progress, or zero if there is none yet.
 
     `first` and `end` are the log's own. Raises LogError where the log does not hold that offset: a worker never jumps.
     """
@@ -62,5 +62,5 @@ def start_of(partition: int, row: Progress | None, first: int, end: int) -> int:
 
 
 def horizon(now: int, ttl_days: int) -> int:
-    """The append time, in microseconds, from which on every delta is still alive."""
+    """Returns the append time, in microseconds, from which on every delta is still alive."""
     return now - ttl_days * MICROS_PER_DAY + HORIZON_MARGIN_MICROS

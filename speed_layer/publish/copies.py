@@ -1,4 +1,4 @@
-"""The stored rows' way to their topics, `customer_deltas` and `customer_alerts` (R14)."""
+"""Publishes copies of stored rows to the topics `customer_deltas` and `customer_alerts` (R14)."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,11 +8,13 @@ from speed_layer.publish.publisher import Outgoing, Publisher
 
 
 class Copies:
-    """Makes the messages of stored rows, and has them published."""
+    """Turns copies into messages and publishes them."""
 
     def __init__(self, settings: Settings, publisher: Publisher, logic_version: str) -> None:
-        self._deltas, self._alerts = settings.log.deltas_topic, settings.log.alerts_topic
-        self._publisher, self._logic_version = publisher, logic_version
+        self._deltas = settings.log.deltas_topic
+        self._alerts = settings.log.alerts_topic
+        self._publisher = publisher
+        self._logic_version = logic_version
 
     async def publish(self, copies: Sequence[Copy]) -> None:
         """Return once each copy, and each of its alerts, is acknowledged in its topic, in the copies' order."""

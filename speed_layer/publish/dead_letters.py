@@ -1,4 +1,4 @@
-"""What validation rejected (R14): kept in a table, and published with position, rule and bytes."""
+"""Dead letters on their way: rejected records are stored in a table, then published (R14)."""
 
 import asyncio
 import base64
@@ -19,19 +19,22 @@ from speed_layer.publish.publisher import MAX_BYTES, Outgoing, Publisher
 
 log = structlog.get_logger(__name__)
 LINES: Final = 5
-"""Rejected records named in the log one by one, of those that came together; the rest is counted."""
+"""Of the records rejected together, so many are logged one by one; the others are counted."""
 BATCH: Final = 20
 BATCH_BYTES: Final = 30_000
-"""Letters, and bytes of their records, in one statement, at most: Cassandra's own default limit is 50 KiB."""
+"""The most letters, and bytes of their records, in one statement. Cassandra's default limit is 50 KiB."""
 ROW_BYTES: Final = 1500
-"""What a row weighs besides its record, about."""
+"""The bytes of a row besides its record, about."""
 GROUP: Final = 500
 GROUP_BYTES: Final = 4 * 2**20
-"""Letters, and bytes of their records, that are on their way at once, at most, unless a single one is larger."""
+"""The most letters, and bytes of their records, that are stored and published together.
+
+A single larger letter is a group of its own.
+"""
 
 
 Entry = tuple[DeadLetter, Address]
-"""A letter and its row."""
+"""A letter and the address of its row."""
 
 
 class Table(Protocol):
@@ -43,15 +46,15 @@ class Table(Protocol):
 
 
 class DeadLetters:
-    """Keeps and publishes rejected records: the row first, then the message that names it."""
+    """Stores and publishes rejected records: first the row, then the message that names it."""
 
     def __init__(self, settings: Settings, table: Table, retry: Retry, publisher: Publisher) -> None:
         self._topic, self._table, self._retry, self._publisher = settings.log.errors_topic, table, retry, publisher
 
     async def publish(self, letters: Sequence[DeadLetter]) -> None:
-        """Every letter is in the table and acknowledged in the topic, however long that takes.
+        """Store every letter and publish it. Returns once all is acknowledged, however long that takes.
 
-        Met again, it writes the same row and is published again with the same id and bytes.
+        Idempotent: a redelivered record writes the same row, and is published again with the same id and bytes.
         """
         for letter in letters[:LINES]:
             log.warning("record_rejected", record=str(letter.position), error=letter.rejection)
@@ -77,7 +80,7 @@ class DeadLetters:
 
 
 def mutations(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """The entries, grouped by their rows' day and partition: together they make one small mutation."""
+    """Yields the entries grouped by day and partition of their rows. Each group is one small mutation."""
     by_key: dict[tuple[date, int], list[Entry]] = {}
     for letter, row in entries:
         by_key.setdefault((row.day, row.position.partition), []).append((letter, row))
@@ -86,12 +89,12 @@ def mutations(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
 
 
 def groups(letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
-    """The letters in their order, in groups that bound what is on its way at once."""
+    """Yields the letters, in order, in groups of at most `GROUP` letters and `GROUP_BYTES` bytes."""
     return portions(letters, _weight, GROUP, GROUP_BYTES)
 
 
 def message(topic: str, letter: DeadLetter, row: Address) -> Outgoing:
-    """The letter on its way; without its bytes, and without its key, where Kafka would not take them."""
+    """Returns the message of a letter. Bytes and key that are too large for Kafka are left out."""
     key = letter.key if len(letter.key or b"") <= MAX_KEY_BYTES else None
     body = encode(letter, row, with_bytes=_weight(letter) <= MAX_BYTES)
     if len(body) + len(key or b"") > MAX_BYTES - 10_000:
@@ -100,7 +103,7 @@ def message(topic: str, letter: DeadLetter, row: Address) -> Outgoing:
 
 
 def encode(letter: DeadLetter, row: Address, *, with_bytes: bool = True) -> bytes:
-    """The letter as JSON; without its bytes it still says where they lie in the log.
+    """Returns the letter as JSON. Without its bytes it still names their position in the log.
 
     `id` is the rejected record's own position. `letter` is that of its row: another one if it is a rejected replay.
     """

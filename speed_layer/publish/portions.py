@@ -1,4 +1,4 @@
-"""Portions of a sequence that bound what is on its way at once."""
+"""Splits a sequence into portions of bounded size."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -7,7 +7,10 @@ T = TypeVar("T")
 
 
 def portions(items: Sequence[T], weight: Callable[[T], int], most: int, most_bytes: int) -> Iterator[Sequence[T]]:
-    """The items in their order, at most `most` at once, and of at most `most_bytes` unless a single one has more."""
+    """Yields the items, in order, in portions of at most `most` items and `most_bytes` bytes.
+
+    A single item with more bytes is a portion of its own.
+    """
     portion: list[T] = []
     size = 0
     for item in items:

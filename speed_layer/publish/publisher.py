@@ -19,7 +19,7 @@ MAX_BYTES: Final = 2 * 2**20
 
 
 class Outgoing(NamedTuple):
-    """A message on its way; without a partition the key's own is taken."""
+    """A message to be produced. Partition -1 leaves the choice to the producer, by the key."""
 
     topic: str
     key: bytes | None
@@ -32,7 +32,7 @@ Send = Callable[[Sequence[Outgoing]], Awaitable[None]]
 
 
 class OffLoop(Protocol):
-    """Runs a function without holding up the event loop, as `asyncio.to_thread` does."""
+    """Runs a function without blocking the event loop, as `asyncio.to_thread` does."""
 
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]: ...
 
@@ -92,7 +92,7 @@ class KafkaSender:
         except (BufferError, KafkaException) as error:
             failures.append(str(error))
         if failures or left:
-            self._producer = None  # what it still holds is sent anew, by another one
+            self._producer = None  # what it still holds is sent again, by a new producer
             client.purge()
             reason = failures[0] if failures else f"{left} not acknowledged in {self._seconds:g} s"
             raise LogUnavailable(f"Kafka does not take what is published: {reason}")

@@ -1,4 +1,4 @@
-"""The Faust wiring: an app that reads through our seam, and its one agent."""
+"""The Faust application: it reads through our seam, and has one agent."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,14 +19,14 @@ from speed_layer.read.seam import DAY_SECONDS, Reader, Thread
 
 log = structlog.get_logger("speed_layer.reading")
 HEARTBEAT_SECONDS: Final = 3.0
-"""A member learns of a rebalance at its next heartbeat, however long the session is."""
+"""A member learns of a rebalance at its next heartbeat, so heartbeats are frequent even in a long session."""
 LOOK_SECONDS: Final = 1.0
 LOST_SECONDS: Final = 3.0
-"""A partition that is assigned and has no lane for longer is sought again."""
+"""An assigned partition that has had no lane for longer than this is sought again."""
 
 
 class Consumer(FaustConsumer):
-    """Delivers bundles of records; the watchdog of this layer replaces Faust's own."""
+    """Delivers bundles of records. The watchdog of this layer replaces Faust's."""
 
     transport: "Transport"
 
@@ -39,25 +39,25 @@ class Consumer(FaustConsumer):
         return message
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Faust sees of a bundle its last offset only: what lies below is no gap, and would be kept for ever."""
+        """Does nothing. Faust sees only the last offset of a bundle, and would keep the others as gaps for ever."""
 
     def _new_offset(self, tp: TP) -> int | None:
-        """The offset after the last bundle handed on; `Thread` commits our own progress in its place."""
+        """Returns the offset after the last bundle handed on. `Thread` commits our own progress instead."""
         handed_on = self._acked.pop(tp, ())
         self._acked_index.pop(tp, None)
         return max(handed_on) + 1 if handed_on else None
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Forget what was cached: another worker may go on from here."""
+        """Drop what was cached first: another worker may apply the partitions from now on."""
         self.transport.reader.forget()
         await super().on_partitions_revoked(revoked)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust's check takes a transaction's markers at the log's end for a stuck stream."""
+        """Does nothing. Faust's check mistakes a transaction's markers at the log's end for a stuck stream."""
 
 
 class Transport(FaustTransport):
-    """Makes the consumer of this module."""
+    """Creates the consumer of this module."""
 
     Consumer = Consumer
     reader: Reader
@@ -70,17 +70,17 @@ class SpeedApp(faust.App):
 
     @property
     def steady(self) -> bool:
-        """Whether partitions are assigned, and no rebalance is under way. May be asked in any thread."""
-        made = cast("Consumer | None", self._consumer)  # the property would make one, here and now
+        """Whether partitions are assigned and no rebalance is under way. Thread-safe."""
+        made = cast("Consumer | None", self._consumer)  # the property would create one
         return not self.rebalancing and made is not None and made.can_resume_flow.is_set()
 
     @property
     def lost(self) -> BaseException | None:
-        """What ended this process's part in the group, if something did."""
+        """Returns the error that ended this process's membership of the group, if one did."""
         return cast(Thread, cast(Consumer, self.consumer)._thread).lost()  # noqa: SLF001 # the seam
 
     async def wait_for_crash(self) -> None:
-        """Return when Faust has given up; `crash_reason` says why."""
+        """Return once Faust has crashed; `crash_reason` then holds the error."""
         await self._crashed.wait()
 
     def _new_transport(self) -> TransportT:
@@ -92,7 +92,7 @@ class SpeedApp(faust.App):
 def make_app(
     settings: Settings, reader: Reader, step: Callable[[Bundle], Awaitable[None]], member: str | None = None
 ) -> SpeedApp:
-    """The app: one agent that hands bundles to `step`, and nothing of Faust's that keeps state."""
+    """Returns the app: one agent that hands bundles to `step`. Nothing of Faust that keeps state is in use."""
     session = settings.speed.session_timeout_seconds
     app = SpeedApp(
         settings.log.group,
@@ -129,14 +129,17 @@ def make_app(
 
 
 async def keep_membership(app: SpeedApp) -> None:
-    """Return when the process is no member of the group any more, or could not join it, and the worker is told so."""
+    """Return once the process is no longer a member of the group, or could not join it. The worker gets the error."""
     while (error := app.lost) is None:
         await asyncio.sleep(LOOK_SECONDS)
     app.reader.fail(WorkerError(f"the worker has lost its place in the group: {error!r}"))
 
 
 async def keep_reading(app: SpeedApp, lanes: Lanes) -> None:
-    """Seek again, for ever, should Faust have lost an assigned partition: a wait too long, a record dropped."""
+    """Watch for ever for an assigned partition without a lane, and seek it again.
+
+    Its lane is missing if Faust gave up a seek that took too long, or if a record was out of sequence.
+    """
     since: float | None = None
     while True:
         await asyncio.sleep(LOOK_SECONDS)

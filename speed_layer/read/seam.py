@@ -1,4 +1,4 @@
-"""The one seam in Faust: what is read (committed records only), from where (our own progress), and proof of each step.
+"""The one seam in Faust. It reads committed records only, from our own progress, and links each record to its lane.
 
 `app.py` puts this `Thread` in the place of Faust's own. tests/unit/speed_layer/test_speed_seam.py pins every name that
 both rely on. Faust's own offsets decide nothing: they are committed for the eyes of monitoring tools.
@@ -26,11 +26,11 @@ from speed_layer.read.headers import read_any_header
 
 log = structlog.get_logger("speed_layer.log")
 BACKLOG_BYTES: Final = 32 * 2**20
-"""Bytes fetched and not yet taken by the worker, above which nothing more is fetched."""
+"""Fetching stops while more bytes than this are fetched and not yet taken by the worker."""
 RECORD_BYTES: Final = 1500
-"""What one record costs in memory besides its bytes, about."""
+"""The memory that one record needs besides its bytes, about."""
 HEADER_BYTES: Final = 200
-"""What one header costs in memory besides its bytes, about."""
+"""The memory that one header needs besides its bytes, about."""
 PAUSE_SECONDS: Final = 0.02
 DAY_SECONDS: Final = 86_400.0
 
@@ -42,28 +42,28 @@ class Reader(Protocol):
     backlog_bytes: int
 
     leaves: bool
-    """Whether a stop is for good: the group is told, and the partitions go on elsewhere at once."""
+    """Whether a stop is final: then the worker leaves the group, and its partitions are assigned to others at once."""
 
     @property
     def paused(self) -> bool:
-        """Whether nothing is to be fetched for now."""
+        """Whether fetching is suspended."""
         ...
 
     async def starts(self, partitions: Iterable[int]) -> Mapping[int, Start]:
-        """Where each partition is to be read from: waited for, however long it takes."""
+        """Returns where each partition is to be read from, once the servers have answered, however long that takes."""
         ...
 
     def forget(self) -> None:
-        """Partitions were assigned or revoked: forget what was cached."""
+        """Drop what is cached and queued. Called whenever partitions are assigned or revoked."""
         ...
 
     def fail(self, error: BaseException) -> None:
-        """End the process; nothing more is to be acknowledged. May be called from any thread."""
+        """End the process without acknowledging anything more. Thread-safe."""
         ...
 
 
 class Thread(AIOKafkaConsumerThread):
-    """Fetches, in a thread of its own, what is committed, for partitions that were sought to our own progress."""
+    """Fetches committed records in a thread of its own, from partitions that were sought to our own progress."""
 
     def __init__(self, consumer: FaustConsumer, reader: Reader, **kwargs: Any) -> None:
         self.reader = reader
@@ -78,24 +78,27 @@ class Thread(AIOKafkaConsumerThread):
         return consumer
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Nothing of the old assignment counts from here on."""
+        """Close the lanes of the old assignment first: its records are dropped from here on."""
         self._close()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Nothing is fetched until `seek_to_committed` has run, which Faust calls for each assignment."""
+        """Close the lanes. Faust then calls `seek_to_committed`, and nothing is fetched before that has run."""
         self._close()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_thread_stop(self) -> None:
-        """A worker that stops for good leaves the group; otherwise it stays a member for the session time."""
+        """Leave the group if the stop is final; otherwise the worker stays a member for the session time."""
         coordinator = getattr(self._consumer, "_coordinator", None)
         if self.reader.leaves and coordinator is not None:
             coordinator._group_instance_id = None  # noqa: SLF001 # aiokafka lets only members without one leave
         await super().on_thread_stop()
 
     def lost(self) -> BaseException | None:
-        """What ended aiokafka's part in the group, if something did: it says so only to whoever fetches."""
+        """Returns the error that ended aiokafka's membership of the group, if one did.
+
+        aiokafka itself raises that error only to a caller that fetches.
+        """
         coordinator = getattr(self._consumer, "_coordinator", None)
         task = getattr(coordinator, "_coordination_task", None)
         if task is not None and task.done() and not task.cancelled() and not self.should_stop:
@@ -109,7 +112,7 @@ class Thread(AIOKafkaConsumerThread):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition to our own progress (R12), each in a new lane.
 
-        One at a time: a seek that waited long would otherwise reach into an assignment that came meanwhile.
+        Seeks run one at a time. Otherwise a seek that waited long could end in the middle of the next assignment.
         """
         async with self._seeking:
             assigned = self.assignment()
@@ -128,7 +131,7 @@ class Thread(AIOKafkaConsumerThread):
             self.reader.lanes.open(tp.partition, starts[tp])
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Tell Kafka how far we are, for monitoring tools; nothing depends on it, so no failure of it matters.
+        """Commit our own progress to Kafka, for monitoring tools. Nothing depends on it, so a failure is logged only.
 
         Not the `offsets` that Faust has acknowledged, but those below which everything is applied and published.
         """
@@ -142,13 +145,13 @@ class Thread(AIOKafkaConsumerThread):
         return True
 
     def _state(self, tp: TP) -> Any:
-        """aiokafka's own state of an assigned partition: another object in each assignment. None if not assigned."""
+        """Returns aiokafka's state object of the partition, new in each assignment; none if it is not assigned."""
         subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001 # the seam
         assignment = None if subscription is None else subscription.assignment
         return None if assignment is None or tp not in assignment.tps else assignment.state_value(tp)
 
     def _sought(self, tp: TP) -> Any:
-        """The partition's state, if it is still the one that we sought."""
+        """Returns the partition's state object if it is still the one that we sought."""
         state = self._state(tp)
         return state if state is self._states.get(tp.partition) else None
 
@@ -177,13 +180,16 @@ class Thread(AIOKafkaConsumerThread):
         return self._link(consumer, ready, fetched)
 
     def _is_of_unsought(self, error: Exception) -> bool:
-        """Whether aiokafka complains of an offset of its own choice, before our seek: it decides nothing."""
+        """Whether the error is about an offset that aiokafka chose before our seek: then it is ignored."""
         if isinstance(error, NoOffsetForPartitionError):
             return True  # a sought partition has an offset
         return isinstance(error, OffsetOutOfRangeError) and not any(self._sought(tp) for tp in error.args[0])
 
     def _link(self, consumer: Any, ready: set[TP], fetched: Mapping[TP, list[Any]]) -> dict[TP, list[Bundle]]:
-        """Not a step may be awaited between the fetch and this: a seek would come between records and their lane."""
+        """Returns the fetched records, each linked to its lane.
+
+        No `await` may stand between the fetch and this call: a seek could separate records from their lane.
+        """
         linked: dict[TP, list[Bundle]] = {}
         for tp in ready:
             lane, state = self.reader.lanes.get(tp.partition), self._sought(tp)

@@ -17,13 +17,13 @@ from speed_layer.store.grouped import Grouped
 from speed_layer.store.statements import MARKER, Statements
 
 FEW: Final = 64
-"""Facts that are read whole when a customer is first met: then absence is known, too."""
+"""Up to so many facts are read whole when a customer is first applied. Then absent entities are known, too."""
 GROUP: Final = 20
-"""Customers in one statement, at most."""
+"""The most customers in one statement."""
 GROUP_BYTES: Final = 30_000
-"""Bytes of several customers' mutations in one statement, at most: Cassandra's own default limit is 50 KiB."""
+"""The most bytes of several customers' mutations in one statement. Cassandra's default limit is 50 KiB."""
 OFFSETS: Final = 100
-"""Offsets that one statement asks for, at most."""
+"""The most offsets that one statement reads."""
 
 
 class CassandraFactStore:

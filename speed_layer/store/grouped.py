@@ -1,4 +1,4 @@
-"""Requests of many customers in one statement: most of what a small request costs is the client's cost of a statement.
+"""Requests of many customers in one statement, since most of a small request's cost is the client's cost a statement.
 
 Measured: ten customers' mutations in one statement take a quarter of the CPU of ten statements.
 """
@@ -20,21 +20,23 @@ class _Group(Generic[Item, Result]):
 
 
 class Grouped(Generic[Item, Result]):
-    """Collects what is asked for in one turn of the event loop, and asks `run` for it together.
+    """Collects the items asked for in one turn of the event loop, and passes them to `run` together.
 
-    `run` gives one result for each item, in their order. A group holds items of one bucket, at most `most` of them,
-    and at most `max_size` bytes, unless a single one is larger.
+    `run` returns one result for each item, in their order. A group holds items of one bucket, at most `most` of them
+    and at most `max_size` bytes. A single larger item is a group of its own.
     """
 
     def __init__(
         self, run: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, most: int, max_size: int
     ) -> None:
-        self._run, self._most, self._max_size = run, most, max_size
+        self._run = run
+        self._most = most
+        self._max_size = max_size
         self._groups: dict[Hashable, _Group[Item, Result]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, item: Item, *, bucket: Hashable = None, size: int = 0) -> Result:
-        """The item's result. Raises what `run` raises."""
+        """Returns the item's result. Raises what `run` raises."""
         loop = asyncio.get_running_loop()
         if not self._groups:
             loop.call_soon(self._send_all)

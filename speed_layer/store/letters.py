@@ -1,4 +1,4 @@
-"""Dead letters in Cassandra, each write at the offset of the record it speaks of (R11): met again, it is the same."""
+"""Dead letters in Cassandra. Each write has the offset of its record as timestamp, so it is idempotent (R11)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from common.tables import Tables
 from speed_layer.apply.dead_letter import DeadLetter
 
 COMPARED: Final = 8
-"""Rows read at once, at most, to see whose replay a letter is: each may hold a mebibyte."""
+"""The most rows read at once to find the letter that a record replays. Each may hold a mebibyte."""
 
 
 class LetterTable:
-    """The worker's side of `dead_letters`; what operators did stands in columns of their own."""
+    """The worker's side of `dead_letters`. What operators did is in columns of its own."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session, prepare = session, session.driver.prepare
@@ -44,12 +44,12 @@ class LetterTable:
         )
 
     async def row_of(self, letter: DeadLetter) -> Address:
-        """The row of the letter: its own, or that of the letter it is a replay of. Raises StoreUnavailable."""
+        """Returns the row of the letter: its own, or that of the letter that it replays. Raises StoreUnavailable."""
         original = address_in(letter.headers)
         return original if original is not None and await self._holds(original, letter) else letter.address
 
     async def keep(self, entries: Sequence[tuple[DeadLetter, Address]]) -> None:
-        """Letters whose rows share day and partition are in those rows: one mutation, and again it changes nothing.
+        """Store letters whose rows share day and partition, in one mutation. Idempotent.
 
         Raises StoreUnavailable.
         """
@@ -78,7 +78,7 @@ class LetterTable:
         return self._insert.bind((letter.position.offset, *record, *rejection, *where))
 
     async def _holds(self, original: Address, letter: DeadLetter) -> bool:
-        """Whether that row holds these very bytes, of a record before this one: anybody can write a header."""
+        """Whether that row holds the same bytes, of an earlier record: anybody can write the header."""
         own = letter.address
         later = original.position.partition == own.position.partition and original.position >= own.position
         if later or original.day > own.day or not is_kept_whole(letter.key, letter.value):
@@ -93,7 +93,7 @@ class LetterTable:
 
 
 def _or_unset(content: bytes | None) -> object:
-    """Null cells are left unset: a null that is written is a tombstone."""
+    """Leaves null cells unset, since a written null is a tombstone."""
     return UNSET_VALUE if content is None else content
 
 

@@ -15,16 +15,16 @@ from speed_layer.apply.rows import Change, Mutation, Reset
 MARKER: Final = ("", "")
 """Kind and entity id of the reset marker's row."""
 ROW_BYTES: Final = 100
-"""What a row weighs besides its texts, about."""
+"""The bytes of a row besides its texts, about."""
 bigint: Final = Struct(">q").pack
-"""A value of Cassandra's type bigint, as it goes over the wire."""
+"""Encodes a value of Cassandra's type bigint for the wire."""
 int4: Final = Struct(">i").pack
 
 
 def bound(statement: PreparedStatement, *values: bytes) -> BoundStatement:
-    """The statement with its values as they go over the wire, in the order of its markers.
+    """Returns the statement bound to values that are encoded for the wire, in the order of its markers.
 
-    The driver's own `bind` finds each column's type anew: four fifths of the CPU that a mutation's statements cost.
+    The driver's `bind` looks up each column's type again: four fifths of the CPU cost of a mutation's statements.
     """
     made = BoundStatement(statement)
     made.values = list(values)
@@ -32,7 +32,7 @@ def bound(statement: PreparedStatement, *values: bytes) -> BoundStatement:
 
 
 class Statements:
-    """What a mutation writes, ready for one batch; a delta lives for `delta_ttl_seconds`."""
+    """The bound statements of a mutation, for one batch. A delta lives for `delta_ttl_seconds`."""
 
     def __init__(self, session: Session, tables: Tables, delta_ttl_seconds: int) -> None:
         self._ttl, prepare = int4(delta_ttl_seconds), session.prepare
@@ -53,7 +53,7 @@ class Statements:
         self._delete_deltas = prepare(f"DELETE FROM {tables.deltas} USING TIMESTAMP ? WHERE customer_id = ?")
 
     def of(self, customer_id: str, mutation: Mutation) -> tuple[list[BoundStatement], int]:
-        """The statements, all of the customer's partition key, and how many bytes they weigh, about."""
+        """Returns the statements, all of the customer's partition key, and about how many bytes they hold."""
         if isinstance(mutation, Reset):
             return list(self._reset(customer_id, mutation)), 5 * ROW_BYTES
         statements: list[BoundStatement] = []
