@@ -10,6 +10,7 @@ from tests.simulation.scenery import FOCUSES
 from tests.simulation.world import World
 
 OUT = sys.stdout
+PROGRESS_SEEDS = 1000
 
 
 def main() -> int:
@@ -32,13 +33,21 @@ def main() -> int:
 
 
 def run(seeds: range, focus: str) -> int:
-    """All seeds, and what they held."""
-    started, total = time.monotonic(), Result()
-    for result in in_parallel(seeds, focus):
-        total.add(result)
-        for seed, failure in result.failures.items():
-            option = f" --focus {focus}" if focus else ""
-            say(f"FAILED seed {seed} at {failure}\n  replay: python -m tests.simulation --seed {seed} --trace{option}")
+    """Run the seeds and report on them; Ctrl-C reports on those that were run. Returns 1 if one failed."""
+    started = time.monotonic()
+    total = Result()
+    try:
+        for result in in_parallel(seeds, focus):
+            total.add(result)
+            for seed, failure in result.failures.items():
+                option = f" --focus {focus}" if focus else ""
+                say(
+                    f"FAILED seed {seed} at {failure}\n  replay: python -m tests.simulation --seed {seed} --trace{option}"
+                )
+            if total.seeds % PROGRESS_SEEDS == 0:
+                say(f"{total.seeds} seeds so far, {len(total.failures)} failed")
+    except KeyboardInterrupt:
+        say(f"interrupted; the next seed is {seeds.start + total.seeds}")
     report(total, time.monotonic() - started)
     return 1 if total.failures else 0
 
@@ -79,6 +88,7 @@ def show_mutants(seeds: range) -> int:
 
 def say(text: str) -> None:
     OUT.write(f"{text}\n")
+    OUT.flush()
     OUT.flush()
 
 
