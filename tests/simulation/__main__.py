@@ -41,9 +41,8 @@ def run(seeds: range, focus: str) -> int:
             total.add(result)
             for seed, failure in result.failures.items():
                 option = f" --focus {focus}" if focus else ""
-                say(
-                    f"FAILED seed {seed} at {failure}\n  replay: python -m tests.simulation --seed {seed} --trace{option}"
-                )
+                say(f"FAILED seed {seed} at {failure}")
+                say(f"  replay: python -m tests.simulation --seed {seed} --trace{option}")
             if total.seeds % PROGRESS_SEEDS == 0:
                 say(f"{total.seeds} seeds so far, {len(total.failures)} failed")
     except KeyboardInterrupt:
@@ -88,7 +87,6 @@ def show_mutants(seeds: range) -> int:
 
 def say(text: str) -> None:
     OUT.write(f"{text}\n")
-    OUT.flush()
     OUT.flush()
 
 
