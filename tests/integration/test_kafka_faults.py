@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from common.log.dead_letters import HEADER
 from common.log.partition import partition_of
+from common.log.position import Position
 from common.servers import kafka
 from common.servers.cassandra import connected
 from common.servers.producer import producer as new_producer
@@ -48,9 +49,9 @@ from tests.support.speed_system import (
     dead_letters,
     log_of,
     moved,
-    places,
     produce,
     progress,
+    valid_positions,
     wait_applied,
 )
 from tests.support.stage import Load, Stage, stage
@@ -91,7 +92,7 @@ def assert_folded(settings: Settings, session: Session) -> list[RawRecord]:
     """The stored cells are the fold of the log, which is returned, and every rejected record is in dead letters."""
     log = log_of(settings)
     assert cells(session) == fold(placed(log))
-    rejected = {(record.partition, record.offset) for record in log} - places(log)
+    rejected = {Position(record.partition, record.offset) for record in log} - valid_positions(log)
     assert {(letter["partition"], letter["offset"]) for letter in dead_letters(settings)} == rejected
     return log
 
@@ -190,7 +191,7 @@ def test_odd_keys_values_and_partitions_are_dead_letters_and_the_rest_is_applied
     elsewhere = sum(by_name[name.encode()] != partition_of(name, PARTITIONS) for name in CUSTOMERS)
     assert fields(system) == Counter({"value": 3, "key": 4, "subject": 1, "partition": elsewhere})
     assert 0 < elsewhere < len(CUSTOMERS)
-    assert len(places(log)) == len(odd) + len(CUSTOMERS) - elsewhere
+    assert len(valid_positions(log)) == len(odd) + len(CUSTOMERS) - elsewhere
 
 
 def test_no_header_stops_the_reader(system: Settings, session: Session) -> None:

@@ -27,10 +27,10 @@ from tests.support.speed_system import (
     forget_progress,
     log_of,
     moved,
-    places,
     produce,
     progress,
     shared,
+    valid_positions,
     wait_applied,
 )
 
@@ -57,7 +57,7 @@ def test_any_log_leaves_the_folds_cells_and_a_replay_changes_none(system: Settin
     log = log_of(system)
     applied = cells(session)
     assert applied == fold(placed(log))
-    rejected = {(record.partition, record.offset) for record in log} - places(log)
+    rejected = {Position(record.partition, record.offset) for record in log} - valid_positions(log)
     letters = dead_letters(system)
     assert {(letter["partition"], letter["offset"]) for letter in letters} == rejected
     assert_true_letters(letters, log)
@@ -71,9 +71,9 @@ def test_any_log_leaves_the_folds_cells_and_a_replay_changes_none(system: Settin
 
 
 def assert_true_letters(letters: list[dict[str, Any]], log: list[RawRecord]) -> None:
-    by_place = {(record.partition, record.offset): record for record in log}
+    by_position = {Position(record.partition, record.offset): record for record in log}
     for letter in letters:
-        record = by_place[letter["partition"], letter["offset"]]
+        record = by_position[Position(letter["partition"], letter["offset"])]
         assert letter["id"] == str(Position(record.partition, record.offset))
         assert letter["rule"]
         stored = letter["value_base64"]

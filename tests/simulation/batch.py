@@ -17,6 +17,7 @@ from common.algebra.versions import logic_version
 from common.algebra.view_row import ViewRow
 from common.errors import BatchError, ClaimLost, StoreUnavailable
 from common.log.events import validation_version
+from common.log.position import Position
 from common.servers.cassandra import AsyncSession
 from serving_layer.answer.answers import Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
@@ -143,7 +144,7 @@ def recomputed(world: "World", cut: Cut) -> dict[str, ViewRow]:
     """R16: a row for every customer with a current fact below the cut."""
     facts: dict[str, dict[tuple[str, str], Fact]] = {}
     for record in world.log.records:
-        event = world.events.get((record.partition, record.offset))
+        event = world.events.get(Position(record.partition, record.offset))
         if event is None or record.offset >= cut[record.partition]:
             continue
         current = facts.setdefault(event.customer_id, {})

@@ -10,6 +10,7 @@ from common.algebra.pointer import Plan, Pointer, Published, encode
 from common.algebra.versions import logic_version
 from common.log.events import Event, parse, validation_version
 from common.log.partition import partition_of
+from common.log.position import Position
 from common.progress import Progress
 from common.servers.breaker import Breaker
 from common.servers.cassandra import AsyncSession
@@ -49,7 +50,7 @@ class Stage:
         self.loop, self.now = SimpleNamespace(now=APPENDED_AT), APPENDED_AT
         self.log = SimLog()
         self.replicas = [Replica(name) for name in EVERYWHERE]
-        self.events: dict[tuple[int, int], Event] = {}
+        self.events: dict[Position, Event] = {}
         self.pointer: str | None = None
         self.pairs: dict[str, list[tuple[int, int]]] = {}
         """By table, the replicas that the next reads ask; any other read asks 0 and 1."""
@@ -71,7 +72,7 @@ class Stage:
         record = self.log.append_at(message, self.now)
         self.judge.oracle.extend([record])
         event = parse(record.key, record.value, record.partition, PARTITIONS, record.appended_at, RULES)
-        self.events[record.partition, record.offset] = event
+        self.events[Position(record.partition, record.offset)] = event
 
     def write(self, *offsets: int, to: Sequence[int] = EVERYWHERE) -> None:
         """The mutations of these records reach the replicas `to`, and no other."""
@@ -129,7 +130,7 @@ class Stage:
         return condition(PARTITION, None, row, release=release, limits=SETTINGS.serving, now=self.now).reasons
 
     def _placed(self, offset: int) -> Placed:
-        return Placed(offset, self.now, self.events[PARTITION, offset])
+        return Placed(offset, self.now, self.events[Position(PARTITION, offset)])
 
     # What the simulation's parts ask of a world.
 

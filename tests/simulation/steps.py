@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from common.errors import RejectedRecord
 from common.log.events import parse
+from common.log.position import Position
 from speed_layer.apply.lanes import Lane
 from tests.simulation.batch import BatchRun, Reader, roll_back
 from tests.simulation.group import running
@@ -131,7 +132,7 @@ class Steps:
         except RejectedRecord:
             world.count("poison record")
             return
-        world.events[record.partition, record.offset] = event
+        world.events[Position(record.partition, record.offset)] = event
         world.count("reset" if event.is_erasure else "valid record")
 
     def _start_batch(self) -> None:

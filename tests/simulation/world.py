@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from common.log.events import Event
+from common.log.position import Position
 from speed_layer.progress.keeper import Stuck
 from speed_layer.publish.publisher import Outgoing
 from tests.simulation.cql import Change, Put, Select
@@ -43,7 +44,7 @@ class World:
         self.others: list[Process] = []
         self.pointer: str | None = None
         self.copied: list[Outgoing] = []
-        self.events: dict[tuple[int, int], Event] = {}
+        self.events: dict[Position, Event] = {}
         self.ops: list[Op] = []
         self.late: list[Op] = []
         self.counts: Counter[str] = Counter()

@@ -8,6 +8,7 @@ import pytest
 from cassandra.cluster import Session
 from confluent_kafka import Producer
 
+from common.log.position import Position
 from common.servers.producer import producer as new_producer
 from common.settings import Settings
 from infra.proof.log_reader import LogReader
@@ -76,11 +77,11 @@ def wait_applied(settings: Settings, *workers: Child) -> None:
         pytest.fail(f"{error}\n" + "\n".join(worker.tail() for worker in workers))
 
 
-def places(log: list[RawRecord]) -> set[tuple[int, int]]:
+def valid_positions(log: list[RawRecord]) -> set[Position]:
     """Where the valid records lie."""
     by_partition = {record.partition: [r for r in log if r.partition == record.partition] for record in log}
     return {
-        (partition, valid.offset)
+        Position(partition, valid.offset)
         for partition, records in by_partition.items()
         for customer in placed(records).values()
         for valid in customer
