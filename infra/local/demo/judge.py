@@ -58,11 +58,12 @@ class Judge:
         return all(stop.verdict.right for stop in self.stops)
 
     def few(self, customers: Iterable[str]) -> Mapping[str, Any]:
-        """The served metrics of some customers, at most 200."""
+        """The served metrics and profiles of some customers, at most 200."""
         ids = sorted(set(customers))[:_FEW]
         try:
             with httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS) as client:
-                return {result["customer_id"]: result["metrics"] for result in ask(client, ids, AS_OF)}
+                results = ask(client, ids, AS_OF)
+                return {result["customer_id"]: (result["metrics"], result["profile"]) for result in results}
         except httpx.HTTPError as error:
             raise StackError(f"the API at {self.url} did not answer as it should: {error}") from error
 

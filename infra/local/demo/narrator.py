@@ -74,9 +74,11 @@ class Narrator:
         for reason, count in verdict.reasons.most_common(3):
             self.say(f"degraded, {count:,} times: {reason}")
         if verdict.first_difference is not None:
-            expected, served = verdict.first_difference["expected"], verdict.first_difference["served"]
-            self.say(f"the first wrong answer is customer {served['customer_id']}'s:")
-            self.plain(json.dumps({"expected": expected, "served": served}, indent=2))
+            customer = verdict.first_difference["served"]["customer_id"]
+            self.say(
+                f"the first wrong answer is customer {customer}'s; the expected metrics and profile, and the served:"
+            )
+            self.plain(json.dumps(verdict.first_difference, indent=2))
 
     def plain(self, text: str) -> None:
         """Text as it is, not wrapped: it can be copied."""

@@ -1,7 +1,6 @@
 """The story, act by act; each ends at a stop where every answer is checked."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,10 +11,12 @@ from infra.local.demo.crew import Crew
 from infra.local.demo.feed import Feed
 from infra.local.demo.judge import Judge
 from infra.local.demo.narrator import Narrator
+from infra.local.demo.people import customer_to_show, write_profiles
 from infra.local.demo.purchases import Purchase, parts
 from infra.local.stack import servers
 from infra.schema import apply as schema
 
+IMPORT_SECONDS: Final = 60.0
 READY_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 600
 BATCH_SECONDS: Final = 600.0
@@ -24,8 +25,6 @@ PACE_SECONDS: Final = 2.0
 _BELOW_THE_CUT: Final = 4
 """Months that are sent before the batch has archived the log; the others certainly lie above its cut."""
 _ARCHIVED: Final = re.compile(r"archive ")
-_CHANGED_EVERY: Final = 600
-"""Of so many orders one is corrected, refunded, and has a ticket and e-mails."""
 
 
 class Story:
@@ -66,9 +65,18 @@ class Story:
             "1. Purchases arrive, and no batch has run yet",
             "Orders of 1997, until September, go into the log: one Kafka topic that keeps everything in order.",
             "The speed layer applies each one and notes what it changed (a delta). Answers come from deltas alone.",
+            "The data has purchases only: what a customer is (age, country, segment) is made up from its id.",
         )
         self._feed.orders("1997-01 to 1997-09", orders)
+        self._profiles(orders)
         self._stop("1. speed")
+
+    def _profiles(self, orders: list[Purchase]) -> None:
+        """By the command that a user has, as a process of its own."""
+        path = write_profiles(self._feed.folder, orders)
+        command = self._crew.begin("import-profiles", "import", "profile", str(path))
+        self._crew.finish(command, IMPORT_SECONDS)
+        self._narrator.say(f"lambda360 import profile {path.name}: {command.lines()[0]}")
 
     def _batch_while_streaming(self, months: list[list[Purchase]]) -> None:
         self._narrator.act(
@@ -92,6 +100,7 @@ class Story:
         self._narrator.act(
             "3. The past changes",
             "Orders that the batch absorbed long ago are corrected or cancelled; some arrive a year late, or twice.",
+            "Some orders, tickets and profiles are taken back as if they had never been; some orders come back.",
             "A delta is the difference between an order before and after, so it corrects the batch's sums exactly.",
         )
         for change in write_changes(self._feed.folder, orders):
@@ -121,15 +130,15 @@ class Story:
         self._stop("4. second batch")
 
     def _close(self, orders: list[Purchase]) -> None:
-        bought = Counter(order.customer_id for order in orders)
-        customer = max(orders[::_CHANGED_EVERY], key=lambda order: bought[order.customer_id]).customer_id
+        customer = customer_to_show(orders)
         url, answer = self._judge.one(customer)
-        self._narrator.act(f"Customer {customer}, with a corrected and a refunded order", url)
+        title = f"Customer {customer}, with a corrected and a refunded order, and a made-up profile"
+        self._narrator.act(title, url)
         self._narrator.json(answer)
         self._narrator.next_steps(self._settings, url, customer)
 
     def _note_moves(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        self._moved |= {customer for customer, metrics in before.items() if now[customer] != metrics}
+        self._moved |= {customer for customer, answer in before.items() if now[customer] != answer}
 
     def _stop(self, name: str) -> None:
         """The speed layer has applied the log's end, and every customer is asked for."""

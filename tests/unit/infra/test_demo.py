@@ -10,12 +10,12 @@ import pytest
 
 from common.errors import StackError
 from common.settings import Settings, StackSettings, load_settings
-from infra.ingest.importer import run
-from infra.ingest.mapping import mapping_of
 from infra.local.demo.changes import write_changes
 from infra.local.demo.crew import Crew
 from infra.local.demo.home import demo_settings, fresh_home
+from infra.local.demo.people import Person, customer_to_show, leavers, people, person, write_profiles
 from infra.local.demo.purchases import Purchase, parts, read_purchases
+from tests.support.imports import dry_run, events_of
 
 LINES = " customer_id  date number_of_cds  dollar_value\n 00001 19970101  1   11.77\n 00001 19971001  2   12.00\n"
 
@@ -35,12 +35,57 @@ def test_missing_data_says_how_to_get_it(tmp_path: Path) -> None:
         read_purchases(tmp_path / "none")
 
 
+def orders_of(count: int) -> list[Purchase]:
+    """Orders as the first part has them, of 997 customers."""
+    return [Purchase(str(n), f"{n % 997:05}", f"1997-0{1 + n % 9}-03", f"{n}.95") for n in range(count)]
+
+
 def test_every_file_of_the_third_act_can_be_imported_whole(tmp_path: Path) -> None:
-    orders = [Purchase(str(n), f"{n % 50:05}", f"1997-0{1 + n % 9}-03", f"{n}.95") for n in range(400)]
-    for change in write_changes(tmp_path, orders):
-        summary = run(Settings(), change.path, mapping_of(change.kind), clock=lambda: 0, dry_run=True)
+    for change in write_changes(tmp_path, orders_of(400)):
+        summary = dry_run(change.path, change.kind)
+
         assert summary.rejected == 0
         assert summary.sent > 0
+
+
+def test_r5b_the_third_act_takes_back_orders_tickets_and_profiles_and_brings_some_back(tmp_path: Path) -> None:
+    changes = {change.kind: change.path for change in write_changes(tmp_path, orders_of(4_000))}
+    taken_back = {kind: dry_run(path, kind).retracted for kind, path in changes.items()}
+
+    assert {kind for kind, count in taken_back.items() if count} == {"order", "ticket", "profile"}
+    assert brought_back(changes["order"])
+
+
+def brought_back(path: Path) -> set[str]:
+    """The orders of the file that are taken back by one version and brought back by a later one."""
+    taken_back: dict[str, int] = {}
+    found = set[str]()
+    for event in events_of(path, "order"):
+        assert event.image is not None
+        if event.image.retracted:
+            taken_back[event.entity_id] = event.image.version
+        elif event.image.version > taken_back.get(event.entity_id, event.image.version):
+            found.add(event.entity_id)
+    return found
+
+
+def test_r5a_made_up_profiles_are_the_same_in_every_run_and_can_be_imported_whole(tmp_path: Path) -> None:
+    orders = orders_of(400)
+
+    summary = dry_run(write_profiles(tmp_path, orders), "profile")
+
+    assert (summary.rejected, summary.sent) == (0, len(people(orders)))
+    assert person("00042") == Person("00042", "1996-07-26", "", "GB", "gift", "1997-09-30T18:00:00Z")
+    assert person("00043").birth_date == "1975-03-23"
+
+
+def test_the_customer_whom_the_demo_shows_at_its_end_has_a_profile_that_stays() -> None:
+    orders = orders_of(4_000)
+
+    shown = customer_to_show(orders)
+
+    assert shown in people(orders)
+    assert shown not in leavers(orders)
 
 
 @pytest.fixture
