@@ -2,12 +2,13 @@
 
 import json
 
+import msgspec
 import pytest
 
 from common.algebra.facts import Delta, Fact, Image, Outcome, decide, decode_delta, encode
 from common.algebra.measures import contribution, value
 from common.algebra.merge import merge
-from common.algebra.payloads import Order, Retracted, kind_of
+from common.algebra.payloads import Content, Order, Retracted, kind_of
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 from common.errors import RejectedRecord
@@ -68,6 +69,31 @@ def test_a_cell_of_the_release_before_is_read_and_names_no_kind() -> None:
     assert decode_delta(text) == Delta(
         entity_id="o1", before=None, after=Image(5, Order(1, 2, "completed")), appended_at=9
     )
+
+
+class OlderImage(msgspec.Struct, frozen=True):
+    """An image as a release knows it that has no retractions."""
+
+    version: int
+    payload: Content
+
+
+class OlderDelta(msgspec.Struct, frozen=True):
+    """A delta as such a release knows it; it ignores further fields."""
+
+    entity_id: str
+    before: OlderImage | None
+    after: OlderImage | None
+    appended_at: int
+
+
+def test_r5b_an_older_release_cannot_decode_a_retraction_and_says_what_it_met() -> None:
+    older = msgspec.json.Decoder(OlderDelta)
+
+    assert older.decode(encode(changed("o1", None, SAID))).entity_id == "o1"
+    for delta in (changed("o1", SAID, TAKEN_BACK), changed("o1", TAKEN_BACK, SAID)):
+        with pytest.raises(msgspec.ValidationError, match="Invalid value 'retracted'"):
+            older.decode(encode(delta))
 
 
 def test_a_customer_whose_only_order_was_taken_back_is_known_and_has_nothing() -> None:
