@@ -14,24 +14,22 @@ if TYPE_CHECKING:
     from common.logs import Whereabouts
 
 Report = Callable[[str], None]
-"""Takes one line for a person."""
-
-
+"""Called with one line for the user."""
 _WHEREABOUTS: Final = "lambda360.whereabouts"
 
 
 def quiet(_: str) -> None:
-    """A report that nobody reads."""
+    """A `Report` that drops its line."""
 
 
 class OwnProcess:
-    """The object of a context whose command has the process to itself, as `lambda360` has."""
+    """Marks a click context whose command is all that its process runs. Under a test it is not."""
 
 
 def settings_of(context: click.Context) -> Settings:
-    """The settings of this run, read from the environment at the first call; the one place that reads it.
+    """Returns the settings of this run. The first call reads them from the environment; no other place reads it.
 
-    A command with a process of its own sends the process's log to stderr from then on.
+    If the command has the process to itself, the process's log goes to stderr from then on.
     """
     root = context.find_root()
     if isinstance(root.obj, OwnProcess):
@@ -44,7 +42,7 @@ def settings_of(context: click.Context) -> Settings:
 
 
 def whereabouts_of(context: click.Context) -> "Whereabouts":
-    """What the lines of this process's log carry."""
+    """Returns what each line of this process's log names: the seat and the positions of a worker."""
     from common.logs import Whereabouts
 
     found: Whereabouts = context.meta.setdefault(_WHEREABOUTS, Whereabouts())
@@ -52,7 +50,9 @@ def whereabouts_of(context: click.Context) -> "Whereabouts":
 
 
 class Seconds(click.FloatRange):
-    """A finite number of seconds, 0 or more: click's own range lets `nan` and `inf` pass, which no clock reaches."""
+    """The type of an option: a finite number of seconds, 0 or more."""
+
+    # click's own range accepts `nan` and `inf`, which no clock reaches.
 
     def __init__(self) -> None:
         super().__init__(min=0)

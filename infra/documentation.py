@@ -1,4 +1,4 @@
-"""The pages of `docs/` that the code itself writes: `make docs`, and a test that they are up to date."""
+"""Writes the generated pages of `docs/` (`make docs`). A test compares them with the files."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,12 +14,12 @@ DOCS: Final = Path(__file__).parent.parent / "docs"
 
 
 def pages() -> Mapping[Path, str]:
-    """Every generated page by its path."""
+    """Returns the text of every generated page by its path."""
     return {DOCS / "metrics.md": metrics_page(), DOCS / "settings.md": settings_page()}
 
 
 def metrics_page() -> str:
-    """What is answered and what is summed, from the two tables."""
+    """Returns the page of metrics and measures, from their two tables."""
     metrics = ((f"`{metric.name}`", metric.unit, metric.rule) for metric in METRICS)
     measures = ((f"`{each.name}`", each.unit, each.kind, each.day, _counted(each)) for each in MEASURES)
     return _page(
@@ -37,7 +37,7 @@ def metrics_page() -> str:
 
 
 def settings_page() -> str:
-    """Every setting with its default and its reason, from the types."""
+    """Returns the page of settings, each with its default and meaning, from the settings' types."""
     parts = []
     for group in GROUPS:
         kind = type(getattr(Settings(), group))

@@ -1,4 +1,4 @@
-"""How commands draw tables: fitted to a terminal, and into anything else plain, each row whole and in one line."""
+"""Draws the commands' tables: fitted to a terminal; for anything else plain, with each row whole on one line."""
 
 import io
 import itertools
@@ -15,16 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 Cell = str | Text
-"""A cell; the style of a `Text` is for terminals."""
+"""A cell. The style of a `Text` is shown on a terminal only."""
 Row = Sequence[Cell]
 PAGE: Final = 500
+"""Rows that are drawn at once."""
 GAP: Final = "  "
 NARROW: Final = 20
+"""The fewest characters that are left to a last column that is folded alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of at least `width` characters. Where no column has a heading, the table has no head."""
+    """A column of at least `width` characters. If no column has a heading, the table has no head."""
 
     heading: str = ""
     right: bool = False
@@ -32,24 +34,25 @@ class Column:
 
 
 def draw(columns: Sequence[Column], rows: Iterable[Row], *, page: int = PAGE) -> None:
-    """Print the table on the standard output, as soon as each `page` of its rows is there."""
+    """Prints the table on the standard output, each `page` of its rows as soon as it is there."""
     for line in drawn(columns, rows, width=terminal_width(), page=page):
         click.echo(line)
 
 
 def terminal_width() -> int | None:
-    """The characters in a line of the terminal that the standard output is; None where it is none."""
+    """Returns the characters in a line of the terminal, None if the standard output is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def drawn(
     columns: Sequence[Column], rows: Iterable[Row], *, width: int | None = None, page: int = PAGE
 ) -> Iterator[str]:
-    """The table's lines: cells are folded where `width` is too narrow for them, and with None none is.
+    """Yields the table's lines. Cells are folded if `width` is too narrow for them; with None no cell is folded.
 
-    Without a row there is no line. From page to page a column may grow, and never shrinks.
+    Without rows there are no lines. A column may grow from one page to the next, and never shrinks.
     """
-    waiting, widths = iter(rows), [column.width for column in columns]
+    waiting = iter(rows)
+    widths = [column.width for column in columns]
     headings = [column.heading for column in columns]
     heads: list[Row] = [headings] if any(headings) else []
     while taken := list(itertools.islice(waiting, page)):
@@ -63,7 +66,8 @@ def drawn(
 
 
 def _line(columns: Sequence[Column], widths: Sequence[int], row: Row) -> str:
-    """Rich takes half a millisecond for a row, which long lists in a pipe do not need."""
+    """Returns a row as one line, without a style."""
+    # Rich would take half a millisecond for each row, which is long for a long list in a pipe.
     cells = []
     for column, width, cell in zip(columns, widths, row, strict=True):
         text = _plain(cell)
@@ -81,7 +85,7 @@ def _folded(
 ) -> Iterator[str]:
     table = Table(box=None, padding=(0, len(GAP), 0, 0), pad_edge=False, show_header=with_head)
     rest = width - sum(widths[:-1]) - len(GAP) * len(columns)
-    keep = rest >= min(widths[-1], NARROW)  # then the last column alone is folded, and pages stay aligned
+    keep = rest >= min(widths[-1], NARROW)  # then only the last column is folded, and pages stay aligned
     for number, (column, least) in enumerate(zip(columns, widths, strict=True)):
         table.add_column(
             column.heading,

@@ -31,7 +31,8 @@ def run(context: click.Context, *, force: bool) -> None:
     from common.servers.cassandra import connected
     from infra.paths import JARS
 
-    settings, started = settings_of(context), time.monotonic()
+    settings = settings_of(context)
+    started = time.monotonic()
     with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
         tell("start Spark", "", time.monotonic() - started)
         job = Job(settings, spark, session, clock=lambda: time.time_ns() // 1000, tell=tell)
@@ -53,7 +54,8 @@ def list_(context: click.Context) -> None:
     from infra.drawing import Column, draw
 
     with connected(settings_of(context)) as session:
-        pointer, manifests = publish.read(session), publish.manifests(session)
+        pointer = publish.read(session)
+        manifests = publish.manifests(session)
     if not manifests:
         click.echo("no batch yet; `lambda360 batch run` makes the first")
         return
@@ -64,10 +66,11 @@ HEADINGS = ("batch", "slot", "status", "published", "customers", "snapshot", "lo
 
 
 def row_of(manifest: "Manifest", pointer: "Pointer") -> tuple[str, ...]:
-    """One line of the list."""
+    """Returns one row of the list, in the order of HEADINGS."""
     from common.algebra.dates import datetime_of
 
-    plan, published = manifest.plan, "-"
+    plan = manifest.plan
+    published = "-"
     if manifest.finished_at is not None:
         published = datetime_of(manifest.finished_at).strftime("%Y-%m-%d %H:%M:%SZ")
     return (
@@ -84,7 +87,7 @@ def row_of(manifest: "Manifest", pointer: "Pointer") -> tuple[str, ...]:
 
 
 def status_of(manifest: "Manifest", pointer: "Pointer") -> str:
-    """What the pointer says of a batch; where it no longer knows it, what the run left."""
+    """Returns the batch's status by the pointer or, if that no longer names the batch, by the run's manifest."""
     batch_id = manifest.batch_id
     if batch_id == pointer.current:
         return "current"
@@ -92,16 +95,16 @@ def status_of(manifest: "Manifest", pointer: "Pointer") -> str:
         return "kept"
     if any(held.batch_id == batch_id for held in pointer.claims):
         return "unfinished"
-    return "replaced" if manifest.status == "published" else "given up"
+    return "replaced" if manifest.status == "published" else "abandoned"
 
 
 def cut_text(offsets: dict[int, int]) -> str:
-    """A cut in one word: `0:17,1:9`."""
+    """Returns a cut as one word: `0:17,1:9`."""
     from common.log.position import Position
 
     return ",".join(str(Position(partition, offset)) for partition, offset in offsets.items()) or "-"
 
 
 def tell(step: str, figures: str, seconds: float) -> None:
-    """One line a step."""
+    """Prints one line for a step."""
     click.echo(f"{step:<20}{figures:<60}{seconds:6.1f} s")

@@ -1,4 +1,4 @@
-"""`lambda360 dead-letters`: what validation rejected: look at it, append it to the log again, or give it up."""
+"""`lambda360 dead-letters`: look at what validation rejected, append it to the log again, or discard it."""
 
 import itertools
 import json
@@ -25,7 +25,7 @@ INTERRUPTED: Final = 130
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look at what validation rejected, append it to the log again, or give it up."""
+    """Look at what validation rejected, append it to the log again, or discard it."""
 
 
 @dead_letters.command("list")
@@ -37,7 +37,7 @@ def dead_letters() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the value's bytes.")
 @click.pass_context
 def list_(context: click.Context, *, wanted: Filter, state: str, limit: int, as_json: bool) -> None:
-    """List letters in the order of day, partition and offset."""
+    """List letters, in the order of day, partition and offset."""
     from infra.operate.dead_letters import report, view
 
     with _table(context) as table:
@@ -50,8 +50,8 @@ def list_(context: click.Context, *, wanted: Filter, state: str, limit: int, as_
 
 @dead_letters.command()
 @click.argument("letter_id", metavar="P:O")
-@click.option("--raw", is_flag=True, help="The value's bytes to stdout, and nothing else.")
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object, bytes in base64.")
+@click.option("--raw", is_flag=True, help="Write the value's bytes to stdout, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with bytes in base64.")
 @click.pass_context
 def show(context: click.Context, *, letter_id: str, raw: bool, as_json: bool) -> None:
     """Show everything about one letter."""
@@ -63,7 +63,7 @@ def show(context: click.Context, *, letter_id: str, raw: bool, as_json: bool) ->
     if raw:
         if letter.value is None or len(letter.value) != letter.value_bytes:
             what = "the record has no value" if letter.value_bytes is None else "only a prefix of the value is kept"
-            raise Lambda360Error(f"{what}; the record lies in the log at partition:offset {wanted}")
+            raise Lambda360Error(f"{what}; the record is in the log at partition:offset {wanted}")
         click.get_binary_stream("stdout").write(letter.value)
     elif as_json:
         click.echo(json.dumps(view.as_dict(letter, with_value=True)))
@@ -79,15 +79,17 @@ def show(context: click.Context, *, letter_id: str, raw: bool, as_json: bool) ->
 def replay_(context: click.Context, *, chosen: Selection, timeout: float) -> int:
     """Append letters to the log again: same key, same bytes, in the customer's own partition.
 
-    Only what the present rules accept is appended; the rest is listed with its reason. A letter marked as replayed is
-    refused. It waits until the speed layer has applied the log's end, as of now: a customer may have been erased.
+    Only what the present rules accept is appended; the rest is listed with its reason. A letter that is marked as
+    replayed is refused. First it waits until the speed layer has applied the log to its present end, since a customer
+    may have been erased.
 
-    After a crash or a lost server, run it again. What was appended, and could not be marked, is appended once more,
-    so that nothing is lost. Of equal versions the later one wins (R4): if one came in between, the letter's is back.
+    After a crash or a lost server, run it again. A record that was appended, and not marked, is appended once more, so
+    that nothing is lost. Of equal versions the later record wins (R4): the letter's then replaces one that was
+    appended in between.
 
-    An erasure is replayed only by --id, for it forgets all before its new position: first look, with
-    `dead-letters show` and at the customer's answers, whether it is in the log already. One that the speed layer knows
-    of is refused.
+    An erasure is replayed only by --id, because it erases all that lies before its new position. First check, with
+    `dead-letters show` and by the customer's answers, whether it is in the log already. An erasure that the speed
+    layer knows is refused.
 
     Exit code: 0 all were appended; 3 some were refused; 1 it could not be finished; 2 wrong usage, nothing was sent.
     """
@@ -115,7 +117,7 @@ def replay_(context: click.Context, *, chosen: Selection, timeout: float) -> int
 @click.option("--reason", required=True, help="Why; it is kept with the letter.")
 @click.pass_context
 def discard(context: click.Context, *, chosen: Selection, reason: str) -> int:
-    """Give letters up: they are no longer listed as open. Their bytes stay, and `replay --id` still takes them.
+    """Discard letters: they are no longer listed as open. Their bytes stay, and `replay --id` still takes them.
 
     Exit code: 0 done; 3 some were replayed before, and are left as they are.
     """
@@ -128,7 +130,7 @@ def discard(context: click.Context, *, chosen: Selection, reason: str) -> int:
         summary = give_up(table, chosen, Discarded(time.time_ns() // 1000, reason.strip()))
     click.echo(f"{summary.discarded:,} discarded")
     for address in summary.replayed:
-        click.echo(f"left as it is, for it was replayed: {address.position}")
+        click.echo(f"not discarded, because it was replayed: {address.position}")
     return SOME_REFUSED if summary.replayed else 0
 
 

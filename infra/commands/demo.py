@@ -32,7 +32,8 @@ def demo(context: click.Context, *, customers: int | None) -> int:
     from infra.local.demo.purchases import read_purchases
     from infra.local.demo.story import Story
 
-    narrator, purchases = Narrator(), read_purchases(customers=customers)
+    narrator = Narrator()
+    purchases = read_purchases(customers=customers)
     with (
         _ended_by_signals(),
         fresh_home(demo_settings(settings_of(context))) as settings,
@@ -47,7 +48,7 @@ def demo(context: click.Context, *, customers: int | None) -> int:
 
 
 def _stay(crew: "Crew", narrator: "Narrator") -> None:
-    """The system is up until Ctrl-C."""
+    """Keeps the system running until Ctrl-C."""
     narrator.act("It stays up until Ctrl-C")
     with suppress(KeyboardInterrupt):
         crew.wait(lambda: False, float("inf"))
@@ -55,7 +56,7 @@ def _stay(crew: "Crew", narrator: "Narrator") -> None:
 
 @contextmanager
 def _servers_stopped(settings: "Settings", narrator: "Narrator") -> Iterator[None]:
-    """At the end no server of the demo runs, whatever happened; its logs stay until the next demo."""
+    """Stops the demo's servers at the end, whatever happened. Their logs stay until the next demo."""
     from infra.local.stack import servers
 
     try:
@@ -67,7 +68,7 @@ def _servers_stopped(settings: "Settings", narrator: "Narrator") -> Iterator[Non
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal end the demo once, in order; a second one does not hinder the stopping."""
+    """Raises KeyboardInterrupt at the first Ctrl-C, SIGTERM or SIGHUP. Later ones do not disturb the stopping."""
     watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in watched}
 

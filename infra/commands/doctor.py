@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.pass_context
 def doctor(context: click.Context) -> None:
-    """Say what is installed, running and reachable, and what to do about what is not; exit 1 if something is needed."""
+    """Show what is installed, running and reachable, and what to do about what is not.
+
+    Exit code: 0 if all that is needed is there, 1 if not.
+    """
     from infra.drawing import Column, draw
     from infra.local.doctor import examine
 
@@ -34,7 +37,7 @@ def doctor(context: click.Context) -> None:
 
 
 def rows_of(finding: "Finding") -> Iterator["Row"]:
-    """What was found and, below it, what to do about it."""
+    """Yields a row with the finding and, if it is not well, a row with what to do about it."""
     from rich.text import Text
 
     mark, colour = ("ok", "green") if finding.well else ("--", "red" if finding.needed else "yellow")

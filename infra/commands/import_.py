@@ -1,4 +1,4 @@
-"""`lambda360 import`: a file of a customer's entities into the log."""
+"""`lambda360 import`: appends a record to the log for each row of a file."""
 
 import sys
 import time
@@ -21,13 +21,15 @@ INTERRUPTED: Final = 130
 @click.command("import")
 @click.argument("kind", metavar="order|refund|ticket|marketing|profile")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="A field's column, where the names differ.")
+@click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="A field's column, if the names differ.")
 @click.option("--set", "sets", multiple=True, metavar="FIELD=VALUE", help="The same value of a field in every row.")
-@click.option("--map-value", "map_values", multiple=True, metavar="FIELD:FROM=TO", help="What a value means here.")
-@click.option("--timezone", default="UTC", show_default=True, help="IANA zone of times that state no offset.")
-@click.option("--format", "format_name", type=click.Choice(["csv", "jsonl", "parquet"]), help="If not the extension's.")
+@click.option("--map-value", "map_values", multiple=True, metavar="FIELD:FROM=TO", help="Translate a field's value.")
+@click.option("--timezone", default="UTC", show_default=True, help="IANA zone of times that have no offset.")
+@click.option(
+    "--format", "format_name", type=click.Choice(["csv", "jsonl", "parquet"]), help="By default the extension's."
+)
 @click.option("--rejects", type=click.Path(path_type=Path), help="Rejected rows.  [default: FILE.rejected.jsonl]")
-@click.option("--dry-run", is_flag=True, help="Validate every row, send nothing; needs no server.")
+@click.option("--dry-run", is_flag=True, help="Validate every row and send nothing; no server is needed.")
 @click.pass_context
 def import_(
     context: click.Context,
@@ -41,12 +43,12 @@ def import_(
     rejects: Path | None,
     dry_run: bool,
 ) -> int:
-    """Bring a CSV, JSON Lines or Parquet file in. The same file twice changes no answer.
+    """Import a CSV, JSON Lines or Parquet file. The same file twice changes no answer.
 
-    A field comes from the column of its own name unless --map or --set says otherwise; `lambda360 schema show KIND`
-    lists the fields. Without updated_at, an entity's own date is its version; a profile has none, and needs it. A row
-    whose column `retracted` is true takes its entity back: it needs the ids and updated_at alone. Rows that break a
-    rule go to FILE.rejected.jsonl with row number, field, value and rule, and the rest goes in.
+    A field is read from the column of its own name, unless --map or --set says otherwise; `lambda360 schema show KIND`
+    lists the fields. Without updated_at, an entity's own date is its version; a profile has no such date, and needs
+    updated_at. A row whose column `retracted` is true takes its entity back: it needs only the ids and updated_at.
+    Rows that break a rule go to FILE.rejected.jsonl with row number, field, value and rule; the others are imported.
 
     Exit code: 0 every row is in; 3 some were rejected; 1 it could not be finished; 2 wrong usage, nothing was sent.
     """
@@ -73,7 +75,7 @@ def import_(
 
 @contextmanager
 def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, silence elsewhere."""
+    """Shows a progress bar on a terminal, and nothing elsewhere."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -96,9 +98,9 @@ def _report(summary: "Summary", *, dry_run: bool) -> None:
     if summary.rejected:
         click.echo(f"Rejected rows, each with field, value and rule: {summary.rejects}")
     if summary.interrupted:
-        click.echo("Interrupted. Run the same command again: what is there already changes no answer.")
+        click.echo("Interrupted. Run the same command again: rows that are in the log already change no answer.")
     elif summary.rejected:
-        click.echo("Correct them at the source and import the file again: what is there already changes no answer.")
+        click.echo("Correct them at the source and import the file again: rows that are in already change no answer.")
     elif dry_run:
         click.echo("Next: the same command without --dry-run.")
     elif summary.sent:

@@ -1,4 +1,4 @@
-"""`lambda360 serve`: the REST interface, until it is told to stop."""
+"""`lambda360 serve`: answers REST requests until a signal stops it."""
 
 import errno
 import logging
@@ -32,7 +32,7 @@ def serve(context: click.Context) -> None:
     logging.getLogger("cassandra").setLevel(logging.WARNING)
     logging.getLogger("cassandra.cluster").addFilter(_without_traceback)
     app = create_app(settings, clock=lambda: time.time_ns() // 1000)
-    # uvicorn takes the signal, drains, puts this handler back and raises the signal again: a stop that was asked for.
+    # When uvicorn gets the signal, it drains, puts this handler back and raises the signal again: exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with listening(settings.serving) as listener:
         click.echo(f"answering on http://{settings.serving.host}:{settings.serving.port}", err=True)
@@ -40,7 +40,7 @@ def serve(context: click.Context) -> None:
 
 
 def server_of(app: FastAPI, settings: ServingSettings) -> uvicorn.Server:
-    """A server of `app` whose lines, those of requests included, are lines of this process's log."""
+    """Returns a server of `app` that logs to this process's log, requests included."""
     if settings.access_log:
         access = logging.getLogger("uvicorn.access")
         access.setLevel(logging.INFO)
@@ -58,19 +58,20 @@ def server_of(app: FastAPI, settings: ServingSettings) -> uvicorn.Server:
 
 
 def _request(record: logging.LogRecord) -> bool:
-    """Logs uvicorn's sentence about a request as an event of ours, with fields; the sentence itself is dropped."""
+    """Logs a request as an event with fields. Returns False, which drops uvicorn's own line about it."""
     client, method, path, _, status = record.args  # type: ignore[misc] # uvicorn's own five
     log.info("request", client=client, method=method, path=path, status=status)
     return False
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """The driver logs a traceback for each attempt to connect; the attempt's error is logged in one line already."""
+    """Returns whether the driver's line is kept: not with a traceback."""
+    # The driver logs one for each attempt to connect, and the attempt's error is logged in one line already.
     return record.exc_info is None
 
 
 def listening(settings: ServingSettings) -> socket.socket:
-    """A socket that listens on the settings' host and port. Raises SettingsError if that cannot be had."""
+    """Returns a socket that listens on the settings' host and port. Raises SettingsError if none can."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

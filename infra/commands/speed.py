@@ -1,4 +1,4 @@
-"""`lambda360 speed`: workers of the speed layer, how they are, and waiting for them."""
+"""`lambda360 speed`: runs workers of the speed layer, shows how they are, and waits for them."""
 
 import json
 import os
@@ -11,12 +11,13 @@ import msgspec
 from common.errors import Unavailable
 from infra.context import Seconds, settings_of, whereabouts_of
 
-SAY_SECONDS: Final = 2.0
+REPORT_SECONDS: Final = 2.0
+"""Between two lines of a wait."""
 
 
 @click.group()
 def speed() -> None:
-    """Run speed workers, say how they are, or wait until the log's end is applied."""
+    """Run speed workers, show how they are, or wait until the log's end is applied."""
 
 
 @speed.command("run")
@@ -29,8 +30,8 @@ def speed() -> None:
 def run_(context: click.Context, *, workers: int, parent: int | None, succeed: int | None) -> int:
     """Apply the log's records until SIGTERM or Ctrl-C; workers share the partitions.
 
-    SIGHUP replaces several workers one after another. A single worker ends at SIGHUP, and stays a member of the group
-    for the session time: whoever starts it again within that time goes on without a rebalance.
+    At SIGHUP several workers are replaced one after another. A single worker ends at SIGHUP, and stays a member of the
+    group for the session time: if it is started again within that time, there is no rebalance.
     """
     settings = settings_of(context)
     if workers > 1:
@@ -68,7 +69,7 @@ def _supervise(context: click.Context, workers: int) -> None:
 @click.option("--timeout", type=Seconds(), default=120.0, show_default=True, help="Seconds.")
 @click.pass_context
 def wait_(context: click.Context, *, timeout: float) -> None:
-    """Return when the log's end, as of now, is applied in every partition; exit 1 if it is not in time."""
+    """Return when every partition is applied to the log's present end; exit 1 if that is not in time."""
     from common.servers import kafka, log_identity
     from common.servers.cassandra import connected
     from common.waiting import wait
@@ -77,7 +78,7 @@ def wait_(context: click.Context, *, timeout: float) -> None:
     with connected(settings) as session:
         identity = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
         ends = kafka.end_offsets(settings, identity.partitions)
-        wait(session, settings, ends, timeout=timeout, clock=_clock, report=_Teller())
+        wait(session, settings, ends, timeout=timeout, clock=_clock, report=_Waiting())
     click.echo(f"applied: {sum(ends.values()):,} offsets in {len(ends)} partitions")
 
 
@@ -85,7 +86,7 @@ def wait_(context: click.Context, *, timeout: float) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
 def status_(context: click.Context, *, as_json: bool) -> int:
-    """Show each partition and each local worker, whatever is away; exit 0 if all is well, 1 if not."""
+    """Show each partition and each local worker, also while a server is down; exit 0 if all is well, 1 if not."""
     from infra.drawing import terminal_width
     from infra.operate.workers.report import lines_of
     from infra.operate.workers.status import status
@@ -99,16 +100,16 @@ def status_(context: click.Context, *, as_json: bool) -> int:
     return 1 if found.trouble else 0
 
 
-class _Teller:
-    """Prints how many records are missing, now and then."""
+class _Waiting:
+    """Prints how many records are still to be applied, every REPORT_SECONDS."""
 
     def __init__(self) -> None:
-        self._next = time.monotonic() + SAY_SECONDS
+        self._next = time.monotonic() + REPORT_SECONDS
 
     def __call__(self, missing: int, at_first: int) -> None:
         if missing and time.monotonic() >= self._next:
-            click.echo(f"waiting: {missing:,} of {at_first:,} records to go")
-            self._next = time.monotonic() + SAY_SECONDS
+            click.echo(f"waiting: {missing:,} of {at_first:,} records are still to be applied")
+            self._next = time.monotonic() + REPORT_SECONDS
 
 
 def _clock() -> int:

@@ -52,7 +52,7 @@ def status(context: click.Context) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def reset(context: click.Context, *, yes: bool) -> None:
-    """Stop both servers and delete this home: data, warehouse, logs and remembered settings."""
+    """Stop both servers and delete this home: data, warehouse, logs and settings file."""
     from infra.local.stack import servers
 
     settings = settings_of(context)

@@ -1,4 +1,4 @@
-"""`lambda360 watch`: what the speed layer does, as it does it."""
+"""`lambda360 watch`: shows what the speed layer does, as it does it."""
 
 import os
 import sys
@@ -26,10 +26,10 @@ from infra.context import settings_of
     "positions",
     multiple=True,
     metavar="P:O",
-    help="From this position in the log, as it is shown; repeatable.",
+    help="Begin at this position in the log (partition:offset, as it is shown); repeatable.",
 )
-@click.option("--alerts/--no-alerts", default=True, show_default=True, help="Alerts, too.")
-@click.option("--limit", type=click.IntRange(min=1), help="End after so many.")
+@click.option("--alerts/--no-alerts", default=True, show_default=True, help="Show alerts, too.")
+@click.option("--limit", type=click.IntRange(min=1), help="End after so many events.")
 @click.pass_context
 def watch(
     context: click.Context,
@@ -45,7 +45,7 @@ def watch(
     """Show live deltas: time, customer, kind, what changed, and the metrics that moved.
 
     It follows the published deltas from now on, or from a position, until Ctrl-C. A delta that is published again is
-    shown once. Where a batch has absorbed a delta, or Cassandra is away, the measures' values are shown instead.
+    shown once. If a batch has absorbed a delta, or Cassandra does not answer, the measures' values are shown instead.
     """
     from infra.operate.watch import session
     from infra.operate.watch.render import Pipe, Screen
@@ -56,10 +56,10 @@ def watch(
         raise UsageError("--from", positions[0], "either --from or --from-beginning")
     settings = settings_of(context)
     wish = session.Wish(
-        frozenset(map(_customer, customers)),
-        frozenset(map(_kind, kinds)),
-        parse_positions(positions),
-        from_beginning,
+        customers=frozenset(map(_customer, customers)),
+        kinds=frozenset(map(_kind, kinds)),
+        positions=parse_positions(positions),
+        from_beginning=from_beginning,
         alerts=alerts,
         limit=limit,
     )
@@ -68,7 +68,8 @@ def watch(
         with closing(Views(cassandra(settings), clock=lambda: time.time_ns() // 1000)) as views:
             session.watch(settings, wish, views, screen.show, partial(click.echo, err=True))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered has nowhere to go
+        # Python flushes stdout at the end, and would fail again on what is still buffered.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return 0
     return 0

@@ -19,11 +19,11 @@ def test_a_batch_is_what_the_pointer_says_of_it() -> None:
         n: status_of(manifest(n, status), held)
         for n, status in ((6, "loading"), (5, "verified"), (4, "published"), (3, "published"), (2, "published"))
     }
-    assert statuses == {6: "unfinished", 5: "given up", 4: "current", 3: "kept", 2: "replaced"}
+    assert statuses == {6: "unfinished", 5: "abandoned", 4: "current", 3: "kept", 2: "replaced"}
 
 
 def test_a_line_of_the_list_names_slot_customers_snapshot_versions_and_cut() -> None:
     line = row_of(manifest(2), Pointer())
     assert len(line) == len(HEADINGS)
     assert line == ("2", "a", "replaced", "2023-11-14 22:13:20Z", "3", "77", "logic", "rules", "0:17,1:9")
-    assert row_of(manifest(2, "loading"), Pointer())[2:4] == ("given up", "-")
+    assert row_of(manifest(2, "loading"), Pointer())[2:4] == ("abandoned", "-")
