@@ -22,6 +22,7 @@ class Tables:
     batch_pointer: ClassVar[str] = "batch_pointer"
     batches: ClassVar[str] = "batches"
     log_identity: ClassVar[str] = "log_identity"
+    schema_changes: ClassVar[str] = "schema_changes"
 
     @property
     def facts(self) -> str:

@@ -20,7 +20,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
         "import_",
         "Bring a file of orders, refunds, tickets, events or profiles in.",
     ),
-    "schema": ("infra.commands.schema", "schema", "Show the records' JSON Schema."),
+    "schema": (
+        "infra.commands.schema",
+        "schema",
+        "Apply tables and topics to any cluster, list what was applied, show a record's schema.",
+    ),
     "speed": ("infra.commands.speed", "speed", "Run a speed worker, or wait until the log's end is applied."),
     "watch": ("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),
     "batch": ("infra.commands.batch", "batch", "Run the nightly job, or list its runs."),

@@ -1,6 +1,7 @@
 """Cassandra for every layer: how to connect, how to await from asyncio, how errors are translated. Knows no table."""
 
 import asyncio
+import re
 import socket
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +30,9 @@ UNAVAILABLE: Final = (NoHostAvailable, OperationTimedOut, RequestExecutionExcept
 A statement that Cassandra refuses as invalid raises none of these: it is a defect, and ends the process.
 """
 
+_LACKING: Final = re.compile(r"(unconfigured table|table \w+ does not exist|[Uu]ndefined column)")
+"""How Cassandra words it that the schema is older than the statement."""
+
 
 def named_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
     """Returns the rows as named tuples, one class for all results of the same columns.
@@ -48,18 +52,19 @@ def _row_type(names: tuple[str, ...]) -> type[Any]:
 def connected(
     settings: Settings, *, keyspace: bool = True, row_factory: Callable[..., list[Any]] = named_rows
 ) -> Iterator[Session]:
-    """A session of its own for this process, closed at the end.
+    """A session of its own for this process, closed at the end; without a keyspace, the client reads no schema.
 
-    Raises StoreUnavailable if no node answers, now or to a statement within, or if the keyspace is not there.
+    Raises StoreUnavailable if no node answers, now or to a statement within, or if the keyspace, or a table or column
+    that a statement names, is not there.
     """
     nodes = ", ".join(f"{host}:{settings.cassandra_port}" for host in settings.cassandra_hosts)
     with ExitStack() as at_end:
         try:
-            cluster = _cluster(settings, row_factory)
+            cluster = _cluster(settings, row_factory, schema_metadata=keyspace)
             at_end.callback(cluster.shutdown)
             session = cluster.connect(settings.cassandra.keyspace if keyspace else None)
         except InvalidRequest as error:
-            text = f"Cassandra at {nodes} has no such keyspace, `lambda360 stack up` makes it: {error}"
+            text = f"Cassandra at {nodes} has no such keyspace, `lambda360 schema apply` makes it: {error}"
             raise StoreUnavailable(text) from error
         except (*UNAVAILABLE, DriverException) as error:
             raise StoreUnavailable(f"Cassandra at {nodes} does not answer: {_why(error)}") from error
@@ -67,6 +72,11 @@ def connected(
             yield session
         except UNAVAILABLE as error:
             raise StoreUnavailable(f"Cassandra did not answer: {_why(error)}") from error
+        except InvalidRequest as error:
+            if not _LACKING.search(str(error)):
+                raise
+            text = f"the keyspace lacks what this release needs, `lambda360 schema apply` adds it: {error}"
+            raise StoreUnavailable(text) from error
 
 
 def _why(error: Exception) -> str:
@@ -77,7 +87,7 @@ def _why(error: Exception) -> str:
     return "; ".join(dict.fromkeys(str(cause).rpartition("Last error: ")[2] for cause in causes.values()))
 
 
-def _cluster(settings: Settings, row_factory: Callable[..., list[Any]]) -> Cluster:
+def _cluster(settings: Settings, row_factory: Callable[..., list[Any]], *, schema_metadata: bool) -> Cluster:
     consistency = ConsistencyLevel.name_to_value[settings.cassandra.consistency]
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc=settings.cassandra.datacenter)),
@@ -95,6 +105,7 @@ def _cluster(settings: Settings, row_factory: Callable[..., list[Any]]) -> Clust
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         connect_timeout=settings.cassandra.request_timeout_seconds,
         compression=False,
+        schema_metadata_enabled=schema_metadata,
         # With Nagle's algorithm, the driver's default, a statement behind another waits 40 ms for an acknowledgement.
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     )

@@ -61,7 +61,7 @@ def topic_identity(settings: Settings, topic: str, *, timeout_seconds: float = T
             found = described[topic].result()
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise LogError(f"topic {topic!r} does not exist; `lambda360 stack up` creates it") from error
+                raise LogError(f"topic {topic!r} does not exist; `lambda360 schema apply` creates it") from error
             raise
     return LogIdentity(topic, str(found.topic_id), len(found.partitions))
 

@@ -31,11 +31,17 @@ def record(session: Session, found: LogIdentity) -> LogIdentity:
 
 def check(session: Session, found: LogIdentity) -> LogIdentity:
     """The identity on record. Raises LogError if there is none, or if `found` is another log."""
+    recorded = find(session, found.topic)
+    if recorded is None:
+        raise LogError(f"topic {found.topic!r} was never recorded; `lambda360 schema apply` records it")
+    return compare(recorded, found)
+
+
+def find(session: Session, topic: str) -> LogIdentity | None:
+    """The identity on record, if there is one."""
     select = f"SELECT topic_id, partitions FROM {Tables.log_identity} WHERE topic = %s"
-    row = session.execute(select, (found.topic,)).one()
-    if row is None:
-        raise LogError(f"topic {found.topic!r} was never recorded; `lambda360 stack up` records it")
-    return compare(LogIdentity(found.topic, row.topic_id, row.partitions), found)
+    row = session.execute(select, (topic,)).one()
+    return LogIdentity(topic, row.topic_id, row.partitions) if row else None
 
 
 def compare(recorded: LogIdentity, found: LogIdentity) -> LogIdentity:

@@ -1,13 +1,51 @@
-"""`lambda360 schema`: what a record must look like."""
+"""`lambda360 schema`: tables and topics on any cluster, and what a record must look like."""
 
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
+
+from infra.context import settings_of
+
+if TYPE_CHECKING:
+    from common.settings import Settings
+    from infra.schema.look import Line, Plan
 
 
 @click.group()
 def schema() -> None:
-    """Show the records' JSON Schema."""
+    """Apply tables and topics to any cluster, and list them; show the records' JSON Schema."""
+
+
+@schema.command("apply")
+@click.option("--dry-run", is_flag=True, help="Print the statements and topics that are still to be made.")
+@click.pass_context
+def apply_(context: click.Context, *, dry_run: bool) -> None:
+    """Apply the changes that the keyspace lacks, and make the topics; what is applied is recorded.
+
+    It may be run at any time, also by several at once: one applies, the others wait. Killed, it is run again.
+    """
+    from infra.schema.apply import apply
+
+    settings = settings_of(context)
+    if dry_run:
+        for line in _would_make(settings):
+            click.echo(line)
+    else:
+        apply(settings, click.echo)
+
+
+@schema.command("list")
+@click.pass_context
+def list_(context: click.Context) -> None:
+    """Show every change of the schema: whether it is applied, when and by whom. Nothing is changed."""
+    from infra.schema.look import listing
+
+    rows = [HEADINGS, *map(row_of, listing(settings_of(context)))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 @schema.command()
@@ -22,3 +60,34 @@ def show(kind: str) -> None:
     if kind not in names:
         raise UsageError("KIND", kind, f"one of {', '.join(names)}")
     click.echo(json.dumps(record_schema(names[kind]), indent=2))
+
+
+HEADINGS = ("change", "state", "applied", "by")
+
+
+def row_of(line: "Line") -> tuple[str, ...]:
+    """One line of the list."""
+    if line.record is None:
+        return (line.title, line.state, "-", "-")
+    return (line.title, line.state, f"{line.record.applied_at:%Y-%m-%d %H:%M:%SZ}", line.record.applied_by)
+
+
+def _would_make(settings: "Settings") -> Iterator[str]:
+    from infra.schema.look import plan
+
+    planned = plan(settings)
+    yield from as_cql(planned)
+    for topic, config in planned.topics.items():
+        yield f"-- topic {topic}: {settings.log.partitions} partitions, replication {settings.log.replication_factor}"
+        yield from (f"--   {key}={value}" for key, value in config.items())
+    if planned.is_empty:
+        yield "-- nothing new"
+
+
+def as_cql(planned: "Plan") -> Iterator[str]:
+    """The plan's statements, as cqlsh takes them."""
+    if planned.keyspace:
+        yield f"{planned.keyspace};"
+    for change in planned.changes:
+        yield f"-- {change.title}"
+        yield from (f"{statement};" for statement in change.statements)

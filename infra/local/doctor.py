@@ -17,16 +17,16 @@ from common.errors import Lambda360Error
 from common.servers import log_identity
 from common.servers.cassandra import connected
 from common.servers.kafka import topic_identity
-from common.settings import Settings
+from common.settings import PREFIX, Settings
 from common.tables import Tables
 from infra.local.stack import servers
 from infra.local.stack.java import MAIN_JARS, find_java, jars
 from infra.paths import LOCK_FILE, ROOT
-from infra.schema import apply as schema
-from infra.schema import topics
+from infra.schema import look, topics
 
 SETUP: Final = "run `make setup`"
 UP: Final = "run `lambda360 stack up`"
+AS_IT_SAYS: Final = "do as it says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +88,26 @@ def _local_servers(settings: Settings) -> Iterator[Finding]:
 
 
 def _reachable(settings: Settings) -> Iterator[Finding]:
-    yield _found(f"Kafka at {settings.bootstrap_servers}", lambda: f"{topics.brokers(settings)} brokers", UP)
+    remedy = f"start it, or correct {PREFIX}LOG_BOOTSTRAP_SERVERS" if settings.log.bootstrap_servers else UP
+    yield _found(f"Kafka at {settings.bootstrap_servers}", lambda: f"{topics.brokers(settings)} brokers", remedy)
     nodes = ", ".join(f"{host}:{settings.cassandra_port}" for host in settings.cassandra_hosts)
     try:
         with connected(settings, keyspace=False) as session:
             yield Finding(f"Cassandra at {nodes}", well=True, detail="answers")
             yield from _schema(session, settings)
     except Lambda360Error as error:
-        yield Finding(f"Cassandra at {nodes}", well=False, detail=str(error), remedy=UP)
+        remedy = f"start it, or correct {PREFIX}CASSANDRA_HOSTS" if settings.cassandra.hosts else UP
+        yield Finding(f"Cassandra at {nodes}", well=False, detail=str(error), remedy=remedy)
 
 
 def _schema(session: Session, settings: Settings) -> Iterator[Finding]:
     keyspace = settings.cassandra.keyspace
-    rows = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))
-    absent = sorted(schema.tables() - {row.table_name for row in rows})
-    yield Finding(f"keyspace {keyspace}", not absent, f"without {', '.join(absent)}" if absent else "all tables", UP)
-    if absent:
+    applied = _found(f"keyspace {keyspace}", partial(look.check, session, settings), AS_IT_SAYS)
+    yield applied
+    if not applied.well:
         return
     session.set_keyspace(keyspace)
-    yield _found(f"log {settings.log.topic}", partial(_log, session, settings), "do as it says")
+    yield _found(f"log {settings.log.topic}", partial(_log, session, settings), AS_IT_SAYS)
     yield _worker(session, settings)
 
 

@@ -1,72 +1,80 @@
 """Tables and topics of one deployment, on any cluster that the settings name; every call may be repeated."""
 
-import re
-from importlib.resources import files
+import math
+import os
+import pwd
+import socket
+import uuid
+from importlib.metadata import version
 from typing import Final
 
-from cassandra.cluster import Session
-from cassandra.protocol import ConfigurationException
-
-from common.errors import SettingsError, StoreUnavailable
 from common.servers import log_identity
-from common.servers.cassandra import UNAVAILABLE, connected
+from common.servers.cassandra import connected
 from common.servers.kafka import topic_identity
-from common.servers.log_identity import LogIdentity
 from common.settings import Settings
-from common.tables import Tables
 from infra.context import Report, quiet
-from infra.schema import topics
+from infra.schema import changes, ddl, topics
+from infra.schema.changes import Change
+from infra.schema.ledger import Ledger
+from infra.schema.lock import Lock, Terms, locked, lost
 
-_KEYSPACE: Final = (
-    "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = "
-    "{{'class': 'NetworkTopologyStrategy', '{datacenter}': {replicas}}}"
-)
+_SPARE_SECONDS: Final = 10.0
 
 
 def apply(settings: Settings, report: Report = quiet) -> None:
     """The keyspace, its tables and the topics exist, and the log is the one on record (R1).
 
-    Raises LogError, before anything is made in Kafka, where the log on record is gone or is another one;
-    Unavailable where Cassandra or Kafka does not answer.
+    Raises SchemaError where the keyspace and this release have different histories; LogError, before anything is made
+    in Kafka, where the log on record is gone or is another one; StoreUnavailable; LogUnavailable.
     """
     with connected(settings, keyspace=False) as session:
-        try:
-            _make_tables(session, settings)
-        except UNAVAILABLE as error:
-            raise StoreUnavailable(f"Cassandra did not make the tables: {error}") from error
-        topics.apply(settings, on_record=_on_record(session, settings))
+        apply_changes(Ledger(session, settings), _terms(settings), report)
+        session.set_keyspace(settings.cassandra.keyspace)
+        topics.apply(settings, on_record=log_identity.find(session, settings.log.topic))
         found = log_identity.record(session, topic_identity(settings, settings.log.topic))
     made = f"keyspace {settings.cassandra.keyspace}, topic {found.topic} with {found.partitions} partitions"
     report(f"schema: {made} (id {found.topic_id})")
 
 
-def statements() -> list[str]:
-    """The tables' statements, in order, without their comments."""
-    text = files("infra.schema").joinpath("tables.cql").read_text(encoding="utf-8")
-    bare = "\n".join(line.partition("--")[0].rstrip() for line in text.splitlines())
-    return [statement.strip() for statement in bare.split(";") if statement.strip()]
+def apply_changes(ledger: Ledger, terms: Terms, report: Report) -> None:
+    """Every change of this release is applied, in order, and on record.
+
+    Killed anywhere, it is run again: a change that is not on record is applied from its first statement on.
+    """
+    known, on_record = changes.load(), ledger.recorded()
+    for each in changes.newer(known, on_record):
+        report(f"schema: {each.title} is of a newer release, applied {each.story}; it was left alone")
+    applied = []
+    if changes.waiting(known, on_record):
+        ledger.make()
+        with locked(ledger, terms, report) as lock:
+            for change in changes.waiting(known, ledger.recorded()):  # another process may have applied some meanwhile
+                _apply_change(ledger, lock, change)
+                applied.append(change)
+                report(f"schema: {change.title} applied")
+    if not applied:
+        report(f"schema: nothing new, {known[-1].title} is the last change")
 
 
-def tables() -> frozenset[str]:
-    """The names of all tables."""
-    return frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", "\n".join(statements())))
+def _apply_change(ledger: Ledger, lock: Lock, change: Change) -> None:
+    for statement in change.statements:
+        lock.keep()
+        ledger.execute(statement)
+    if not ledger.record(change, lock.owner, _user()):
+        raise lost()
 
 
-def _make_tables(session: Session, settings: Settings) -> None:
-    wanted = settings.cassandra
+def _terms(settings: Settings) -> Terms:
+    """An owner of its own for each call; a lock outlives the slowest statement."""
+    owner = f"{_user()}, process {os.getpid()} ({uuid.uuid4().hex[:8]})"
+    slowest = settings.cassandra.request_timeout_seconds + ddl.AGREEMENT_SECONDS
+    return Terms(owner, math.ceil(slowest + _SPARE_SECONDS))
+
+
+def _user() -> str:
+    """Who applies changes: user, host and release."""
     try:
-        session.execute(
-            _KEYSPACE.format(keyspace=wanted.keyspace, datacenter=wanted.datacenter, replicas=wanted.replication_factor)
-        )
-    except ConfigurationException as error:
-        raise SettingsError("LAMBDA360_CASSANDRA_DATACENTER", wanted.datacenter, str(error)) from error
-    session.set_keyspace(wanted.keyspace)
-    for statement in statements():
-        session.execute(statement)
-
-
-def _on_record(session: Session, settings: Settings) -> LogIdentity | None:
-    row = session.execute(
-        f"SELECT topic, topic_id, partitions FROM {Tables.log_identity} WHERE topic = %s", (settings.log.topic,)
-    ).one()
-    return LogIdentity(row.topic, row.topic_id, row.partitions) if row else None
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container, any number may be a user
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()} with lambda360 {version('lambda360')}"

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import yaml
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, ResourceType
 
 from common.errors import LogError, LogUnavailable
 from common.servers.kafka import TIMEOUT_SECONDS, admin, kafka_errors
@@ -20,17 +20,17 @@ def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
     Raises LogUnavailable where Kafka does not answer, LogError where one exists and differs, or where the log that is
     on record is gone: a new one in its place would be another log, to which no stored offset belongs.
     """
+    client = admin(settings)
     with kafka_errors(settings):
-        client = admin(settings)
-        existing = _partitions(client)
-        _check_log(settings, existing, on_record)
-        for setting, config in wanted().items():
-            name: str = getattr(settings.log, setting)
-            if name in existing:
-                _check_partitions(settings, name, existing[name])
-                _check_config(client, name, config)
-            else:
-                _create(client, settings, name, config)
+        for name, config in _missing(client, settings, on_record).items():
+            _create(client, settings, name, config)
+
+
+def missing(settings: Settings, on_record: LogIdentity | None = None) -> Mapping[str, Mapping[str, str]]:
+    """The topics that `apply` would make, with their configuration. Raises what `apply` would raise."""
+    client = admin(settings)
+    with kafka_errors(settings):
+        return _missing(client, settings, on_record)
 
 
 def brokers(settings: Settings) -> int:
@@ -40,15 +40,31 @@ def brokers(settings: Settings) -> int:
         return len(client.describe_cluster(request_timeout=5.0).result().nodes)
 
 
-def wanted() -> Mapping[str, Mapping[str, str]]:
-    """The configuration of each topic, by the setting that names it."""
+def wanted(brokers: int, replicas: int) -> Mapping[str, Mapping[str, str]]:
+    """The configuration of each topic, by the setting that names it, on that many brokers with that many replicas.
+
+    A single replica cannot satisfy `min.insync.replicas` 2: nothing could be written (R1).
+    """
     text = files("infra.schema").joinpath("topics.yaml").read_text(encoding="utf-8")
     loaded: dict[str, dict[str, str]] = yaml.safe_load(text)
-    return {setting: loaded[setting] for setting in TOPIC_FIELDS}
+    replicated = loaded["replicated"] if min(brokers, replicas) > 1 else {}
+    return {setting: {**loaded[setting], **replicated} for setting in TOPIC_FIELDS}
 
 
-def _partitions(client: AdminClient) -> Mapping[str, int]:
-    return {name: len(found.partitions) for name, found in client.list_topics(timeout=TIMEOUT_SECONDS).topics.items()}
+def _missing(client: AdminClient, settings: Settings, on_record: LogIdentity | None) -> Mapping[str, Mapping[str, str]]:
+    cluster = client.list_topics(timeout=TIMEOUT_SECONDS)
+    existing = {name: len(found.partitions) for name, found in cluster.topics.items()}
+    _check_log(settings, existing, on_record)
+    absent = {}
+    for setting, config in wanted(len(cluster.brokers), settings.log.replication_factor).items():
+        name: str = getattr(settings.log, setting)
+        if name in existing:
+            _check_partitions(settings, name, existing[name])
+            _check_replicas(settings, cluster, name)
+            _check_config(client, name, config)
+        else:
+            absent[name] = config
+    return absent
 
 
 def _check_log(settings: Settings, existing: Mapping[str, int], on_record: LogIdentity | None) -> None:
@@ -73,6 +89,16 @@ def _check_partitions(settings: Settings, name: str, partitions: int) -> None:
         raise LogError(
             f"topic {name!r} has {partitions} partitions, and the log {settings.log.partitions}: they must be as many. "
             "Nobody else may use that topic: rename it in the settings, or remove it"
+        )
+
+
+def _check_replicas(settings: Settings, cluster: ClusterMetadata, name: str) -> None:
+    """Checked before the configuration: `min.insync.replicas` 2 would stop every write to a single replica."""
+    fewest = min(len(partition.replicas) for partition in cluster.topics[name].partitions.values())
+    if fewest == 1 < min(len(cluster.brokers), settings.log.replication_factor):
+        raise LogError(
+            f"topic {name!r} has 1 replica, and LAMBDA360_LOG_REPLICATION_FACTOR is {settings.log.replication_factor}: "
+            "give it more with Kafka's own kafka-reassign-partitions, or set that to 1"
         )
 
 

@@ -57,7 +57,7 @@ class CassandraViewStore:
             deltas = by_customer(_DELTAS)
             self._deltas = _ByCustomer(one=in_one_page(deltas.one), many=in_one_page(deltas.many))
         except (*UNAVAILABLE, DriverException) as error:
-            raise StoreUnavailable(f"the schema is not there, `lambda360 stack up` applies it: {error}") from error
+            raise StoreUnavailable(f"the schema is not there, `lambda360 schema apply` applies it: {error}") from error
 
     async def pin(self) -> Pin:
         """Implements `ViewStore.pin`. Raises StoreUnavailable also if the topic was never recorded."""
@@ -65,7 +65,7 @@ class CassandraViewStore:
             self._rows(self._pointer, (pointer.NAME,)), self._rows(self._log, (self._topic,))
         )
         if not logs:
-            raise StoreUnavailable(f"topic {self._topic!r} was never recorded; `lambda360 stack up` records it")
+            raise StoreUnavailable(f"topic {self._topic!r} was never recorded; `lambda360 schema apply` records it")
         [(partitions,)] = logs
         [(value,)] = pointers or [(None,)]
         try:

@@ -190,6 +190,7 @@ def test_r11_no_read_mends_a_part_of_a_mutation_in_a_home_that_was_made_before_e
         made = declared()
         for table in ("speed_facts", "speed_deltas", "customer_alerts"):
             session.execute(f"ALTER TABLE {table} WITH read_repair = 'BLOCKING'")
+        session.execute("DROP TABLE schema_changes")
 
         schema.apply(system)
 
@@ -224,7 +225,7 @@ def test_a_topic_that_is_gone_is_not_made_anew_and_a_recreated_one_is_refused(sy
     with pytest.raises(LogError, match="is on record but not in Kafka any more"):
         schema.apply(system)
 
-    config = dict(topics.wanted()["topic"])
+    config = dict(topics.wanted(brokers=1, replicas=1)["topic"])
     client.create_topics([NewTopic(topic, system.log.partitions, 1, config=config)])[topic].result()
     wait_until(lambda: topic in client.list_topics(timeout=10).topics)
     with pytest.raises(

@@ -113,7 +113,7 @@ def test_a_missing_topic_is_one_clear_line(system: Settings, topic: str) -> None
     log = system.log.model_copy(update={topic: "not_there"})
     child = Child(system.model_copy(update={"log": log}), "watch")
     assert child.process.wait(TIMEOUT) == 1
-    assert child.tail().splitlines() == ["error: topic 'not_there' does not exist; `lambda360 stack up` creates it"]
+    assert child.tail().splitlines() == ["error: topic 'not_there' does not exist; `lambda360 schema apply` creates it"]
 
 
 def test_kafka_that_is_away_is_one_clear_line(system: Settings) -> None:

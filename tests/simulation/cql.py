@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 from cassandra.query import UNSET_VALUE
+
+from infra.schema import changes
 
 Key = tuple[Any, ...]
 MARK: Final = r"(\?|%s|\d+)"
@@ -16,6 +17,9 @@ INSERT: Final = re.compile(
 UPDATE: Final = re.compile(r"UPDATE (\w+) USING TIMESTAMP \? SET (.*) WHERE (.*)")
 DELETE: Final = re.compile(rf"DELETE FROM (?:\w+\.)?(\w+)(?: USING TIMESTAMP {MARK})? WHERE (\w+) = {MARK}")
 SELECT: Final = re.compile(r"SELECT (.*) FROM (?:\w+\.)?(\w+) WHERE (.*?)(?: PER PARTITION LIMIT (\?))?")
+MADE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\n\)(.*)", re.DOTALL)
+ADDED: Final = re.compile(r"ALTER TABLE (\w+) ADD IF NOT EXISTS (\w+) (\w+)")
+ALTERED: Final = re.compile(r"ALTER TABLE (\w+) WITH (read_repair = '\w+')")
 CONDITION: Final = re.compile(r"(\w+|\(\w+(?:, \w+)*\)) (=|IN|>=) \?")
 
 
@@ -65,11 +69,18 @@ Change = Put | Delete
 
 @cache
 def tables() -> dict[str, Table]:
-    """The deployment's own schema."""
-    text = files("infra.schema").joinpath("tables.cql").read_text(encoding="utf-8")
-    bare = re.sub(r"--.*", "", text)
-    found = re.finditer(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\n\)(.*?);", bare, re.DOTALL)
-    return {match[1]: _table(*match.groups()) for match in found}
+    """The deployment's own schema, by all its files."""
+    found: dict[str, Table] = {}
+    for statement in changes.statements():
+        if made := MADE.fullmatch(statement):
+            found[made[1]] = _table(*made.groups())
+        elif added := ADDED.fullmatch(statement):
+            found[added[1]] = _with_column(found[added[1]], added[2], added[3])
+        elif altered := ALTERED.fullmatch(statement):
+            found[altered[1]] = found[altered[1]]._replace(is_repaired=_is_repaired(altered[2]))
+        else:
+            raise NotImplementedError(statement)
+    return found
 
 
 def _table(name: str, body: str, options: str) -> Table:
@@ -79,8 +90,16 @@ def _table(name: str, body: str, options: str) -> Table:
         ((next(iter(types)),), ()) if key is None else (tuple(re.findall(r"\w+", part)) for part in key.groups())
     )
     regular = tuple(c for c in types if c not in (*clustering, *partition))
-    declared = re.search(r"read_repair = '(NONE|BLOCKING)'", options)
-    return Table(name, partition, clustering, regular, types, is_repaired=declared is None or declared[1] == "BLOCKING")
+    return Table(name, partition, clustering, regular, types, is_repaired=_is_repaired(options))
+
+
+def _is_repaired(options: str) -> bool:
+    """Cassandra's own default is BLOCKING."""
+    return re.search(r"read_repair = 'NONE'", options) is None
+
+
+def _with_column(table: Table, column: str, type_: str) -> Table:
+    return table._replace(regular=(*table.regular, column), types={**table.types, column: type_})
 
 
 @cache

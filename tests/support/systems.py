@@ -15,6 +15,13 @@ def patient_stack() -> StackSettings:
 
 def new_system(stack: Settings, *, partitions: int = 4) -> Settings:
     """Another system on the same servers, its tables and topics made; its data goes with the servers'."""
+    settings = bare_system(stack, partitions=partitions)
+    schema.apply(settings)
+    return settings
+
+
+def bare_system(stack: Settings, *, partitions: int = 4) -> Settings:
+    """Another system on the same servers, without tables and topics."""
     name = uuid.uuid4().hex[:10]
     settings = stack.model_copy(
         update={
@@ -32,7 +39,6 @@ def new_system(stack: Settings, *, partitions: int = 4) -> Settings:
         }
     )
     settings.home.mkdir()
-    schema.apply(settings)
     return settings
 
 

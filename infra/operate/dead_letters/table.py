@@ -145,5 +145,7 @@ def errors_told() -> Iterator[None]:
     except UNAVAILABLE as error:
         raise StoreUnavailable(f"Cassandra did not answer: {error}") from error
     except InvalidRequest as error:
-        text = f"the keyspace has no dead letters of this release: {error}. `lambda360 stack up` makes what is missing"
+        text = (
+            f"the keyspace has no dead letters of this release: {error}. `lambda360 schema apply` makes what is missing"
+        )
         raise StackError(text) from error

@@ -104,7 +104,7 @@ def test_a_host_that_nobody_knows_is_a_store_away(tmp_path: Path, hosts: str) ->
 def test_what_fails_within_a_session_is_a_store_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[bool] = []
     cluster = SimpleNamespace(connect=lambda _: None, shutdown=lambda: ended.append(True))
-    monkeypatch.setattr("common.servers.cassandra._cluster", lambda *_: cluster)
+    monkeypatch.setattr("common.servers.cassandra._cluster", lambda *_, **__: cluster)
     with pytest.raises(StoreUnavailable, match="did not answer"), connected(Settings(home=tmp_path)):
         raise OperationTimedOut
     assert ended == [True]
@@ -117,6 +117,21 @@ def test_a_keyspace_that_is_not_there_is_named_with_what_makes_it(
         raise InvalidRequest("Keyspace 'lambda360' does not exist")
 
     cluster = SimpleNamespace(connect=connect, shutdown=lambda: None)
-    monkeypatch.setattr("common.servers.cassandra._cluster", lambda *_: cluster)
-    with pytest.raises(StoreUnavailable, match="lambda360 stack up"), connected(Settings(home=tmp_path)):
+    monkeypatch.setattr("common.servers.cassandra._cluster", lambda *_, **__: cluster)
+    with pytest.raises(StoreUnavailable, match="lambda360 schema apply"), connected(Settings(home=tmp_path)):
         pass
+
+
+@pytest.mark.parametrize(
+    "said", ["table speed_facts_g2 does not exist", "Undefined column name retracted in table ks.t"]
+)
+def test_a_table_or_column_that_is_not_there_is_named_with_what_adds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """A new release that begins before its schema was applied waits for that, as for a server."""
+    cluster = SimpleNamespace(connect=lambda _: None, shutdown=lambda: None)
+    monkeypatch.setattr("common.servers.cassandra._cluster", lambda *_, **__: cluster)
+    with pytest.raises(StoreUnavailable, match="lambda360 schema apply"), connected(Settings(home=tmp_path)):
+        raise InvalidRequest(said)
+    with pytest.raises(InvalidRequest), connected(Settings(home=tmp_path)):
+        raise InvalidRequest("a defect of ours")

@@ -4,7 +4,7 @@ import pytest
 
 from common.algebra.pointer import SLOTS
 from common.tables import Tables
-from infra.schema import apply as schema
+from infra.schema import changes
 
 
 def test_the_first_generation_and_the_slots_have_the_names_that_the_schema_makes() -> None:
@@ -22,7 +22,7 @@ def test_the_first_generation_and_the_slots_have_the_names_that_the_schema_makes
         *map(Tables.batch_view, SLOTS),
     }
 
-    assert named == schema.tables()
+    assert named == changes.tables()
 
 
 def test_r13_a_later_generation_has_facts_and_deltas_of_its_own_and_shares_the_rest() -> None:
