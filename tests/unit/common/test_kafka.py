@@ -26,7 +26,7 @@ def test_a_request_that_fails_means_that_kafka_does_not_answer() -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "text"),
     [
-        (KafkaError.UNKNOWN_TOPIC_OR_PART, LogError, "topic 'orders' does not exist; `lambda360 stack up`"),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, LogError, "topic 'orders' does not exist; `lambda360 schema apply`"),
         (KafkaError._TIMED_OUT, LogUnavailable, "does not answer"),
     ],
 )
