@@ -34,9 +34,9 @@ CREATE TABLE IF NOT EXISTS {name} (
 
 
 class Ledger:
-    """One keyspace's. Whatever it writes, it writes by lightweight transactions, and may write again.
+    """One keyspace's. It writes by lightweight transactions only, and every call may be repeated.
 
-    Raises StoreUnavailable where Cassandra does not answer.
+    Where Cassandra does not answer, it raises the driver's errors, which `connected` translates.
     """
 
     def __init__(self, session: Session, settings: Settings) -> None:
