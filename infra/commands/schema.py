@@ -40,12 +40,13 @@ def apply_(context: click.Context, *, dry_run: bool) -> None:
 @click.pass_context
 def list_(context: click.Context) -> None:
     """Show every change of the schema: whether it is applied, when and by whom. Nothing is changed."""
+    from infra.drawing import Column, draw
     from infra.schema.look import listing
 
-    rows = [HEADINGS, *map(row_of, listing(settings_of(context)))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    draw(
+        [Column(heading) for heading in ("change", "state", "applied", "by")],
+        map(row_of, listing(settings_of(context))),
+    )
 
 
 @schema.command()
@@ -60,9 +61,6 @@ def show(kind: str) -> None:
     if kind not in names:
         raise UsageError("KIND", kind, f"one of {', '.join(names)}")
     click.echo(json.dumps(record_schema(names[kind]), indent=2))
-
-
-HEADINGS = ("change", "state", "applied", "by")
 
 
 def row_of(line: "Line") -> tuple[str, ...]:
