@@ -102,13 +102,27 @@ def finish(ledger: MemoryLedger, other: MemoryLedger) -> None:
     ledger.records, ledger.holder = other.records, None
 
 
-def test_one_whose_lock_expired_in_a_statement_records_nothing() -> None:
+@pytest.mark.parametrize("statements", [("A",), ("A", "B")])
+def test_one_whose_lock_expired_in_a_statement_stops_there_and_records_nothing(
+    monkeypatch: pytest.MonkeyPatch, statements: tuple[str, ...]
+) -> None:
+    has(monkeypatch, Change(1, "slow", statements))
     ledger = MemoryLedger(Clock(), statement_seconds=31)
 
     with pytest.raises(SchemaError, match="lost"):
         run(ledger)
 
+    assert ledger.executed == ["A"]
     assert ledger.recorded() == []
+
+
+def test_a_change_of_many_slow_statements_keeps_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    has(monkeypatch, Change(1, "long", tuple("ABCDEFGH")))
+    ledger = MemoryLedger(Clock(), statement_seconds=10)
+
+    run(ledger)
+
+    assert len(ledger.recorded()) == 1
 
 
 def test_a_changed_file_is_refused_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
