@@ -40,7 +40,7 @@ def demo(context: click.Context, *, customers: int | None) -> int:
         _servers_stopped(settings, narrator),
         Crew(settings) as crew,
     ):
-        right = Story(settings, crew, narrator).tell(purchases)
+        right = Story(settings, crew, narrator).run(purchases)
         narrator.say("every answer was right, at every stop" if right else "SOME ANSWERS WERE NOT RIGHT: see above")
         if sys.stdout.isatty():
             _stay(crew, narrator)

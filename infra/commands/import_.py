@@ -55,7 +55,7 @@ def import_(
     from infra.ingest.importer import run
     from infra.ingest.mapping import mapping_of
 
-    mapping = mapping_of(kind, maps, sets, map_values, timezone)
+    mapping = mapping_of(kind, maps=maps, sets=sets, map_values=map_values, zone=timezone)
     with _bar(file.name) as on_read:
         summary = run(
             settings_of(context),

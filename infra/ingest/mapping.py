@@ -85,15 +85,15 @@ def mapping_of(
     columns = _pairs("--map", "field=column", maps, entry)
     constants = _pairs("--set", "field=value", sets, entry)
     for name, constant in constants.items():
-        option = f"{name}={constant}"
+        text = f"{name}={constant}"
         if name in columns:
-            raise UsageError("--set", option, f"{name} is mapped to a column already")
-        _check_constant(entry, name, constant, tz, option=("--set", option))
+            raise UsageError("--set", text, f"{name} is mapped to a column already")
+        _check_constant(entry, name, constant, tz, option="--set", text=text)
     translations: dict[str, dict[str, str]] = {}
     for option in map_values:
         name, old, new = _translation(option, entry)
         if new:
-            _check_constant(entry, name, new, tz, option=("--map-value", option))
+            _check_constant(entry, name, new, tz, option="--map-value", text=option)
         if old in translations.setdefault(name, {}):
             raise UsageError("--map-value", option, f"{old!r} of {name} is translated twice")
         translations[name][old] = new
@@ -129,8 +129,8 @@ def _known(option: str, text: str, name: str, entry: RecordType) -> None:
         raise UsageError(option, text, f"{name!r} is no field of {entry.kind}; its fields are: {', '.join(names)}")
 
 
-def _check_constant(entry: RecordType, name: str, value: str, zone: ZoneInfo, *, option: tuple[str, str]) -> None:
-    """Raises UsageError, with the `option` and its text, unless the field `name` can hold `value`."""
+def _check_constant(entry: RecordType, name: str, value: str, zone: ZoneInfo, *, option: str, text: str) -> None:
+    """Raises UsageError, with the option and its text, unless the field `name` can hold `value`."""
     kind = next(found.type for found in msgspec.structs.fields(entry.data) if found.name == name)
     try:
         if name == RETRACTED_FIELD:
@@ -140,6 +140,6 @@ def _check_constant(entry: RecordType, name: str, value: str, zone: ZoneInfo, *,
         else:
             msgspec.convert(value, kind)
     except RejectedRecord as error:
-        raise UsageError(*option, error.rule) from None
+        raise UsageError(option, text, error.rule) from None
     except ValueError as error:  # a ValidationError of msgspec is one
-        raise UsageError(*option, str(error)) from None
+        raise UsageError(option, text, str(error)) from None

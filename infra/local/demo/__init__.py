@@ -1,1 +1,1 @@
-"""The demo: real purchases through the whole system, every answer checked at four stops, told as a story."""
+"""The demo: it sends real purchases through the whole system, and checks every answer at four stops."""

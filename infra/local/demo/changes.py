@@ -1,6 +1,6 @@
-"""The third act: what happens to what a batch absorbed already, and the other kinds of record.
+"""Writes the files of the third act: changes to orders that a batch has absorbed, and records of the other kinds.
 
-CDNOW holds purchases only; everything here is made up from them, the same in every run.
+CDNOW holds purchases only. Everything here is made up from them, and is the same in every run.
 """
 
 import json
@@ -28,9 +28,12 @@ class ChangeFile(NamedTuple):
 
 
 def write_changes(folder: Path, orders: Sequence[Purchase]) -> list[ChangeFile]:
-    """The files of the third act, all about customers of `orders`."""
-    corrected, cancelled, late = orders[::30], orders[10::60], orders[20::60]
-    repeated, stale = orders[5::30], corrected[::2]
+    """Writes the files of the third act into `folder`, all about customers of `orders`."""
+    corrected = orders[::30]
+    cancelled = orders[10::60]
+    late = orders[20::60]
+    repeated = orders[5::30]
+    stale = corrected[::2]
     taken_back = orders[25::120]
     brought_back = taken_back[::4]
     rows = [
@@ -61,13 +64,13 @@ def _row(order: Purchase, **changes: str) -> tuple[str, ...]:
 
 
 def _taken_back(order: Purchase) -> tuple[str, ...]:
-    """The ids and a version: nothing else is read of such a row."""
+    """Returns a row that takes the order back. Only its ids and its version are read."""
     blank = {"order_date": "", "total_amount": "", "status": ""}
     return _row(order, **blank, updated_at=CORRECTED_AT, retracted="true")
 
 
 def _more(amount: str) -> str:
-    """Five more, in whole units: the cents stay as they are."""
+    """Returns the amount plus 5 whole units; its cents are as before."""
     units, point, cents = amount.partition(".")
     return f"{int(units) + 5}{point}{cents}"
 
@@ -86,7 +89,7 @@ def _tickets(path: Path, orders: Sequence[Purchase]) -> ChangeFile:
 
 
 def _ticket_rows(orders: Sequence[Purchase]) -> Iterator[dict[str, str | bool]]:
-    """Every third order has three tickets, the last of which is spam, and deleted at its source."""
+    """Yields one to three tickets for each order. A third ticket is spam: the row after it takes it back."""
     for index, order in enumerate(orders):
         for number in range(1 + index % 3):
             ticket = {
@@ -104,15 +107,18 @@ def _ticket_rows(orders: Sequence[Purchase]) -> Iterator[dict[str, str | bool]]:
 
 
 def _emails(path: Path, orders: Sequence[Purchase]) -> ChangeFile:
-    events = [(f"e-{o.order_id}-{kind}", o.customer_id, kind) for o in orders for kind in ("email_open", "email_click")]
-    columns = {
-        "event_id": [event[0] for event in events],
-        "customer_id": [event[1] for event in events],
-        "event_type": [event[2] for event in events],
-        "event_date": ["1998-06-20T08:00:00Z"] * len(events),
-        "campaign_id": ["summer-98"] * len(events),
-    }
-    pq.write_table(pa.table(columns), path)
+    events = [
+        {
+            "event_id": f"e-{order.order_id}-{event_type}",
+            "customer_id": order.customer_id,
+            "event_type": event_type,
+            "event_date": "1998-06-20T08:00:00Z",
+            "campaign_id": "summer-98",
+        }
+        for order in orders
+        for event_type in ("email_open", "email_click")
+    ]
+    pq.write_table(pa.Table.from_pylist(events), path)
     return ChangeFile("marketing", path, f"{len(events):,} e-mails opened and clicked")
 
 

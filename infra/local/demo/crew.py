@@ -1,4 +1,4 @@
-"""The demo's child processes: started, watched, stopped; one that ends by itself is noticed, with its last words."""
+"""Starts, watches and stops the demo's child processes; reports the end of the log of one that fails."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ _LAST_LINES: Final = 20
 
 
 class Member:
-    """One `lambda360` command as a process of its own, its output in a file."""
+    """One `lambda360` command, run as a process of its own with its output in a file."""
 
     def __init__(self, settings: Settings, name: str, arguments: tuple[str, ...]) -> None:
         self.name = name
@@ -34,26 +34,28 @@ class Member:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # the terminal's Ctrl-C is ours to pass on
+                start_new_session=True,  # the terminal's Ctrl-C goes to the demo, which stops its children in order
             )
         write_pid_file(self.record, Process.of(self.process.pid) or Process(self.process.pid, "ended at once"))
 
     @property
     def ended(self) -> bool:
+        """Whether the process has ended."""
         return self.process.poll() is not None
 
     def lines(self) -> list[str]:
-        """What it wrote so far."""
+        """Returns the lines that it has written so far."""
         return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def failure(self) -> StackError:
+        """Returns the error for a process that ended and should not have, with the end of its log."""
         lines = self.lines()[-_LAST_LINES:]
         return StackError(
             f"{self.name} ended with code {self.process.returncode}; the end of {self.log}:\n  " + "\n  ".join(lines)
         )
 
     def stop(self) -> None:
-        """It has ended: asked first, killed if it does not listen."""
+        """Asks the process to stop, and kills it if it has not ended after STOP_SECONDS. Idempotent."""
         if not self.ended:
             self.process.terminate()
             try:
@@ -65,12 +67,12 @@ class Member:
 
 
 class Crew:
-    """Those that must stay (`serve`, a speed worker), and those that come to an end (`batch run`)."""
+    """Services, which must run until the demo ends (`serve`, a speed worker), and tasks, which end (`batch run`)."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._staying: list[Member] = []
-        self._passing: list[Member] = []
+        self._services: list[Member] = []
+        self._tasks: list[Member] = []
 
     def __enter__(self) -> Self:
         return self
@@ -78,27 +80,27 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for member in (*self._passing, *reversed(self._staying)):
+        for member in (*self._tasks, *reversed(self._services)):
             member.stop()
 
-    def stay(self, name: str, *arguments: str) -> None:
-        """The command runs until the demo ends."""
-        self._staying.append(Member(self._settings, name, arguments))
+    def serve(self, name: str, *arguments: str) -> None:
+        """Starts the command as a service."""
+        self._services.append(Member(self._settings, name, arguments))
 
     def begin(self, name: str, *arguments: str) -> Member:
-        """The command is under way."""
+        """Starts the command as a task."""
         member = Member(self._settings, name, arguments)
-        self._passing.append(member)
+        self._tasks.append(member)
         return member
 
     def check(self) -> None:
-        """Raises StackError if one of those that must stay has ended."""
-        for member in self._staying:
+        """Raises StackError if a service has ended."""
+        for member in self._services:
             if member.ended:
                 raise member.failure()
 
     def wait(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Whether `done` held within `seconds`. Raises StackError if one of those that must stay ends."""
+        """Waits until `done`, and returns False if it is not within `seconds`. Raises StackError if a service ends."""
         deadline = time.monotonic() + seconds
         while not done():
             self.check()
@@ -108,13 +110,16 @@ class Crew:
         return True
 
     def finish(self, member: Member, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """`member` has ended well; `meanwhile` is called about once a second. Raises StackError otherwise."""
+        """Waits until the task has ended, and calls `meanwhile` about once a second.
+
+        Raises StackError if it has not ended within `seconds`, if its exit code is not 0, or if a service ends.
+        """
         deadline = time.monotonic() + seconds
         while not self.wait(lambda: member.ended, 1.0):
             if time.monotonic() > deadline:
-                raise StackError(f"{member.name} is not done after {seconds:.0f} s; see {member.log}")
+                raise StackError(f"{member.name} has not ended after {seconds:.0f} s; see {member.log}")
             meanwhile()
         if member.process.returncode != 0:
             raise member.failure()
         member.stop()
-        self._passing.remove(member)
+        self._tasks.remove(member)

@@ -1,4 +1,4 @@
-"""The demo's files, and their way into the log: the same import that a user has."""
+"""Writes the demo's files and imports them, by the same import that a user has."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,21 +12,29 @@ from infra.local.demo.purchases import Purchase, write_csv
 
 
 class Feed:
-    """Writes files into `folder` and imports them; `check` is called meanwhile, and may raise."""
+    """Writes files into `folder`, which it makes, and imports them. It calls `check` meanwhile, which may raise."""
 
-    def __init__(self, settings: Settings, folder: Path, say: Callable[[str], None], check: Callable[[], None]) -> None:
-        self._settings, self.folder, self._say, self._check = settings, folder, say, check
+    def __init__(
+        self, settings: Settings, folder: Path, report: Callable[[str], None], check: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self.folder = folder
+        self._report = report
+        self._check = check
         folder.mkdir()
 
     def month(self, orders: Sequence[Purchase]) -> None:
-        self.orders(orders[0].order_date[:7], orders)
+        """Imports the orders of one month."""
+        month = orders[0].order_date[: len("1997-01")]
+        self.orders(month, orders)
 
     def orders(self, name: str, orders: Iterable[Purchase]) -> None:
+        """Imports orders; `name` says of when they are."""
         path = write_csv(self.folder / f"orders-{name.replace(' ', '-')}.csv", Purchase._fields, orders)
         self.file("order", path, f"orders of {name}", sets=("status=completed",))
 
     def file(self, kind: str, path: Path, story: str, *, sets: tuple[str, ...] = ()) -> None:
-        """Every row of the file is in the log. Raises StackError if one was rejected."""
+        """Imports a file. Raises StackError if a row was rejected, KeyboardInterrupt if the import was interrupted."""
         summary = run(
             self._settings,
             path,
@@ -38,4 +46,4 @@ class Feed:
             raise KeyboardInterrupt
         if summary.rejected:
             raise StackError(f"{summary.rejected} rows of {path} were rejected; see {summary.rejects}")
-        self._say(f"imported {summary.sent:,} records in {summary.seconds:.1f} s: {story}")
+        self._report(f"imported {summary.sent:,} records in {summary.seconds:.1f} s: {story}")

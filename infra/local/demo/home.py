@@ -1,4 +1,4 @@
-"""Where the demo runs: a home of its own inside the user's, on free ports, emptied before each run."""
+"""Makes the demo's home: a home of its own inside the user's, on free ports, emptied before each run."""
 
 import fcntl
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ STOP_SECONDS: Final = 20.0
 
 
 def demo_settings(settings: Settings) -> Settings:
-    """The settings of the demo: the user's own machine settings, and a log, tables and home of its own."""
+    """Returns the demo's settings: the user's for servers and processes; a log, tables and a home of its own."""
     return Settings(
         home=settings.home / "demo",
         stack=settings.stack,
@@ -29,9 +29,10 @@ def demo_settings(settings: Settings) -> Settings:
 
 @contextmanager
 def fresh_home(settings: Settings) -> Iterator[Settings]:
-    """An empty demo home on free ports, for this run alone; what an earlier run left running there is stopped.
+    """Yields the settings for an empty demo home on free ports, and holds its lock meanwhile.
 
-    The user's own home, around it, is not touched. Raises StackError if a demo runs there already.
+    What an earlier demo left running there is stopped. The user's own home, around it, is not touched. Raises
+    StackError if a demo runs there already.
     """
     around = settings.home.parent
     (around / "run").mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ def fresh_home(settings: Settings) -> Iterator[Settings]:
 
 
 def clear(settings: Settings) -> None:
-    """Nothing of an earlier demo runs, and its home is gone."""
+    """Stops what an earlier demo left running, and deletes its home."""
     for path in sorted((settings.home / "run").glob("demo-*.pid")):
         process = read_pid_file(path)
         if process is not None and process.is_alive:

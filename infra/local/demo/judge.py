@@ -1,4 +1,4 @@
-"""The demo's judge: every served answer against the tests' own oracle, over the same log."""
+"""Judges every served answer of the demo by the oracle, over the same log."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A checked stop of the story."""
+    """The result of checking every answer at one point of the story."""
 
     name: str
     records: int
@@ -27,7 +27,7 @@ class Stop:
 
 
 class Judge:
-    """Compares what is served at `url` with a slow, obvious fold over the raw log."""
+    """Compares the answers that are served at `url` with the oracle's."""
 
     def __init__(self, settings: Settings) -> None:
         self.url = f"http://{settings.serving.host}:{settings.serving.port}"
@@ -36,14 +36,17 @@ class Judge:
         self.stops: list[Stop] = []
 
     def ready(self) -> bool:
-        """Whether the API says that it is ready."""
+        """Returns whether the API is ready to answer."""
         try:
             return httpx.get(f"{self.url}/readyz", timeout=5.0).status_code == 200
         except httpx.TransportError:
             return False
 
     def check(self, name: str) -> Stop:
-        """Every customer of the log asked for, and judged."""
+        """Asks for every customer of the log, judges the answers, and keeps the result in `stops`.
+
+        Raises StackError if the API does not answer.
+        """
         self._oracle.extend(self._log.refresh())
         try:
             verdict = compare(self.url, self._oracle, self._oracle.mentioned, AS_OF)
@@ -58,7 +61,10 @@ class Judge:
         return all(stop.verdict.right for stop in self.stops)
 
     def few(self, customers: Iterable[str]) -> Mapping[str, Any]:
-        """The served metrics and profiles of some customers, at most 200."""
+        """Returns the served metrics and profiles of the first 200 of the customers, by id.
+
+        Raises StackError if the API does not answer.
+        """
         ids = sorted(set(customers))[:_FEW]
         try:
             with httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS) as client:
@@ -68,6 +74,6 @@ class Judge:
             raise StackError(f"the API at {self.url} did not answer as it should: {error}") from error
 
     def one(self, customer: str) -> tuple[str, str]:
-        """The URL of one customer's answer, and the answer as it is served."""
+        """Returns the URL of one customer's answer, and the answer as it is served."""
         url = f"{self.url}/v1/customers/{customer}/metrics?as_of={AS_OF.isoformat()}"
         return url, httpx.get(url, timeout=_TIMEOUT_SECONDS).text

@@ -1,4 +1,4 @@
-"""What the demo says: short sentences, one table a stop, and what to try next."""
+"""Prints the demo: short sentences, a table at each stop, and what to try next."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ _LAYERS: Final = ("batch only", "speed only", "both")
 
 
 class Narrator:
-    """Tells the story on the standard output, with the seconds since it began."""
+    """Prints the story on the standard output, with the seconds since it began."""
 
     def __init__(self) -> None:
         width = None if sys.stdout.isatty() else _WIDTH
@@ -32,18 +32,20 @@ class Narrator:
         return time.monotonic() - self._began
 
     def act(self, title: str, *sentences: str) -> None:
+        """Prints the heading of an act, and the sentences that explain it."""
         self._console.print()
         self._console.rule(f"[bold]{title}[/bold]", align="left")
         for sentence in sentences:
             self._console.print(sentence)
 
     def say(self, text: str) -> None:
+        """Prints one line, with the seconds since the beginning."""
         line = Table.grid(padding=(0, 2))
         line.add_row(Text(f"{self.seconds:5.0f} s", style="dim"), Text(text))
         self._console.print(line)
 
     def stops(self, stops: Sequence[Stop]) -> None:
-        """Every stop so far, the last one last."""
+        """Prints a table of all stops so far, a column for each."""
         styles = ["green" if stop.verdict.right else "bold red" for stop in stops]
 
         def row(what: str, figures: Iterable[str]) -> Row:
@@ -63,13 +65,13 @@ class Narrator:
         self._console.print()
 
     def steps(self, lines: Iterable[str]) -> None:
-        """The steps of a batch, as it told them itself."""
+        """Prints the steps of a batch, as the batch printed them, without warnings."""
         for line in lines:
             if not line.startswith("WARNING"):
                 self._console.print(f"         batch: {' '.join(line.split())}", markup=False, style="dim")
 
     def fault(self, stop: Stop) -> None:
-        """Why a stop was not right: the first differing customer, and the reasons of degraded answers."""
+        """Prints why a stop was not right: frequent reasons of degraded answers, and the first wrong answer."""
         verdict = stop.verdict
         for reason, count in verdict.reasons.most_common(3):
             self.say(f"degraded, {count:,} times: {reason}")
@@ -81,7 +83,7 @@ class Narrator:
             self.plain(json.dumps(verdict.first_difference, indent=2))
 
     def plain(self, text: str) -> None:
-        """Text as it is, not wrapped: it can be copied."""
+        """Prints the text without wrapping it, so that it can be copied."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     def json(self, text: str) -> None:
@@ -103,6 +105,7 @@ class Narrator:
 
 
 def _short(path: Path) -> str:
-    """The path as one would type it here."""
-    absolute, here = path.absolute(), Path.cwd()
+    """Returns the path as one would type it in the current folder."""
+    absolute = path.absolute()
+    here = Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)

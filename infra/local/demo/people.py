@@ -1,4 +1,4 @@
-"""What some of the demo's customers are: made up from their ids, the same in every run; CDNOW holds purchases only."""
+"""Makes up profiles for some of the demo's customers, the same in every run: CDNOW holds purchases only."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ KNOWN_AT: Final = "1997-09-30T18:00:00Z"
 CHANGED_AT: Final = "1998-06-25T09:00:00Z"
 _PROFILE_EVERY: Final = 20
 _CHANGED_EVERY: Final = 600
-"""Of so many orders one is corrected, refunded, and has a ticket, e-mails and a customer with a profile."""
+"""One in so many orders is corrected and refunded, and has a ticket, e-mails and a customer with a profile."""
 _FIRST_BIRTH: Final = date(1930, 1, 1)
 _FIRST_SIGN_UP: Final = date(1996, 1, 1)
 _COUNTRIES: Final = ("US", "CA", "GB", "DE", "JP")
@@ -20,7 +20,7 @@ _SEGMENTS: Final = ("retail", "collector", "gift", "")
 
 
 class Person(NamedTuple):
-    """A made-up profile as a row of a CSV file; an empty text is not known."""
+    """A made-up profile as a row of a CSV file. An empty text stands for a value that is not known."""
 
     customer_id: str
     signed_up_date: str
@@ -31,7 +31,7 @@ class Person(NamedTuple):
 
 
 def person(customer_id: str) -> Person:
-    """The profile that this demo makes up for a customer of CDNOW, whose id is a number."""
+    """Returns the profile that the demo makes up for a customer of CDNOW, whose id is a number."""
     number = int(customer_id)
     born = _FIRST_BIRTH + timedelta(days=number * 7_919 % 18_000)
     return Person(
@@ -45,29 +45,35 @@ def person(customer_id: str) -> Person:
 
 
 def people(orders: Sequence[Purchase]) -> list[str]:
-    """The customers who have a profile: those of every twentieth order."""
+    """Returns the customers who have a profile: those of one in _PROFILE_EVERY orders."""
     return list(dict.fromkeys(order.customer_id for order in orders[::_PROFILE_EVERY]))
 
 
 def leavers(orders: Sequence[Purchase]) -> list[str]:
-    """Those of them whose profile is taken back in the third act."""
+    """Returns those of `people` whose profile is taken back in the third act."""
     return people(orders)[7::50]
 
 
 def write_profiles(folder: Path, orders: Sequence[Purchase]) -> Path:
+    """Writes the profiles of `people` as a CSV file."""
     return write_csv(folder / "profiles.csv", Person._fields, map(person, people(orders)))
 
 
 def changed_profiles(orders: Sequence[Purchase]) -> Iterable[tuple[str, ...]]:
-    """Rows of the third act: profiles that changed their segment, and those of leavers, taken back."""
+    """Yields rows of the third act, each with `retracted` last: profiles of another segment, and those taken back."""
     for customer_id in people(orders)[::10]:
-        yield (*person(customer_id)._replace(segment="loyal", updated_at=CHANGED_AT), "")
+        changed = person(customer_id)._replace(segment="loyal", updated_at=CHANGED_AT)
+        yield (*changed, "")
     for customer_id in leavers(orders):
-        yield (customer_id, "", "", "", "", CHANGED_AT, "true")
+        taken_back = Person(
+            customer_id=customer_id, signed_up_date="", birth_date="", country="", segment="", updated_at=CHANGED_AT
+        )
+        yield (*taken_back, "true")
 
 
 def customer_to_show(orders: Sequence[Purchase]) -> str:
-    """Of the customers with a changed order, whose profile is not taken back, the one who bought most often."""
-    bought, left = Counter(order.customer_id for order in orders), set(leavers(orders))
+    """Returns the customer with a changed order, and a profile that is not taken back, who bought most often."""
+    bought = Counter(order.customer_id for order in orders)
+    left = set(leavers(orders))
     changed = [order.customer_id for order in orders[::_CHANGED_EVERY]]
     return max(changed, key=lambda customer: (customer not in left, bought[customer]))

@@ -1,4 +1,4 @@
-"""The CDNOW purchases: 69,659 orders of 23,570 customers who first bought in early 1997, until June 1998."""
+"""Reads the CDNOW purchases: 69,659 orders until June 1998, of 23,570 customers who first bought in early 1997."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -12,13 +12,13 @@ from infra.paths import ROOT
 
 DATA: Final = ROOT / ".data" / "CDNOW_master.txt"
 AS_OF: Final = date(1998, 6, 30)
-"""The last day of the data: the day that the demo's answers are asked for."""
+"""The last day of the data. The demo's answers are as of this day."""
 SECOND_PART: Final = "1997-10"
 """The first month of the second part."""
 
 
 class Purchase(NamedTuple):
-    """An order; its id is its row number, for the file has none and holds equal rows."""
+    """An order. Its id is its row number: the file has no ids, and has equal rows."""
 
     order_id: str
     customer_id: str
@@ -27,7 +27,7 @@ class Purchase(NamedTuple):
 
 
 def read_purchases(path: Path = DATA, customers: int | None = None) -> list[Purchase]:
-    """The purchases of the first `customers` of the file, or of all. Raises StackError if set-up did not bring it."""
+    """Returns the purchases of the first `customers` in the file, or of all. Raises StackError if there is no file."""
     if not path.exists():
         raise StackError(f"the demo's data is not at {path}; `make setup` brings it")
     purchases = list(_purchases(path))
@@ -44,7 +44,7 @@ def _purchases(path: Path) -> Iterator[Purchase]:
 
 
 def parts(purchases: Iterable[Purchase]) -> tuple[list[Purchase], list[list[Purchase]]]:
-    """The first part, and the months of the second."""
+    """Returns the purchases of the first part, and those of each month of the second."""
     months = {
         month: list(orders)
         for month, orders in groupby(sorted(purchases, key=lambda p: p.order_date), key=lambda p: p.order_date[:7])
@@ -54,6 +54,7 @@ def parts(purchases: Iterable[Purchase]) -> tuple[list[Purchase], list[list[Purc
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Path:
+    """Writes a CSV file, and returns its path."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)

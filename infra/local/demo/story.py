@@ -1,8 +1,8 @@
-"""The story, act by act; each ends at a stop where every answer is checked."""
+"""Runs the demo's story, act by act. Most acts end at a stop, where every answer is checked."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from common.errors import StackError
 from common.settings import Settings
@@ -21,23 +21,25 @@ READY_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 600
 BATCH_SECONDS: Final = 600.0
 PACE_SECONDS: Final = 2.0
-"""Between two months of the stream, while the batch runs."""
+"""The time between two months of orders while the batch runs."""
 _BELOW_THE_CUT: Final = 4
-"""Months that are sent before the batch has archived the log; the others certainly lie above its cut."""
+"""So many months are sent before the batch has archived the log. The orders of the others lie above its cut."""
 _ARCHIVED: Final = re.compile(r"archive ")
 
 
 class Story:
-    """The demo's acts in their order; `tell` is all of them."""
+    """The demo's acts. `run` runs them in their order."""
 
     def __init__(self, settings: Settings, crew: Crew, narrator: Narrator) -> None:
-        self._settings, self._crew, self._narrator = settings, crew, narrator
+        self._settings = settings
+        self._crew = crew
+        self._narrator = narrator
         self._judge = Judge(settings)
         self._feed = Feed(settings, settings.home / "files", narrator.say, crew.check)
         self._moved: set[str] = set()
 
-    def tell(self, purchases: Sequence[Purchase]) -> bool:
-        """Whether every answer at every stop was right, and none moved without a reason."""
+    def run(self, purchases: Sequence[Purchase]) -> bool:
+        """Runs all acts. Returns whether every answer at every stop was right, and no answer moved without a reason."""
         first, months = parts(purchases)
         self._set_up()
         self._first_part(first)
@@ -54,8 +56,8 @@ class Story:
         )
         servers.up(self._settings, self._narrator.say)
         schema.apply(self._settings, self._narrator.say)
-        self._crew.stay("speed-worker", "speed", "run")
-        self._crew.stay("api", "serve")
+        self._crew.serve("speed-worker", "speed", "run")
+        self._crew.serve("api", "serve")
         if not self._crew.wait(self._judge.ready, READY_SECONDS):
             raise StackError(f"the API is not ready after {READY_SECONDS:.0f} s; see {self._settings.home / 'logs'}")
         self._narrator.say(f"the API is ready at {self._judge.url}")
@@ -72,7 +74,7 @@ class Story:
         self._stop("1. speed")
 
     def _profiles(self, orders: list[Purchase]) -> None:
-        """By the command that a user has, as a process of its own."""
+        """Imports the profiles by the command that a user has."""
         path = write_profiles(self._feed.folder, orders)
         command = self._crew.begin("import-profiles", "import", "profile", str(path))
         self._crew.finish(command, IMPORT_SECONDS)
@@ -111,37 +113,35 @@ class Story:
         self._narrator.act(
             "4. A second batch absorbs the changes",
             "Nothing new comes in, so no answer may move: before, while and after the new batch lands.",
-            "It only becomes cheaper to give: the deltas below the new cut are no longer needed.",
+            "Answers only become cheaper: the deltas below the new cut are no longer needed.",
         )
         customers = [order.customer_id for order in orders[::30]]
-        before, asked = self._judge.few(customers), 0
+        before = self._judge.few(customers)
+        asked = 0
 
         def watch() -> None:
             nonlocal asked
             asked += 1
-            self._note_moves(before, self._judge.few(customers))
+            now = self._judge.few(customers)
+            self._moved |= {customer for customer, answer in before.items() if now[customer] != answer}
 
         batch = self._crew.begin("batch-2", "batch", "run")
         self._crew.finish(batch, BATCH_SECONDS, meanwhile=watch)
         watch()
         self._narrator.steps(batch.lines())
-        told = f"{len(self._moved)} answers moved" if self._moved else "no answer moved"
-        self._narrator.say(f"{len(before)} changed customers were asked for {asked} times meanwhile: {told}")
+        result = f"{len(self._moved)} answers moved" if self._moved else "no answer moved"
+        self._narrator.say(f"{len(before)} changed customers were asked for {asked} times meanwhile: {result}")
         self._stop("4. second batch")
 
     def _close(self, orders: list[Purchase]) -> None:
         customer = customer_to_show(orders)
         url, answer = self._judge.one(customer)
-        title = f"Customer {customer}, with a corrected and a refunded order, and a made-up profile"
-        self._narrator.act(title, url)
+        self._narrator.act(f"Customer {customer}, with a corrected and a refunded order, and a made-up profile", url)
         self._narrator.json(answer)
         self._narrator.next_steps(self._settings, url, customer)
 
-    def _note_moves(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        self._moved |= {customer for customer, answer in before.items() if now[customer] != answer}
-
     def _stop(self, name: str) -> None:
-        """The speed layer has applied the log's end, and every customer is asked for."""
+        """Waits until the speed layer has applied the log's end, then checks the answer of every customer."""
         waiting = self._crew.begin("speed-wait", "speed", "wait", "--timeout", str(WAIT_SECONDS))
         self._crew.finish(waiting, WAIT_SECONDS + 30.0)
         self._narrator.say("the speed layer has applied the log's end; every customer is checked now")

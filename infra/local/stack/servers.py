@@ -119,4 +119,10 @@ def _status(settings: Settings, server: Server) -> ServerStatus:
     else:
         state = "dead" if read_pid_file(pid_file_of(settings, server.name)) else "stopped"
     pid = process.pid if process else None
-    return ServerStatus(server.name, state, pid, server.ports(settings), log_of(settings, server.name))
+    return ServerStatus(
+        name=server.name,
+        state=state,
+        pid=pid,
+        ports=server.ports(settings),
+        log=log_of(settings, server.name),
+    )

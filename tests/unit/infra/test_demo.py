@@ -142,7 +142,7 @@ def test_a_worker_that_ends_by_itself_is_noticed_with_its_last_words(
 ) -> None:
     command("echo the store is gone; exit 7")
     with fresh_home(demo_settings(users)) as settings, Crew(settings) as crew:
-        crew.stay("speed-worker", "speed", "run")
+        crew.serve("speed-worker", "speed", "run")
         with pytest.raises(StackError, match=r"(?s)speed-worker ended with code 7.*the store is gone"):
             crew.wait(lambda: False, 10)
 
