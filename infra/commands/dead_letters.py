@@ -137,9 +137,9 @@ def discard(context: click.Context, *, chosen: Selection, reason: str) -> int:
 @contextmanager
 def _table(context: click.Context) -> "Iterator[OperatorTable]":
     from common.servers.cassandra import connected
-    from infra.operate.dead_letters.table import OperatorTable, errors_told
+    from infra.operate.dead_letters.table import OperatorTable, translated_errors
 
-    with connected(settings_of(context)) as session, errors_told():
+    with connected(settings_of(context)) as session, translated_errors():
         yield OperatorTable(session)
 
 

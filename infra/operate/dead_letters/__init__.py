@@ -1,1 +1,1 @@
-"""The operator's side of dead letters: find them, append them to the log again, give them up; knows no worker."""
+"""The operator's side of dead letters: list, replay and discard them. It knows no worker."""

@@ -1,4 +1,4 @@
-"""Giving dead letters up: an operator's word, kept with each."""
+"""Discarding dead letters: the operator's reason is stored in each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,14 +10,18 @@ from infra.operate.dead_letters.table import OperatorTable
 
 @dataclass(slots=True)
 class Given:
-    """How many letters were given up, and the named ones that were replayed before: these are left as they are."""
+    """What a discard did."""
 
     discarded: int = 0
     replayed: list[Address] = field(default_factory=list)
+    """Chosen letters in state replayed; they were left unchanged."""
 
 
-def give_up(table: OperatorTable, chosen: Selection, word: Discarded) -> Given:
-    """`word` stands in every chosen letter that is not in the log again. Raises UsageError for an unknown id first."""
+def give_up(table: OperatorTable, chosen: Selection, reason: Discarded) -> Given:
+    """Stores `reason` in every chosen letter that is not in state replayed. Idempotent.
+
+    Raises UsageError for an unknown id, before any letter is written.
+    """
     letters: Sequence[tuple[Address, LetterState]] | None = None
     if chosen.ids:
         letters = [(letter.address, letter.state) for letter in map(table.find, chosen.ids)]
@@ -26,6 +30,6 @@ def give_up(table: OperatorTable, chosen: Selection, word: Discarded) -> Given:
         if state is LetterState.REPLAYED:
             given.replayed.append(address)
         else:
-            table.discard(address, word)
+            table.discard(address, reason)
             given.discarded += 1
     return given

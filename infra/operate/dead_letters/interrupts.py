@@ -1,4 +1,4 @@
-"""Ctrl-C that waits until what is under way is finished."""
+"""Delays Ctrl-C until the work in progress is finished."""
 
 import signal
 import threading
@@ -11,9 +11,10 @@ import click
 
 @contextmanager
 def held() -> Iterator[None]:
-    """The first Ctrl-C is told, and raises KeyboardInterrupt at the end; a second one raises it at once.
+    """Delays the first Ctrl-C to the end of the block, and reports it; a second Ctrl-C takes effect at once.
 
-    Outside of the main thread, which no signal reaches, and where Ctrl-C is ignored, nothing changes.
+    Raises KeyboardInterrupt in both cases. Does nothing outside of the main thread, which alone receives signals, and
+    nothing where the process ignores Ctrl-C.
     """
     ignored = signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None)
     if ignored or threading.current_thread() is not threading.main_thread():

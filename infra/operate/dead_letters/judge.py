@@ -1,4 +1,4 @@
-"""Whether a dead letter may be appended to the log again: its state, the present rules, the erasures. Pure."""
+"""Decides whether a dead letter may be appended to the log again, by its state, the rules and the erasures. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Erasure:
 
 
 class Cause(Enum):
-    """The kinds of refusals: what an operator does next depends on it."""
+    """Why a letter was refused. The operator's next step depends on it."""
 
     RULES = auto()
     ERASED = auto()
@@ -30,7 +30,7 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A letter that is not appended, and why."""
+    """A letter that is not appended, with the field, its value and the rule that it breaks."""
 
     letter: Address
     field: str
@@ -41,7 +41,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A letter that the present rules accept, and the partition that is its customer's."""
+    """A letter that the present rules accept, its event, and the partition of its customer."""
 
     letter: Letter
     partition: int
@@ -49,11 +49,11 @@ class Ready:
 
 
 def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Ready | Refused:
-    """Whether the letter is not in the log again, and the present rules accept it in its key's own partition.
+    """Returns Ready if the present rules accept the letter in its key's own partition, and Refused otherwise.
 
-    A record that is there twice takes an entity back from a later record of equal version (R4). Unless `by_id`, an
-    erasure is refused: at its new position it would forget what its customer did since.
+    Refuses a letter in state replayed, a letter whose bytes were not kept whole and, unless `by_id`, an erasure.
     """
+    # Appended twice, a record would win over a later record of equal version (R4).
     if letter.state is LetterState.REPLAYED:
         return _in_the_log(letter)
     if not letter.is_whole:
@@ -68,6 +68,7 @@ def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Read
         event = parse(letter.key, letter.value, partition, partitions, letter.appended_at, rules)
     except RejectedRecord as error:
         return Refused(letter.address, error.field, shorten(error.value), error.rule, Cause.RULES)
+    # At its new position an erasure would also forget what its customer did since.
     if event.is_erasure and not by_id:
         rule = "an erasure forgets everything before its new position in the log: replay it by --id, if that is meant"
         return Refused(letter.address, "type", "'customer.erased'", rule)
@@ -75,9 +76,10 @@ def judge(letter: Letter, rules: Rules, partitions: int, *, by_id: bool) -> Read
 
 
 def is_erased(letter: Address, appended_at: int, partition: int, erasure: Erasure) -> bool:
-    """Whether the customer was erased after the record; `partition` is the customer's.
+    """Returns whether the customer was erased after the record; `partition` is the customer's.
 
-    Offsets decide within a partition. A record in a wrong one is compared by append time, and on a tie it is erased.
+    A record in that partition is compared by offset. A record in another one is compared by append time; if the
+    times are equal, it counts as erased.
     """
     if letter.position.partition == partition:
         return letter.position.offset < erasure.offset
@@ -85,8 +87,9 @@ def is_erased(letter: Address, appended_at: int, partition: int, erasure: Erasur
 
 
 def unless_erased(ready: Ready, erasures: Mapping[str, Erasure]) -> Ready | Refused:
-    """The same, unless its customer was erased after the record (R24)."""
-    erasure, letter = erasures.get(ready.event.customer_id), ready.letter
+    """Returns `ready`, or Refused if its customer was erased after the record (R24)."""
+    erasure = erasures.get(ready.event.customer_id)
+    letter = ready.letter
     if erasure is None or not is_erased(letter.address, letter.appended_at, ready.partition, erasure):
         return ready
     harm = "forget what came since" if ready.event.is_erasure else "bring data back"
@@ -95,7 +98,7 @@ def unless_erased(ready: Ready, erasures: Mapping[str, Erasure]) -> Ready | Refu
 
 
 def _in_the_log(letter: Letter) -> Refused:
-    """The positions named are those that no worker rejected, in the order of their append times."""
+    """Returns the refusal of a replayed letter. It lists the new positions that no worker rejected, by append time."""
     replays = sorted(letter.replays.items(), key=lambda replay: (replay[1], replay[0]))
     positions = ", ".join(str(position) for position, _ in replays if position not in letter.rejections)
     rule = "a record goes into the log again once: a second time it would win over what came since (R4, R24)"

@@ -1,4 +1,4 @@
-"""A replay's ports on real servers: the log it appends to, and the erasures that the speed layer has applied."""
+"""The ports of a replay on Kafka and Cassandra: appends records, and reads the erasures that were applied."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
@@ -14,12 +14,12 @@ from common.settings import Settings
 from common.tables import Tables
 from infra.operate.dead_letters.judge import Erasure, Ready, Refused
 from infra.operate.dead_letters.replay import Appended, Sent
-from infra.operate.dead_letters.table import OperatorTable, errors_told
+from infra.operate.dead_letters.table import OperatorTable, translated_errors
 
 TIMEOUT_MS: Final = 30_000
-"""How long the client retries one record before it is given up."""
+"""How long the client retries one record before it reports a failure."""
 MAX_BYTES: Final = 2 * 2**20
-"""Uncompressed: the log's own limit is on what it is compressed to."""
+"""Largest request before compression. The limit of the broker is on the compressed batch."""
 TOO_LARGE: Final = KafkaError.MSG_SIZE_TOO_LARGE
 
 
@@ -27,7 +27,9 @@ class Servers:
     """The `Ports` of a replay."""
 
     def __init__(self, settings: Settings, session: Session, table: OperatorTable) -> None:
-        self._topic, self._session, self._table = settings.log.topic, session, table
+        self._topic = settings.log.topic
+        self._session = session
+        self._table = table
         self._producer = producer(settings, **{"message.timeout.ms": TIMEOUT_MS, "message.max.bytes": MAX_BYTES})
         tables = Tables(settings.speed.generation)
         self._marker = session.prepare(
@@ -36,13 +38,16 @@ class Servers:
         self._reset = session.prepare(f"SELECT value FROM {tables.deltas} WHERE customer_id = ? AND kafka_offset = ?")
 
     def erasures(self, customers: Collection[str]) -> Mapping[str, Erasure]:
-        """The last erasure of those customers that were erased, as far as the speed layer has applied the log."""
-        with errors_told():
+        """Returns the last applied erasure of each customer that has one. Raises StoreUnavailable."""
+        with translated_errors():
             rows = self._session.execute(self._marker, (sorted(customers),))
             return {row.customer_id: self._erasure(row.customer_id, int(row.value)) for row in rows}
 
     def append(self, ready: Sequence[Ready]) -> Sent:
-        """Every record is acknowledged in its customer's partition, or it is said why not."""
+        """Appends each record to its customer's partition, and returns the outcome of each after the last answer.
+
+        Failures to append are returned, not raised.
+        """
         appended: list[Appended] = []
         refused: list[Refused] = []
         failures: list[KafkaError] = []
@@ -59,7 +64,7 @@ class Servers:
         return Sent(appended, refused, undelivered(failures[0], text))
 
     def mark_replayed(self, appended: Sequence[Appended]) -> None:
-        """See `OperatorTable`."""
+        """Marks the letters in the table: see `OperatorTable.mark_replayed`."""
         self._table.mark_replayed(appended)
 
     def _produce(
@@ -94,7 +99,10 @@ class Servers:
             failures.append(KafkaError(KafkaError._QUEUE_FULL, str(error)))  # noqa: SLF001 # the client's name
 
     def _erasure(self, customer_id: str, offset: int) -> Erasure:
-        """Its append time is in the erasure's delta; without one, everything elsewhere in the log counts as before."""
+        """Returns the erasure with the append time of its delta.
+
+        Without a delta the time is the largest one, so that every record of another partition counts as erased.
+        """
         row = self._session.execute(self._reset, (customer_id, offset)).one()
         return Erasure(offset, decode_delta(row.value).appended_at if row else 2**63)
 

@@ -1,4 +1,4 @@
-"""The options by which `lambda360 dead-letters` says which letters it is about."""
+"""The options of `lambda360 dead-letters` that select letters."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def filters(command: Command) -> Command:
-    """The options by which letters are narrowed down, handed on as `wanted: Filter`."""
+    """Adds the filter options to a command, which receives them as `wanted: Filter`."""
 
     @wraps(command)
     def narrowed(*args: Any, day: date | None, partition: int | None, reason_field: str | None, **more: Any) -> Any:
@@ -28,7 +28,7 @@ def filters(command: Command) -> Command:
 
 
 def selection(command: Command) -> Command:
-    """`--id`, or `--all` and the filters, handed on as `chosen: Selection`."""
+    """Adds `--id`, `--all` and the filter options to a command, which receives them as `chosen: Selection`."""
 
     @wraps(command)
     def choosing(*args: Any, ids: tuple[str, ...], everything: bool, wanted: Filter, **more: Any) -> Any:
@@ -45,7 +45,7 @@ def _selected(ids: tuple[str, ...], everything: bool, wanted: Filter) -> Selecti
         raise UsageError("--id", ids[0], "either --id, or --all with its filters")
     if not ids and not everything:
         raise click.UsageError("Say which: --id P:O, or --all" + (" with these filters." if filtered else "."))
-    named = dict.fromkeys(map(parse_id, ids))  # 2:7 and 2:07 are one letter, which goes into the log once
+    named = dict.fromkeys(map(parse_id, ids))  # 2:7 and 2:07 are the same letter
     return Selection(list(named), replace(wanted, states=STATES["open"]))
 
 

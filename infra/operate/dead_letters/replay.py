@@ -1,4 +1,4 @@
-"""Appending dead letters to the log again, in chunks that bound memory; it knows no server."""
+"""Appends dead letters to the log again, in chunks that bound memory. It knows no server."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,13 +13,14 @@ from common.log.position import Position
 from infra.operate.dead_letters.judge import Cause, Erasure, Ready, Refused, judge, unless_erased
 
 CHUNK: Final = 64
+"""Most letters in a chunk."""
 CHUNK_BYTES: Final = 4 * 2**20
-"""Letters, and bytes of their records, that are appended together, at most, unless a single one is larger."""
+"""A chunk ends with the letter that brings its keys and values to this size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """A letter whose record is in the log again, acknowledged, at this position and time (microseconds)."""
+    """A letter whose record Kafka acknowledged at this new position and append time (microseconds)."""
 
     letter: Address
     position: Position
@@ -28,7 +29,10 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of some records; `failure` says why others were not acknowledged: they may be in the log or not."""
+    """The outcome of one call of `append`.
+
+    Records in neither list were not acknowledged, for the reason in `failure`. They may be in the log or not.
+    """
 
     appended: Sequence[Appended]
     refused: Sequence[Refused] = ()
@@ -36,7 +40,7 @@ class Sent:
 
 
 class Ports(Protocol):
-    """What a replay has an effect on, or asks."""
+    """What a replay needs of the servers."""
 
     def erasures(self, customers: Collection[str]) -> Mapping[str, Erasure]: ...
 
@@ -47,17 +51,18 @@ class Ports(Protocol):
 
 @dataclass(slots=True)
 class Summary:
-    """What a replay did."""
+    """What a replay did so far."""
 
     appended: int = 0
     refused: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    """Refused letters by the field and the rule that refused them."""
+    """The number of refused letters by field and rule."""
     causes: Counter[Cause] = field(default_factory=Counter)
+    """The number of refused letters by cause."""
     unmarked: list[Address] = field(default_factory=list)
-    """Letters whose record is in the log again, and that may not say so."""
+    """Letters whose record is in the log again, but that may not be marked as replayed."""
     unacknowledged: list[Address] = field(default_factory=list)
-    """Letters whose record was sent, and may be in the log again or not."""
+    """Letters whose record was sent but not acknowledged. It may be in the log again or not."""
 
     @property
     def is_empty(self) -> bool:
@@ -66,10 +71,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Appends letters that the present rules accept; `say` is told each one that is refused.
+    """Appends the letters that the present rules accept, and calls `say` with each refusal.
 
-    `by_id` tells that the letters were named one by one: see `judge`. Within `uninterrupted` records are sent and
-    their letters marked.
+    `by_id` is true if the operator named each letter: see `judge`. `on_chunk` receives the number of letters done.
+    Each chunk is sent and marked inside `uninterrupted`, which delays an interrupt.
     """
 
     ports: Ports
@@ -81,12 +86,12 @@ class Replay:
     uninterrupted: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def run(self, letters: Iterable[Letter], summary: Summary) -> None:
-        """Every letter is appended and marked, or refused; `summary` grows as it goes.
+        """Appends and marks each letter, or refuses it; updates `summary` after each step.
 
-        Raises LogUnavailable or LogError when the log does not take a record. Whatever ends it, it may be run again:
-        what was marked is refused. What was appended and not marked, named by the summary unless the process was
-        killed, is appended again, for otherwise it could be lost: that changes nothing but where another record of
-        equal version lies between, which the later one of the two wins (R4).
+        Raises LogUnavailable or LogError if Kafka does not acknowledge a record. It may be run again after any end. A
+        marked letter is then refused. A letter that was appended but not marked is appended again, because its record
+        could otherwise be lost. Unless the process was killed, `summary` names such letters. The second append
+        changes an answer only if a record of equal version lies between the two: the later one wins (R4).
         """
         for chunk in chunks(letters):
             self._run(chunk, summary)
@@ -108,7 +113,7 @@ class Replay:
                 self._send(ready, summary)
 
     def _send(self, ready: Sequence[Ready], summary: Summary) -> None:
-        """The summary names what is under way until it is acknowledged and marked, whatever ends this."""
+        """Sends and marks one chunk. If it raises, `summary` names the letters not acknowledged or not marked."""
         summary.unacknowledged = [each.letter.address for each in ready]
         sent = self.ports.append(ready)
         summary.unmarked = [each.letter for each in sent.appended]
@@ -130,7 +135,7 @@ class Replay:
 
 
 def chunks(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
-    """The letters in their order, in chunks that bound what is held at once."""
+    """Yields the letters in order, in chunks of at most `CHUNK`; see `CHUNK_BYTES`."""
     chunk: list[Letter] = []
     size = 0
     for letter in letters:
@@ -138,6 +143,7 @@ def chunks(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
         size += len(letter.key or b"") + len(letter.value or b"")
         if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
             yield chunk
-            chunk, size = [], 0
+            chunk = []
+            size = 0
     if chunk:
         yield chunk

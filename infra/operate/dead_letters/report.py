@@ -1,4 +1,4 @@
-"""What a command says: how far it is and, at its end, what was done and what to do next."""
+"""What a command prints: its progress and, at its end, what was done and what to do next."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ ADVICE: Final[Mapping[Cause, str]] = {
     "and `discard` the letter.",
     Cause.ERASED: "customer erased since (R24): do not send the record again, and `discard` the letter.",
 }
-"""What to do about refused letters; where nothing stands here, the refusal says it."""
+"""What to do about refused letters, by cause. For a cause without an entry, the refusal itself gives the advice."""
 
 
 def after_replay(summary: Summary, *, interrupted: bool = False, failed: bool = False) -> Iterator[str]:
-    """What a replay did, line by line, however it ended."""
+    """Yields the lines that report what a replay did, whether it finished, failed or was interrupted."""
     yield f"{summary.appended:,} appended and acknowledged, {summary.refused:,} refused"
     for reason, count in summary.reasons.most_common(REASONS):
         yield f"  {count:,} x {reason}"
@@ -43,7 +43,7 @@ def after_replay(summary: Summary, *, interrupted: bool = False, failed: bool = 
 
 
 def after_list(shown: int, state: str, *, more: bool) -> str:
-    """What a list showed, and what to do next."""
+    """Returns the line that ends a list: how many letters it showed, and what to do next."""
     if not shown:
         return "No dead letters." if state == "all" else f"No dead letters in state {state}; --state all shows others."
     if more:
@@ -58,11 +58,12 @@ def _advice(summary: Summary) -> Iterator[str]:
 
 
 def _in_doubt(summary: Summary) -> Iterator[str]:
-    """The letters that the next replay may append a second time."""
+    """Yields the lines about letters that the next replay may append a second time."""
     if summary.unmarked:
         yield f"{len(summary.unmarked):,} of the appended may not be marked as replayed: {_ids(summary.unmarked)}"
     if summary.unacknowledged:
-        count, ids = len(summary.unacknowledged), _ids(summary.unacknowledged)
+        count = len(summary.unacknowledged)
+        ids = _ids(summary.unacknowledged)
         yield f"{count:,} more were sent, but not acknowledged: they may be in the log, unmarked: {ids}"
     if summary.unmarked or summary.unacknowledged:
         yield "  What is not marked is appended again by the next replay: of equal versions the later one wins (R4)."
@@ -75,7 +76,7 @@ def _ids(letters: Sequence[Address]) -> str:
 
 @contextmanager
 def counter() -> Iterator[Callable[[int], None]]:
-    """A count of letters on a terminal, silence elsewhere."""
+    """Shows a count of letters on stderr if it is a terminal; call the value with the new count."""
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("letters looked at", total=None)
         yield lambda done: bar.update(task, completed=done, description=f"{done:,} letters looked at")

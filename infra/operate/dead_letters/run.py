@@ -1,4 +1,9 @@
-"""A replay on real servers: the log is the one on record, every erasure in it is known, then letter by letter."""
+"""A replay on real servers.
+
+1. Check that the log is the one on record.
+2. Wait until the speed layer has applied every erasure in it.
+3. Append or refuse the letters.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +26,7 @@ CONNECT_SECONDS: Final = 5.0
 
 
 class Reports(NamedTuple):
-    """Where a replay tells what it does: the summary grows as it goes."""
+    """Where a replay reports: `summary` is updated, `refused` and `done` are called."""
 
     summary: Summary
     refused: Callable[[Refused], None]
@@ -35,11 +40,11 @@ def run(
     timeout: float,
     report: Reports,
 ) -> None:
-    """The chosen letters are appended or refused; the summary says how far it came, whatever ends it.
+    """Appends or refuses each chosen letter. `report.summary` is up to date after every end, also after an error.
 
-    Raises UsageError for an unknown id, Unavailable if a server does not answer, LogError if the log is another one,
-    and NotApplied if the speed layer does not apply its end in time. Nothing was appended then, unless a server was
-    lost in between.
+    Raises UsageError for an unknown id, LogError if the log is not the one on record, and NotApplied if the speed layer
+    does not apply the log's end within `timeout` seconds. Nothing was appended then. Raises Unavailable if a server
+    does not answer, and LogError if Kafka does not take a record. Letters may have been appended by then.
     """
     identity = log_identity.check(
         table.session, kafka.topic_identity(settings, settings.log.topic, timeout_seconds=CONNECT_SECONDS)
@@ -61,7 +66,7 @@ def run(
 
 
 def _letters(table: OperatorTable, chosen: Selection, addresses: Sequence[Address]) -> Iterator[Letter]:
-    """The chosen letters, each read when it is its turn."""
+    """Yields the chosen letters, read as they are needed."""
     if not chosen.ids:
         yield from table.letters(chosen.wanted, with_values=True)
     for address in addresses:
@@ -71,7 +76,7 @@ def _letters(table: OperatorTable, chosen: Selection, addresses: Sequence[Addres
 
 
 def _wait_for_erasures(settings: Settings, table: OperatorTable, partitions: int, timeout: float) -> None:
-    """The speed layer has applied the log's end, as of now. Raises NotApplied if it has not, in time."""
+    """Waits until the speed layer has applied the log's present end. Raises NotApplied after `timeout` seconds."""
     ends = kafka.end_offsets(settings, partitions)
     try:
         wait(

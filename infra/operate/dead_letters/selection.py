@@ -1,4 +1,4 @@
-"""Which letters a command is about: ids as people type them, and filters. Pure."""
+"""Selects the letters of a command, by typed ids or by filters. Pure."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ STATES: Final = {
     "discarded": (LetterState.DISCARDED,),
     "all": tuple(LetterState),
 }
-"""The states by the names that an operator gives them."""
+"""The letter states that each value of `--state` includes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a letter must be like; what is not given does not matter."""
+    """Conditions on a letter. A condition that is None admits every letter."""
 
     day: date | None = None
     partition: int | None = None
@@ -28,16 +28,17 @@ class Filter:
     states: Collection[LetterState] = tuple(LetterState)
 
     def admits_key(self, day: date, partition: int) -> bool:
+        """Returns whether the filter admits letters of this day and partition."""
         return self.day in (None, day) and self.partition in (None, partition)
 
     def admits(self, letter: Letter) -> bool:
-        """Whether the letter, of an admitted key, is meant: `field` is that of its last rejection."""
+        """Returns whether the field of the last rejection and the state are admitted. Call `admits_key` first."""
         return self.field in (None, letter.last.field) and letter.state in self.states
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The letters that are named or, if none is, those that the filter leaves."""
+    """The letters in `ids` or, if `ids` is empty, those that `wanted` admits."""
 
     ids: Sequence[Position]
     """Positions of the records first rejected."""
@@ -45,7 +46,7 @@ class Selection:
 
 
 def parse_id(text: str, option: str = "--id") -> Position:
-    """The id that `text` names. Raises UsageError."""
+    """Returns the position that `text` names. Raises UsageError if it is not `partition:offset`."""
     try:
         return Position.parse(text)
     except ValueError as error:

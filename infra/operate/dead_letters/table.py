@@ -1,4 +1,4 @@
-"""Dead letters as an operator reads and marks them in Cassandra; the worker's columns are not written here."""
+"""Reads dead letters from Cassandra and writes the operator's columns. The worker's columns are never written here."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,9 +20,9 @@ from infra.operate.dead_letters.replay import Appended
 from infra.operate.dead_letters.selection import Filter
 
 ROWS_AT_ONCE: Final = 16
-"""Rows in one page: with its bytes, one may take a mebibyte."""
+"""Rows in one page with values. A single row may take more than a mebibyte."""
 LINES_AT_ONCE: Final = 500
-"""Rows in one page of those read without their values."""
+"""Rows in one page without values."""
 WRITES_AT_ONCE: Final = 16
 
 _TABLE: Final = Tables.dead_letters
@@ -34,11 +34,15 @@ _REJECTION: Final = msgspec.json.Decoder(Rejection)
 
 
 class OperatorTable:
-    """Reads rows page by page, in the order of day, partition and offset. Raises StoreUnavailable when it must wait."""
+    """Reads and marks letters. Rows are read page by page, in the order of day, partition and offset.
+
+    Every method raises StoreUnavailable if Cassandra does not answer.
+    """
 
     def __init__(self, session: Session) -> None:
-        self.session, prepare = session, session.prepare
-        with errors_told():
+        self.session = session
+        prepare = session.prepare
+        with translated_errors():
             self._lines = prepare(f"SELECT {_COLUMNS} FROM {_TABLE} WHERE day = ? AND kafka_partition = ?")
             self._rows = prepare(f"SELECT {_COLUMNS}, value FROM {_TABLE} WHERE day = ? AND kafka_partition = ?")
             self._row = prepare(
@@ -52,52 +56,29 @@ class OperatorTable:
                 f"UPDATE {_TABLE} USING TIMESTAMP ? SET discarded = ? "
                 "WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
             )
-        self._lines.fetch_size, self._rows.fetch_size = LINES_AT_ONCE, ROWS_AT_ONCE
+        self._lines.fetch_size = LINES_AT_ONCE
+        self._rows.fetch_size = ROWS_AT_ONCE
 
     def letters(self, wanted: Filter, *, with_values: bool) -> Iterator[Letter]:
-        """The letters that are wanted, in order; without values, `value` is None."""
-        with errors_told():
+        """Yields the letters that `wanted` admits, in order. Unless `with_values`, `value` is None."""
+        with translated_errors():
             for key in self._keys:
                 if wanted.admits_key(*key):
                     rows = self.session.execute(self._rows if with_values else self._lines, key)
                     yield from filter(wanted.admits, _letters(rows))
 
     def addresses(self, ids: Sequence[Position]) -> list[Address]:
-        """Where those letters are. Raises UsageError, which names the first that is not there."""
-        return [self._find(wanted).address for wanted in ids]
+        """Returns the addresses of those letters. Raises UsageError for the first id that does not exist."""
+        return [self.find(wanted).address for wanted in ids]
 
     def letter(self, address: Address) -> Letter | None:
-        """The letter with its value; none if it was removed."""
-        with errors_told():
+        """Returns the letter with its value, or None if there is no such row."""
+        with translated_errors():
             rows = self.session.execute(self._row, _key(address))
             return next(_letters(rows), None)
 
     def find(self, wanted: Position) -> Letter:
-        """The letter with its value. Raises UsageError if there is none."""
-        return self._find(wanted)
-
-    def mark_replayed(self, appended: Sequence[Appended]) -> None:
-        """Each record's new position stands in its letter, at the new offset's timestamp: again, it changes nothing.
-
-        All are tried before the first error is raised: a letter that is not marked may be appended twice.
-        """
-        arguments = [
-            (each.position.offset, str(each.position), each.appended_at, *_key(each.letter)) for each in appended
-        ]
-        with errors_told():
-            results = execute_concurrent_with_args(
-                self.session, self._replayed, arguments, concurrency=WRITES_AT_ONCE, raise_on_first_error=False
-            )
-            for written, error in results:
-                if not written:
-                    raise error
-
-    def discard(self, address: Address, word: Discarded) -> None:
-        """The operator's word stands in the letter, at the operator's clock."""
-        with errors_told():
-            self.session.execute(self._discarded, (word.at, msgspec.json.encode(word).decode(), *_key(address)))
-
-    def _find(self, wanted: Position) -> Letter:
+        """Returns the letter with its value. Raises UsageError if there is none."""
         for day, partition in self._keys:
             if partition == wanted.partition:
                 found = self.letter(Address(day, wanted))
@@ -107,15 +88,37 @@ class OperatorTable:
             "--id", str(wanted), "no such dead letter; `lambda360 dead-letters list --state all` shows them"
         )
 
+    def mark_replayed(self, appended: Sequence[Appended]) -> None:
+        """Writes each record's new position into its letter, with the new offset as timestamp. Idempotent.
+
+        Tries every letter before it raises the first error: a letter without a mark may be appended twice.
+        """
+        arguments = [
+            (each.position.offset, str(each.position), each.appended_at, *_key(each.letter)) for each in appended
+        ]
+        with translated_errors():
+            results = execute_concurrent_with_args(
+                self.session, self._replayed, arguments, concurrency=WRITES_AT_ONCE, raise_on_first_error=False
+            )
+            for written, error in results:
+                if not written:
+                    raise error
+
+    def discard(self, address: Address, reason: Discarded) -> None:
+        """Writes the operator's reason into the letter, with `reason.at` as timestamp. Idempotent."""
+        with translated_errors():
+            self.session.execute(self._discarded, (reason.at, msgspec.json.encode(reason).decode(), *_key(address)))
+
     @cached_property
     def _keys(self) -> list[tuple[date, int]]:
-        """The table's partitions, in order: a day and a partition of the log each."""
-        rows = self.session.execute(f"SELECT DISTINCT day, kafka_partition FROM {_TABLE}")
-        return sorted((row.day.date(), row.kafka_partition) for row in rows)
+        """The partition keys of the table, in order: a day and a partition of the log each."""
+        with translated_errors():
+            rows = self.session.execute(f"SELECT DISTINCT day, kafka_partition FROM {_TABLE}")
+            return sorted((row.day.date(), row.kafka_partition) for row in rows)
 
 
 def _letters(rows: Any) -> Iterator[Letter]:
-    """The rows' letters; what is left of a row that was removed is passed over."""
+    """Yields the letters of the rows. Skips a removed row of which single cells are left."""
     for row in rows:
         if row.appended_at is None or not row.rejections:
             continue
@@ -133,13 +136,13 @@ def _letters(rows: Any) -> Iterator[Letter]:
 
 
 def _key(address: Address) -> tuple[date, int, int]:
-    """The row's primary key."""
+    """Returns the primary key of the letter's row."""
     return address.day, *address.position
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
-    """Cassandra's errors in our words: StoreUnavailable, and StackError for a keyspace of an older release."""
+def translated_errors() -> Iterator[None]:
+    """Translates errors of Cassandra: to StoreUnavailable, and to StackError for a keyspace of an older release."""
     try:
         yield
     except UNAVAILABLE as error:

@@ -1,4 +1,4 @@
-"""Dead letters as text and as JSON. Whatever comes from a record is quoted: it may hold anything."""
+"""Dead letters as text and as JSON. Values from a record are quoted, because they may hold any bytes."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from common.log.position import Position
 from infra.drawing import Column, draw
 
 SHOWN: Final = 4000
-"""Characters of a key or value that are shown; `show --raw` writes every byte."""
+"""Most characters of a key or value that are shown. `show --raw` writes every byte."""
 COLUMNS: Final = (
     Column("id", right=True, width=12),
     Column("last rejected (UTC)"),
@@ -25,7 +25,7 @@ COLUMNS: Final = (
 
 
 def show_each(letters: Iterable[Letter], *, as_json: bool) -> int:
-    """Print each letter as it comes, in a table or as an object on a line. Returns how many there were."""
+    """Prints each letter as it is read, as a table row or as one JSON object a line. Returns their number."""
     shown = 0
 
     def counted() -> Iterator[Letter]:
@@ -43,15 +43,17 @@ def show_each(letters: Iterable[Letter], *, as_json: bool) -> int:
 
 
 def row(letter: Letter) -> tuple[str, ...]:
-    """A letter under `COLUMNS`."""
-    last, position = letter.last, letter.address.position
+    """Returns the letter's cells, in the order of `COLUMNS`."""
+    last = letter.last
+    position = letter.address.position
     why = f"{shorten(letter.key, 40)}  {last.field}: {last.value}: {last.rule}"
     return str(position), _at(last.appended_at), str(letter.attempts), letter.state.value, why
 
 
 def as_dict(letter: Letter, *, with_value: bool) -> dict[str, Any]:
-    """Everything that the row says, and what follows from it; times are RFC 3339, bytes base64."""
-    last, position = letter.last, letter.address.position
+    """Returns the row's columns and what is derived from them. Times are RFC 3339, bytes are base64."""
+    last = letter.last
+    position = letter.address.position
     body = {
         "id": str(position),
         "day": letter.address.day.isoformat(),
@@ -78,8 +80,10 @@ def as_dict(letter: Letter, *, with_value: bool) -> dict[str, Any]:
 
 
 def pages(letter: Letter) -> Iterator[str]:
-    """Everything about a letter, line by line."""
-    day, position, state = letter.address.day, letter.address.position, letter.state
+    """Yields everything about a letter, line by line."""
+    day = letter.address.day
+    position = letter.address.position
+    state = letter.state
     times = "once" if letter.attempts == 1 else f"{letter.attempts} times"
     yield f"dead letter {position}: {state.value}; rejected {times}"
     yield f"  in the log   at {position}, appended {_at(letter.appended_at)} (UTC)"
@@ -98,7 +102,7 @@ def pages(letter: Letter) -> Iterator[str]:
 
 
 def in_order(letter: Letter) -> list[tuple[Position, Rejection]]:
-    """The rejections by position, in the order of their append times."""
+    """Returns the rejections with their positions, in the order of their append times."""
     return sorted(letter.rejections.items(), key=lambda entry: (entry[1].appended_at, entry[0]))
 
 
