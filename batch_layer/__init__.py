@@ -1,1 +1,1 @@
-"""The nightly job on Spark: archives the log, recomputes every state, publishes a view; knows no speed layer."""
+"""The nightly job on Spark: archives the log, recomputes every state, publishes a view. Knows no speed layer."""

@@ -1,4 +1,4 @@
-"""What one run works with, and how it tells of its steps."""
+"""A job: what the steps of one run work with, and the report of each step. Knows no step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,29 +8,31 @@ from pyspark.sql import SparkSession
 
 from common.settings import Settings
 
-Tell = Callable[[str, str, float], None]
-"""Called after each step, with its name, its figures in words and its seconds."""
+Report = Callable[[str, str, float], None]
+"""Called after each step, with its name, its figures as text and its seconds."""
 
 
 @dataclass(slots=True)
 class Job:
-    """The settings, the two engines, the clock (microseconds since the epoch, UTC) and the listener of a run."""
+    """What the steps of one run share; `clock` returns microseconds since the epoch (UTC)."""
 
     settings: Settings
     spark: SparkSession
     session: Session
     clock: Callable[[], int]
-    tell: Tell
+    report: Report
     started_at: int = field(init=False)
     seconds: dict[str, float] = field(init=False, default_factory=dict)
+    """How long each step took, by its name."""
     _last: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.started_at = self._last = self.clock()
+        self.started_at = self.clock()
+        self._last = self.started_at
 
     def done(self, step: str, figures: str) -> None:
-        """A step is done: its seconds since the step before are kept, and it is told."""
+        """Reports that `step` is done, and keeps its seconds, which count from the end of the step before."""
         now = self.clock()
         self.seconds[step] = (now - self._last) / 1e6
         self._last = now
-        self.tell(step, figures, self.seconds[step])
+        self.report(step, figures, self.seconds[step])

@@ -1,4 +1,4 @@
-"""Archiving: every record of the log, once, into the master, by commits that a late archiver loses (R15)."""
+"""Archiving: appends every record of the log to the master, once; a late archiver's commit fails (R15)."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,49 +26,59 @@ ATTEMPTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """The master after archiving: its snapshot, the offsets it holds everything below, and what this run added."""
+    """The master after archiving, and how much this run added."""
 
     snapshot: int
     cut: Cut
+    """The offsets below which the snapshot holds every record."""
     validation_version: str
     records: int = 0
     rejected: int = 0
+    """How many of the added records validation rejected."""
 
 
 def archive(job: Job) -> Archived:
-    """The master holds, as this release validates them, all committed records that lay in the log at the call.
+    """Appends all records that are committed in the log at the call, validated by this release; returns the result.
 
-    Nothing new means no commit. Raises LogError if the log is not the recorded one (R1), or no longer holds the
-    first record needed: then nothing is written.
+    Idempotent: without new records, nothing is committed. A master that another release validated is validated again
+    first. Raises LogError, and writes nothing, if the log is not the recorded one (R1) or no longer holds the first
+    record needed, and BatchError if other runs keep committing first.
     """
     identity = checked_identity(job)
     ends = Cut.of(kafka.end_offsets(job.settings, identity.partitions))
     master.ensure(job)
-    records = rejected = 0
+    records = 0
+    rejected = 0
     for _ in range(ATTEMPTS):
         head = master.head(job)
         if head is not None:
             log_identity.compare(LogIdentity(identity.topic, head.topic_id, identity.partitions), identity)
-        with suppress(Conflict):  # another run committed first: plan again from what it left
+        with suppress(Conflict):  # another run committed first: plan again, from its head
             if head is not None and head.validation_version != _version(job):
                 revalidate(job, identity, head)
             elif head is None or not head.offsets.covers(ends):
                 records, rejected = append(job, identity, head, ends)
             else:
-                return Archived(head.snapshot, head.offsets, head.validation_version, records, rejected)
-    raise BatchError(f"other runs changed the master {ATTEMPTS} times meanwhile; let them finish, and run this again")
+                return Archived(
+                    snapshot=head.snapshot,
+                    cut=head.offsets,
+                    validation_version=head.validation_version,
+                    records=records,
+                    rejected=rejected,
+                )
+    raise BatchError(f"other runs changed the master during {ATTEMPTS} attempts; let them finish, and run this again")
 
 
 def checked_identity(job: Job) -> LogIdentity:
-    """The log's recorded identity. Raises LogError if Kafka's topic is another one by now."""
+    """Returns the log's recorded identity. Raises LogError if the topic in Kafka is not, or no longer, that log."""
     found = kafka.topic_identity(job.settings, job.settings.log.topic)
     return patiently(lambda: log_identity.check(job.session, found), "reading the log's identity")
 
 
 def append(job: Job, identity: LogIdentity, head: Head | None, ends: Cut) -> tuple[int, int]:
-    """One commit adds the records in [`head`'s offsets, `ends`): how many, and how many of them rejected.
+    """Appends the records in [`head`'s offsets, `ends`) by one commit; returns how many, and how many are rejected.
 
-    Raises Conflict, and adds nothing, if another archiver has committed since `head`.
+    Raises Conflict, and appends nothing, if another archiver has committed since `head`.
     """
     starts = Cut.zero() if head is None else head.offsets
     log.check_held(job, identity, starts, ends)
@@ -77,28 +87,41 @@ def append(job: Job, identity: LogIdentity, head: Head | None, ends: Cut) -> tup
     rows = validated(raw, identity.partitions, _rules(job)).persist(StorageLevel.DISK_ONLY)
     try:
         with spark_errors("reading the log"):
-            total, rejected = rows.agg(F.count("*"), F.count("rejected_rule")).collect()[0]
-        checked_identity(job)  # the topic was not recreated while it was read
-        planned_from = None if head is None else head.snapshot
-        master.replace(job, rows, planned_from, stated(job, identity, archive_id, ends), master.added_by(archive_id))
+            counts = rows.agg(F.count("*").alias("records"), F.count("rejected_rule").alias("rejected"))
+            [counted] = counts.collect()
+        checked_identity(job)  # again: the topic may have been recreated while it was read
+        master.replace(
+            job,
+            rows,
+            planned_from=None if head is None else head.snapshot,
+            head_after=head_after(job, identity, archive_id, ends),
+            replaced=master.added_by(archive_id),
+        )
     finally:
         rows.unpersist()
-    return total, rejected
+    return counted["records"], counted["rejected"]
 
 
 def revalidate(job: Job, identity: LogIdentity, head: Head) -> None:
-    """One commit puts every row through this release's validation again, from its raw bytes; the records stay the same.
+    """Validates every row again, from its raw bytes, and replaces all rows by one commit; the records stay the same.
 
     Raises Conflict, and changes nothing, if another archiver has committed since `head`.
     """
     held = master.at_snapshot(job, head.snapshot)
     rows = validated(held, identity.partitions, _rules(job))
-    master.replace(job, rows, head.snapshot, stated(job, identity, head.archive_id, head.offsets), F.lit(True))
+    after = head_after(job, identity, head.archive_id, head.offsets)
+    master.replace(job, rows, planned_from=head.snapshot, head_after=after, replaced=F.lit(True))
 
 
-def stated(job: Job, identity: LogIdentity, archive_id: int, offsets: Cut) -> Head:
-    """What a commit says of the master that it leaves; the snapshot gets its id by being made."""
-    return Head(0, archive_id, offsets, identity.topic_id, _version(job))
+def head_after(job: Job, identity: LogIdentity, archive_id: int, offsets: Cut) -> Head:
+    """Returns the head that a commit is to leave. Its snapshot is 0, since the id is not known before the commit."""
+    return Head(
+        snapshot=0,
+        archive_id=archive_id,
+        offsets=offsets,
+        topic_id=identity.topic_id,
+        validation_version=_version(job),
+    )
 
 
 def _rules(job: Job) -> Rules:

@@ -1,4 +1,4 @@
-"""The log as Spark reads it: exact ranges of committed records, and nothing if one of them is gone (R1, R15)."""
+"""The log as Spark reads it: exact ranges of committed records, or an error if one is gone (R1, R15)."""
 
 import msgspec
 from pyspark.sql import DataFrame
@@ -13,10 +13,11 @@ from common.servers.log_identity import LogIdentity
 
 
 def check_held(job: Job, identity: LogIdentity, starts: Cut, ends: Cut) -> None:
-    """Kafka holds [starts, ends) in every partition. Raises LogError, which says what is gone, if not."""
+    """Raises LogError, which names what is lost, unless Kafka holds [starts, ends) in every partition."""
     first = kafka.first_offsets(job.settings, identity.partitions)
     for partition in range(identity.partitions):
-        start, end = starts[partition], ends[partition]
+        start = starts[partition]
+        end = ends[partition]
         if start < first[partition] and start < end:
             raise LogError(
                 f"partition {partition} of {identity.topic!r} begins at offset {first[partition]}, and the master ends "
@@ -25,24 +26,24 @@ def check_held(job: Job, identity: LogIdentity, starts: Cut, ends: Cut) -> None:
             )
         if end < start:
             raise LogError(
-                f"partition {partition} of {identity.topic!r} ends at offset {end}, below {start}, up to where it was "
-                "archived: the log lost records that were acknowledged, so nothing was archived"
+                f"partition {partition} of {identity.topic!r} ends at offset {end}, and was archived up to {start}: "
+                "the log lost records that were acknowledged, so nothing was archived"
             )
 
 
 def records(job: Job, identity: LogIdentity, starts: Cut, ends: Cut) -> DataFrame:
-    """The committed records in [starts, ends), as columns `RAW`."""
-    behind = [partition for partition in range(identity.partitions) if starts[partition] < ends[partition]]
-    if not behind:
+    """Returns the committed records in [starts, ends), as columns `RAW`. The read fails if a record is gone."""
+    pending = [partition for partition in range(identity.partitions) if starts[partition] < ends[partition]]
+    if not pending:
         return job.spark.createDataFrame([], ", ".join(f"{name} {kind}" for name, kind in RAW.items()))
 
     def offsets(cut: Cut) -> str:
-        return msgspec.json.encode({identity.topic: {str(p): cut[p] for p in behind}}).decode()
+        return msgspec.json.encode({identity.topic: {str(p): cut[p] for p in pending}}).decode()
 
     options = {
         "kafka.bootstrap.servers": job.settings.bootstrap_servers,
         "kafka.isolation.level": "read_committed",
-        "assign": msgspec.json.encode({identity.topic: behind}).decode(),
+        "assign": msgspec.json.encode({identity.topic: pending}).decode(),
         "startingOffsets": offsets(starts),
         "endingOffsets": offsets(ends),
         "failOnDataLoss": "true",

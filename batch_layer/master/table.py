@@ -1,4 +1,4 @@
-"""The master dataset: the Iceberg table `events`, its rows, and what each snapshot says of itself (R15)."""
+"""The master dataset: the Iceberg table `events`, its columns, its commits, and their heads (R15). Knows no Kafka."""
 
 from typing import Any, Final
 
@@ -20,11 +20,10 @@ RAW: Final = {
     "key": "binary",
     "value": "binary",
 }
-"""A record as the log holds it; everything else in a row follows from these."""
-PARSED: Final = {
-    "rejected_field": "string",
-    "rejected_value": "string",
-    "rejected_rule": "string",
+"""A record as the log holds it; the other columns of its row follow from these."""
+REJECTION: Final = {"rejected_field": "string", "rejected_value": "string", "rejected_rule": "string"}
+"""Why validation rejected the record; null for a valid one."""
+FACT: Final = {
     "customer_id": "string",
     "kind": "string",
     "entity_id": "string",
@@ -33,37 +32,39 @@ PARSED: Final = {
     "future_dated": "boolean",
     **{name: "bigint" if kind is int else "string" for name, kind in payload_columns().items()},
 }
-"""What validation made of it: either the `rejected_` columns or the others are null. An erasure has no version."""
+"""What a valid record holds; null for a rejected one. An erasure has no version."""
+PARSED: Final = {**REJECTION, **FACT}
+"""The result of validation."""
 COLUMNS: Final = {**RAW, "archive_id": "bigint", **PARSED}
-"""`archive_id` numbers the archiving commits, from 1: what a repeated one collides on."""
+"""`archive_id` numbers the archiving commits, from 1; a repeated commit conflicts with the first over its number."""
 _PROPERTY: Final = "lambda360.master"
 _CONFLICTS: Final = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
-"""What Iceberg calls a commit that another one came before, or whose fate the new head will tell."""
+"""Iceberg's errors for a commit that lost to another one, and for one whose outcome only the new head shows."""
 
 
 class Head(msgspec.Struct, frozen=True):
-    """A snapshot, and what its commit says of the master as a whole: every commit of any kind says it."""
+    """A snapshot, and the description of the whole master that each commit of any kind stores with it."""
 
     snapshot: int
     archive_id: int
-    """Of the last archiving commit, from 1."""
+    """The number of the last archiving commit, from 1."""
     offsets: Cut
-    """Every record below was archived, and none at or above."""
+    """Every record below them is archived, and none at or above."""
     topic_id: str
     validation_version: str
 
 
 class Conflict(BatchError):
-    """Another commit came first, and this one changed nothing."""
+    """Another commit to the master came first; this one changed nothing."""
 
 
 def table(settings: Settings) -> str:
-    """The master's name in Spark: one per deployment, as the keyspace is."""
+    """Returns the master's name in Spark, which holds the keyspace's, so that each deployment has a master."""
     return f"{CATALOG}.{settings.cassandra.keyspace}.events"
 
 
 def ensure(job: Job) -> None:
-    """The master exists and has every column; two runs may do this at once."""
+    """Creates the master, and the columns that it lacks. Idempotent; two runs may do it at once."""
     name = table(job.settings)
     columns = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items())
     buckets = f"bucket({job.settings.batch.buckets}, customer_id)"
@@ -71,7 +72,7 @@ def ensure(job: Job) -> None:
         with spark_errors("making the master"):
             job.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING iceberg PARTITIONED BY ({buckets})")
     except BatchError:
-        if not job.spark.catalog.tableExists(name):  # else the catalog's word for losing the race with another run
+        if not job.spark.catalog.tableExists(name):  # if it exists, another run was first, and that is no error
             raise
     present = {field.name() for field in _iceberg(job).schema().columns()}
     missing = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items() if column not in present)
@@ -81,41 +82,42 @@ def ensure(job: Job) -> None:
 
 
 def head(job: Job) -> Head | None:
-    """The current snapshot, and what it says; none before the first commit."""
+    """Returns the current snapshot's head; None before the first commit."""
     current = _iceberg(job).currentSnapshot()
     if current is None:
         return None
-    stated = msgspec.json.decode(current.summary().get(_PROPERTY), type=Head)
-    return msgspec.structs.replace(stated, snapshot=current.snapshotId())
+    stored = msgspec.json.decode(current.summary().get(_PROPERTY), type=Head)
+    return msgspec.structs.replace(stored, snapshot=current.snapshotId())
 
 
 def _iceberg(job: Job) -> Any:
-    """Iceberg's own view of the table, as it is now: its metadata tables would cost a Spark job for each question."""
+    """Iceberg's own object for the table as it is now."""
+    # Iceberg's metadata tables hold the same, but each question to them is a Spark job.
     jvm: Any = job.spark._jvm  # noqa: SLF001 # the documented way from Python to Iceberg's Java API
     return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(job.spark._jsparkSession, table(job.settings))  # noqa: SLF001 # likewise
 
 
 def added_by(archive_id: int) -> Column:
-    """The condition that holds for the rows of one archiving commit."""
+    """Returns the condition that holds for the rows of one archiving commit."""
     return F.col("archive_id") == archive_id
 
 
 def at_snapshot(job: Job, snapshot: int) -> DataFrame:
-    """The whole master as it was at `snapshot`."""
+    """Returns the whole master as it was at `snapshot`."""
     return job.spark.read.option("versionAsOf", snapshot).table(table(job.settings))
 
 
-def replace(job: Job, rows: DataFrame, planned_from: int | None, stated: Head, replaced: Column) -> None:
-    """One commit: `rows` take the place of those where `replaced` holds, and `stated` describes the result.
+def replace(job: Job, rows: DataFrame, *, planned_from: int | None, head_after: Head, replaced: Column) -> None:
+    """Replaces the rows where `replaced` holds by `rows`, in one commit, which stores `head_after`.
 
-    Raises Conflict, and changes nothing, if a commit since the snapshot `planned_from` (none: since ever) added a row
-    where `replaced` holds. `stated.snapshot` counts for nothing: a snapshot has its id when it is there.
+    Raises Conflict, and changes nothing, if a commit after the snapshot `planned_from` (None: any commit at all) added
+    a row where `replaced` holds. The snapshot in `head_after` is ignored: `head` returns the commit's own.
     """
     writer = (
         rows.select(*COLUMNS)
         .writeTo(table(job.settings))
         .option("isolation-level", "serializable")
-        .option(f"snapshot-property.{_PROPERTY}", msgspec.json.encode(stated).decode())
+        .option(f"snapshot-property.{_PROPERTY}", msgspec.json.encode(head_after).decode())
     )
     if planned_from is not None:
         writer = writer.option("validate-from-snapshot-id", str(planned_from))

@@ -1,13 +1,13 @@
-"""Records to rows of the master, by the validation that both layers share (R3)."""
+"""Validating: from raw records to the master's rows, by the validation that both layers share (R3). Commits nothing."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import repeat
 from typing import Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from batch_layer.master.table import COLUMNS, PARSED, RAW
+from batch_layer.master.table import COLUMNS, FACT, PARSED, RAW, REJECTION
+from common.algebra.payloads import payload_columns
 from common.errors import RejectedRecord, shorten
 from common.log.events import Event, parse
 from common.log.normalizing import Rules
@@ -19,29 +19,28 @@ _ARROW: Final = {
     "binary": pa.binary(),
     "boolean": pa.bool_(),
 }
-_PAYLOAD: Final = list(PARSED)[list(PARSED).index("future_dated") + 1 :]
-_KEPT: Final = (*RAW, "archive_id")
+_PAYLOAD: Final = tuple(payload_columns())
+_COPIED: Final = (*RAW, "archive_id")
+_NO_REJECTION: Final = (None,) * len(REJECTION)
+_NO_FACT: Final = (None,) * len(FACT)
 _SCHEMA: Final = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
 
 
 def validated(raw: DataFrame, partitions: int, rules: Rules) -> DataFrame:
-    """`raw`'s columns `RAW` and `archive_id` with the columns `PARSED`: one row a record, valid or not."""
+    """Returns the columns `COLUMNS`, one row for each record, valid or not, from the columns `RAW` and `archive_id`."""
     schema = ", ".join(f"`{name}` {kind}" for name, kind in COLUMNS.items())
-    return raw.select(*_KEPT).mapInArrow(_validator(partitions, rules), schema)
+    return raw.select(*_COPIED).mapInArrow(_validator(partitions, rules), schema)
 
 
 def row_of(
     partition: int, appended_at: int, key: bytes | None, value: bytes | None, partitions: int, rules: Rules
 ) -> tuple[object, ...]:
-    """The values of `PARSED` for one record, in its order."""
+    """Returns the values of `PARSED` for one record, in its order."""
     try:
-        event = parse(key, value, partition, partitions, appended_at, rules)
+        event = parse(key, value, partition=partition, partition_count=partitions, appended_at=appended_at, rules=rules)
     except RejectedRecord as error:
-        return (error.field, shorten(error.value), error.rule, *_NOTHING[3:])
-    return (None, None, None, *_identity(event), *_payload(event))
-
-
-_NOTHING: Final = (None,) * len(PARSED)
+        return (error.field, shorten(error.value), error.rule, *_NO_FACT)
+    return (*_NO_REJECTION, *_identity(event), *_payload(event))
 
 
 def _identity(event: Event) -> tuple[object, ...]:
@@ -61,8 +60,10 @@ def _validator(partitions: int, rules: Rules) -> Callable[[Iterable[pa.RecordBat
             columns = (batch[name].to_pylist() for name in ("kafka_partition", "appended_at", "key", "value"))
             records = zip(*columns, strict=True)
             rows = [row_of(partition, at, key, value, partitions, rules) for partition, at, key, value in records]
-            values = zip(*rows, strict=True) if rows else repeat(())
-            parsed = [pa.array(column, _ARROW[kind]) for column, kind in zip(values, PARSED.values(), strict=False)]
+            columns_of_rows = zip(*rows, strict=True) if rows else ((),) * len(PARSED)
+            parsed = [
+                pa.array(values, _ARROW[kind]) for values, kind in zip(columns_of_rows, PARSED.values(), strict=True)
+            ]
             yield pa.RecordBatch.from_arrays([*batch.columns, *parsed], schema=_SCHEMA)
 
     return validate

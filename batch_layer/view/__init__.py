@@ -1,1 +1,1 @@
-"""From a snapshot of the master to a published view. Reads nothing else."""
+"""From a snapshot of the master to a published view. Knows no log."""

@@ -1,4 +1,4 @@
-"""A view's digest: what tells that two sets of rows are the same, whatever their order and their parts."""
+"""A view's digest: equal for equal sets of rows, whatever their order and however they are split. Knows no store."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ _MODULUS = 1 << 128
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The number of rows, and the sum of their hashes modulo 2^128; digests of parts add up to that of the whole."""
+    """The number of rows, and the sum of their hashes modulo 2^128. Digests of parts add up to that of the whole."""
 
     rows: int = 0
     total: int = 0
@@ -24,14 +24,16 @@ class Digest:
 
     @classmethod
     def of(cls, checksum: str, rows: int) -> "Digest":
+        """Inverse of `checksum` and `rows`."""
         return cls(rows, int(checksum, 16))
 
 
 def of_row(customer_id: str, state: str) -> Digest:
-    """The digest of one row of a view."""
+    """Returns the digest of one row of a view."""
     hashed = hashlib.blake2b(f"{customer_id}\0{state}".encode(), digest_size=16)
     return Digest(1, int.from_bytes(hashed.digest(), "big"))
 
 
 def total(digests: Iterable[Digest]) -> Digest:
+    """Returns the sum of any number of digests."""
     return reduce(Digest.__add__, digests, Digest())

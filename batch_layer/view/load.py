@@ -1,4 +1,4 @@
-"""Loading: states into a claimed slot, stamped with the batch id (R17)."""
+"""Loading: writes states into a claimed slot, with the batch id as write timestamp (R17). Knows no pointer."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,26 +21,29 @@ from common.tables import Tables
 
 Task = Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]
 
+"""What Spark runs in each task, from Arrow batches to Arrow batches."""
 DIGEST: Final = "rows bigint, checksum string"
+"""The columns of a task's digest."""
 
 
 def load(job: Job, states: DataFrame, claim: Claim) -> Digest:
-    """Every row of `states` (`customer_id`, `state`) is acknowledged in the claimed slot; their digest.
+    """Writes every row of `states` (`customer_id`, `state`) into the claimed slot, and returns the digest of all rows.
 
-    Rows carry the batch id, as a column and as write timestamp: a later batch's rows win whoever writes last, and
-    the same claim's are the same, so a load may be repeated, in part or in whole.
+    Idempotent, also in part: the rows of one claim are the same each time. They carry the batch id as a column and as
+    write timestamp, so a later batch's rows win, whoever writes last. Raises BatchError if a row is not acknowledged.
     """
     return collected(loading(job, states, claim), "loading the view")
 
 
 def loading(job: Job, states: DataFrame, claim: Claim) -> DataFrame:
-    """The one query of a load: it writes the rows, and gives each task's digest."""
+    """Returns the query of a load, which writes the rows when it is run; its result is each task's digest."""
     tasks = job.spark.sparkContext.defaultParallelism
-    rows = states.select("customer_id", "state").coalesce(tasks)  # one connection a task, one task a core
+    rows = states.select("customer_id", "state").coalesce(tasks)  # one task for each core, one connection for each task
     return rows.mapInArrow(_loader(job.settings, claim), DIGEST)
 
 
 def collected(digests: DataFrame, doing: str) -> Digest:
+    """Runs a query of digests and returns their sum. Raises BatchError, which begins with `doing`, if it fails."""
     with spark_errors(doing):
         return total(Digest.of(row["checksum"], row["rows"]) for row in digests.collect())
 
@@ -57,26 +60,34 @@ def _loader(settings: Settings, claim: Claim) -> Task:
                     writer.write(customer_id, state)
                     digest += of_row(customer_id, state)
             writer.close()
-        yield record(digest)
+        yield digest_batch(digest)
 
     return run
 
 
-def record(digest: Digest) -> pa.RecordBatch:
+def digest_batch(digest: Digest) -> pa.RecordBatch:
+    """Returns a task's digest as a batch of the columns `DIGEST`."""
     return pa.RecordBatch.from_pydict({"rows": [digest.rows], "checksum": [digest.checksum]})
 
 
 @dataclass(slots=True)
 class _Sent:
+    """An unlogged batch that was sent, and the answer that is awaited."""
+
     statement: BatchStatement
     future: ResponseFuture
 
 
 class Writer:
-    """Rows into a slot, in unlogged batches of rows with the same replicas, a bounded number of batches in flight."""
+    """Writes rows into the claimed slot, in unlogged batches of rows that have the same replicas.
+
+    At most `batch.load_in_flight` batches await their answers at once.
+    """
 
     def __init__(self, session: Session, settings: Settings, claim: Claim) -> None:
-        self._session, self._settings, self._claim = session, settings, claim
+        self._session = session
+        self._settings = settings
+        self._claim = claim
         self._insert = session.prepare(
             f"INSERT INTO {Tables.batch_view(claim.slot)} (customer_id, batch_id, state) VALUES (?, ?, ?) "
             f"USING TIMESTAMP {claim.batch_id}"
@@ -85,7 +96,7 @@ class Writer:
         self._flying: deque[_Sent] = deque()
 
     def write(self, customer_id: str, state: str) -> None:
-        """The row is written by the time `close` returns."""
+        """Takes a row, which is acknowledged when `close` has returned. Raises StoreUnavailable for an earlier row."""
         replicas = self._session.cluster.metadata.get_replicas(self._session.keyspace, customer_id.encode())
         owners = tuple(sorted(replica.address for replica in replicas))
         rows = self._pending[owners]
@@ -94,7 +105,7 @@ class Writer:
             self._send(self._pending.pop(owners))
 
     def close(self) -> None:
-        """Every row is acknowledged. Raises StoreUnavailable if the store stayed away."""
+        """Returns once every row is acknowledged. Raises StoreUnavailable if one is not, after retries."""
         for rows in self._pending.values():
             self._send(rows)
         self._pending.clear()

@@ -1,4 +1,4 @@
-"""The pointer row, by compare-and-set, and the manifests: who may write a slot, and which slot is read (R17, R19)."""
+"""Publishing: changes of the pointer row by compare-and-set, and the runs' manifests (R17, R19). Knows no Spark."""
 
 from collections.abc import Callable
 from typing import Final
@@ -19,26 +19,26 @@ ATTEMPTS: Final = 20
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a run says of itself, for people; the pointer alone decides."""
+    """A run's account for people: plan, status and figures. What is read, the pointer alone decides."""
 
     batch_id: int
     slot: str
     plan: Plan
     status: str
-    """`loading` from its claim on, `verified` when its slot is complete, `published` in the end."""
+    """`loading` once it has its claim, `verified` once its slot is complete, `published` at the end."""
     started_at: int
     """Microseconds since the epoch, UTC."""
     finished_at: int | None = None
     rows: int | None = None
     checksum: str | None = None
     seconds: dict[str, float] = {}
-    """How long each step took."""
+    """How long each step took, by its name."""
 
 
 def claim(session: Session, plan: Plan) -> Claim:
-    """A slot is this plan's to write, under a batch id of its own.
+    """Claims a slot for `plan`, and returns the claim with its batch id; an unfinished claim of the plan is returned.
 
-    Raises ClaimLost if a batch with a newer cut was published since the plan was made.
+    Raises ClaimLost if the current batch's cut is above the plan's in a partition: it was published since.
     """
 
     def change(before: Pointer) -> Pointer:
@@ -47,17 +47,21 @@ def claim(session: Session, plan: Plan) -> Claim:
             raise ClaimLost(
                 f"batch {current.batch_id} of another run is newer than this one; the current view is unchanged"
             )
-        return pointer.claim(before, plan)[0]
+        claimed, _ = pointer.claim(before, plan)
+        return claimed
 
     after = transition(session, change)
     return next(held for held in after.claims if held.plan == plan)
 
 
 def publish(session: Session, mine: Claim, done: Published) -> None:
-    """The claimed slot is the current one. Raises ClaimLost if another run took the claim or published it first."""
+    """Makes the claimed slot the current one. Idempotent.
+
+    Raises ClaimLost if another run dropped the claim, or published it first.
+    """
 
     def change(before: Pointer) -> Pointer:
-        if done in before.complete:  # our own compare-and-set, whose answer was lost
+        if done in before.complete:  # our own compare-and-set was applied, and its answer lost
             return before
         return pointer.publish(before, mine, published_at=done.published_at, rows=done.rows, checksum=done.checksum)
 
@@ -71,32 +75,36 @@ def check_held(session: Session, mine: Claim) -> None:
 
 
 def transition(session: Session, change: Callable[[Pointer], Pointer]) -> Pointer:
-    """The pointer after `change`, applied to the whole row as it stood: another run's change in between is met anew.
+    """Applies `change` to the pointer row by compare-and-set, and returns the pointer after it.
 
-    A compare-and-set that got no answer is resolved by a serial read: `change` must leave a pointer that it made alone.
+    If the compare-and-set loses a race, or gets no answer, the row is read again, serially, and `change` is applied to
+    it: so `change` must return a pointer that it has changed already as it is. Raises BatchError after `ATTEMPTS`.
     """
     for _ in range(ATTEMPTS):
         before = _read(session)
         after = change(pointer.decode(before))
         if after == pointer.decode(before) or _compare_and_set(session, before, pointer.encode(after)):
             return after
-    raise BatchError(f"the pointer changed {ATTEMPTS} times meanwhile, or Cassandra does not decide; run this again")
+    raise BatchError(
+        f"the pointer could not be changed in {ATTEMPTS} attempts: other runs changed it first, or Cassandra did not "
+        "answer; run this again"
+    )
 
 
 def read(session: Session) -> Pointer:
-    """The pointer, as the last compare-and-set left it."""
+    """Returns the pointer as the last compare-and-set left it, by a serial read."""
     return pointer.decode(_read(session))
 
 
-def record(session: Session, manifest: Manifest) -> None:
-    """The manifest is stored; a later one of the same batch replaces it."""
+def write_manifest(session: Session, manifest: Manifest) -> None:
+    """Stores the manifest in place of an earlier one of the same batch. Idempotent."""
     text = msgspec.json.encode(manifest).decode()
     insert = f"INSERT INTO {Tables.batches} (name, batch_id, manifest) VALUES (%s, %s, %s)"
     patiently(lambda: session.execute(insert, (NAME, manifest.batch_id, text)), "recording the batch")
 
 
 def manifests(session: Session) -> list[Manifest]:
-    """All manifests, the newest batch first."""
+    """Returns all manifests, the newest batch's first."""
     select = f"SELECT manifest FROM {Tables.batches} WHERE name = %s"
     rows = patiently(lambda: list(session.execute(select, (NAME,))), "reading the batches")
     return [msgspec.json.decode(row.manifest, type=Manifest) for row in rows]
@@ -111,12 +119,15 @@ def _read(session: Session) -> str | None:
 
 
 def _compare_and_set(session: Session, before: str | None, after: str) -> bool:
-    """Whether the change is known to be applied."""
+    """Whether the change is known to be applied; without an answer it is not."""
     try:
         if before is None:
             insert = f"INSERT INTO {Tables.batch_pointer} (name, value) VALUES (%s, %s) IF NOT EXISTS"
-            return bool(session.execute(insert, (NAME, after)).one()[0])  # its first column is `[applied]`
-        update = f"UPDATE {Tables.batch_pointer} SET value = %s WHERE name = %s IF value = %s"
-        return bool(session.execute(update, (after, NAME, before)).one()[0])
+            row = session.execute(insert, (NAME, after)).one()
+        else:
+            update = f"UPDATE {Tables.batch_pointer} SET value = %s WHERE name = %s IF value = %s"
+            row = session.execute(update, (after, NAME, before)).one()
     except UNAVAILABLE:
         return False
+    applied, *_ = row  # the column `[applied]` has no name in Python, and is always the first
+    return bool(applied)

@@ -1,4 +1,4 @@
-"""The recomputation: the master below a cut to one state a customer, bucket by bucket, without a shuffle (R16)."""
+"""The recomputation: from the master below a cut to one state for each customer, without a shuffle (R16). Pure."""
 
 from typing import Final
 
@@ -16,25 +16,27 @@ _ENTITY: Final = ("kind", "entity_id")
 
 
 def recomputed(master: DataFrame, cut: Cut) -> DataFrame:
-    """Columns `customer_id` and `state` (the text of `ViewRow.to_json`): a row for every known customer below `cut`.
+    """Returns `customer_id` and `state` (the text of `ViewRow.to_json`), one row for each customer known below `cut`.
 
-    `master` is one snapshot of it. A customer is known by a current fact since the last reset; the state may be zero.
+    `master` is one snapshot of the master. A customer is known who has a current fact since the last reset, even when
+    the state is zero.
     """
     return states(day_sums(current_facts(below(master, cut))))
 
 
 def below(master: DataFrame, cut: Cut) -> DataFrame:
-    """The valid rows below the cut."""
+    """Returns the valid rows below the cut."""
     ends = " ".join(f"WHEN {partition} THEN {offset}L" for partition, offset in cut.offsets.items())
     end = F.expr(f"CASE kafka_partition {ends} ELSE 0L END") if ends else F.lit(0)
     return master.where(F.col("customer_id").isNotNull() & (F.col("kafka_offset") < end))
 
 
 def current_facts(rows: DataFrame) -> DataFrame:
-    """Of each entity's rows above its customer's last reset, the current one (R4, R24).
+    """Returns each entity's current row: of those above its customer's last reset, the one to count (R4, R24).
 
-    It has the greatest (version, retracted, offset). Both windows are ordered alike, so that one sort serves both.
+    It is the row of greatest (version, retracted, offset).
     """
+    # Both windows have the same order, so that one sort serves both.
     latest_first = F.col("version").desc(), F.col("retracted").desc(), F.col("kafka_offset").desc()
     of_customer = Window.partitionBy("customer_id").orderBy(*_ENTITY, *latest_first)
     whole = of_customer.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
@@ -49,10 +51,10 @@ def current_facts(rows: DataFrame) -> DataFrame:
 
 
 def day_sums(facts: DataFrame) -> DataFrame:
-    """Columns `customer_id`, `day`, `values` and `profile`: the sum of the contributions (R5), and the profile's text.
+    """Returns `customer_id`, `day`, `values` and `profile`: the sums of the contributions (R5), and the profile's text.
 
-    A fact that contributes nothing leaves its customer a row without a day. The profile is null but in one of a
-    customer's rows: its entity is the customer.
+    A customer with a fact that contributes nothing has a row whose day is null. At most one of a customer's rows has a
+    profile, since a profile's entity is the customer.
     """
     entries = facts.select(
         "customer_id", _profile().alias("profile"), F.explode_outer(F.expr(contribution_sql())).alias("entry")
@@ -66,28 +68,28 @@ def day_sums(facts: DataFrame) -> DataFrame:
 
 
 def states(sums: DataFrame) -> DataFrame:
-    """A customer's days and profile as one text; days whose values are all zero are left out."""
+    """Returns `customer_id` and `state`: days and profile as one text, without the days whose values are all zero."""
     counts = F.col("day").isNotNull() & F.exists("values", lambda value: value != 0)
     days = F.sort_array(F.collect_list(F.when(counts, F.struct("day", "values"))))
     profile = F.coalesce(F.max("profile"), F.lit("null"))
-    text = F.concat(F.lit('{"days":'), _json(days), F.lit(',"profile":'), profile, F.lit("}"))
+    text = F.concat(F.lit('{"days":'), _days_json(days), F.lit(',"profile":'), profile, F.lit("}"))
     return sums.groupBy("customer_id").agg(text.alias("state"))
 
 
 def _profile() -> Column:
-    """The text of a profile fact's `Image`, its fields in their own order; null for a fact of another kind (R5a)."""
+    """The text of a profile fact's `Image`, its fields in the image's order; null for a fact of another kind (R5a)."""
     fields = [field.name for field in msgspec.structs.fields(CustomerProfile)]
     payload = F.struct(F.col("kind"), *fields)
-    taken_back = F.struct(F.lit("retracted").alias("kind"), F.col("kind").alias("of"))
-    image = F.when(F.col("retracted"), _as_json(taken_back)).otherwise(_as_json(payload))
+    retraction = F.struct(F.lit("retracted").alias("kind"), F.col("kind").alias("of"))
+    image = F.when(F.col("retracted"), _image_json(retraction)).otherwise(_image_json(payload))
     return F.when(F.col("kind") == PROFILE, image)
 
 
-def _as_json(payload: Column) -> Column:
+def _image_json(payload: Column) -> Column:
     return F.to_json(F.struct(F.col("version"), payload.alias("payload")), {"ignoreNullFields": "false"})
 
 
-def _json(days: Column) -> Column:
+def _days_json(days: Column) -> Column:
     def entry(day: Column) -> Column:
         values = F.array_join(day["values"].cast("array<string>"), ",")
         return F.concat(F.lit('"'), day["day"].cast("string"), F.lit('":['), values, F.lit("]"))

@@ -1,4 +1,4 @@
-"""Verifying: a loaded slot, read back, is the recomputation (R17, R18)."""
+"""Verifying: reads a loaded slot back and compares it with the recomputation (R17, R18). Writes nothing."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -10,7 +10,7 @@ from cassandra.query import PreparedStatement
 
 from batch_layer.job import Job
 from batch_layer.view.digest import Digest, of_row, total
-from batch_layer.view.load import DIGEST, Task, collected, record
+from batch_layer.view.load import DIGEST, Task, collected, digest_batch
 from batch_layer.view.publish import check_held
 from common.algebra.pointer import Claim
 from common.errors import BatchError
@@ -21,14 +21,18 @@ from common.tables import Tables
 
 _RANGES_PER_TASK: Final = 4
 _LEAST_TOKEN: Final = -(2**63)
+_GREATEST_TOKEN: Final = 2**63 - 1
 _PAGE_ROWS: Final = 1000
 
 
 def verify(job: Job, claim: Claim, loaded: Digest) -> None:
-    """The slot holds the recomputation, row by row. Raises BatchError, or ClaimLost, if not: nobody may read it."""
+    """Raises BatchError unless the claimed slot holds exactly the rows of `loaded`, or ClaimLost if the claim is lost.
+
+    The slot may be published only if this raises nothing.
+    """
     found = read_back(job, claim)
     if found != loaded:
-        check_held(job.session, claim)  # another run may write the slot by now, and rightly
+        check_held(job.session, claim)  # if another run has claimed the slot since, it may write there
         raise BatchError(
             f"slot {claim.slot!r} does not hold batch {claim.batch_id}: {loaded.rows} rows ({loaded.checksum}) were "
             f"loaded and {found.rows} ({found.checksum}) read back; the current view is unchanged. Run it again"
@@ -36,7 +40,7 @@ def verify(job: Job, claim: Claim, loaded: Digest) -> None:
 
 
 def read_back(job: Job, claim: Claim) -> Digest:
-    """The digest of the slot's rows that carry the claim's batch id, scanned in parallel token ranges."""
+    """Returns the digest of the slot's rows that carry the claim's batch id; reads token ranges in parallel."""
     tasks = job.spark.sparkContext.defaultParallelism
     ranges = job.spark.range(0, tasks * _RANGES_PER_TASK, 1, tasks)
     scans = ranges.mapInArrow(_scanner(job.settings, claim, tasks * _RANGES_PER_TASK), DIGEST)
@@ -54,17 +58,19 @@ def _scanner(settings: Settings, claim: Claim, ranges: int) -> Task:
             for batch in batches:
                 for index in batch["id"].to_pylist():
                     scan = partial(_scan, session, select, token_range(index, ranges), claim.batch_id)
-                    yield record(patiently(scan, "reading the view back"))
+                    yield digest_batch(patiently(scan, "reading the view back"))
 
     return run
 
 
 def token_range(index: int, ranges: int) -> tuple[int, int]:
-    """The tokens of range `index` of so many: above the first number, up to and with the second.
+    """Returns the bounds of range `index` of `ranges`: its tokens are above the first, and at most the second.
 
-    Together they hold every token once: Murmur3 never gives the least one.
+    Together the ranges hold every token once, since Murmur3 never yields the least one.
     """
-    return _LEAST_TOKEN + index * 2**64 // ranges, min(_LEAST_TOKEN + (index + 1) * 2**64 // ranges, 2**63 - 1)
+    above = _LEAST_TOKEN + index * 2**64 // ranges
+    last = _LEAST_TOKEN + (index + 1) * 2**64 // ranges
+    return above, min(last, _GREATEST_TOKEN)
 
 
 def _scan(session: Session, select: PreparedStatement, bounds: tuple[int, int], batch_id: int) -> Digest:

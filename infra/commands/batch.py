@@ -35,7 +35,7 @@ def run(context: click.Context, *, force: bool) -> None:
     started = time.monotonic()
     with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
         tell("start Spark", "", time.monotonic() - started)
-        job = Job(settings, spark, session, clock=lambda: time.time_ns() // 1000, tell=tell)
+        job = Job(settings, spark, session, clock=lambda: time.time_ns() // 1000, report=tell)
         done = run_batch(job, force=force)
     if done is None:
         click.echo("nothing new: the current batch holds the whole log (--force computes it again)")

@@ -153,8 +153,9 @@ def test_another_log_in_the_place_of_the_recorded_one_stops_the_run(jobs: Jobs) 
     assert head is not None
     other = LogIdentity(identity.topic, "older", identity.partitions)
     rows = master.at_snapshot(job, head.snapshot).limit(0)
-    stated = archive.stated(job, other, head.archive_id + 1, archived.cut)
-    master.replace(job, rows, head.snapshot, stated, master.added_by(head.archive_id + 1))
+    after = archive.head_after(job, other, head.archive_id + 1, archived.cut)
+    added = master.added_by(head.archive_id + 1)
+    master.replace(job, rows, planned_from=head.snapshot, head_after=after, replaced=added)
     with pytest.raises(LogError, match="not the log this system was built on"):
         run(jobs())
     assert publish.read(jobs.session).published is None

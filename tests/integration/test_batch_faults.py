@@ -36,12 +36,12 @@ def die_at_the_first_row(slot):
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
 
-def tell(step, figures, seconds):
+def report(step, figures, seconds):
     if step == "claim":
         threading.Thread(target=die_at_the_first_row, args=(figures[-1],)).start()
 
 with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
-    run(Job(settings, spark, session, clock=lambda: time.time_ns() // 1000, tell=tell))
+    run(Job(settings, spark, session, clock=lambda: time.time_ns() // 1000, report=report))
 """
 
 

@@ -41,7 +41,7 @@ CLAIM = Claim(1, "a", Plan(1, Cut.zero(), "", ""))
 def job(spark: SparkSession, tmp_path: Path) -> Job:
     """A job with an empty master of 8 buckets, and no servers."""
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=8))
-    made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, tell=lambda *_: None)
+    made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
     master.ensure(made)
     return made
 
@@ -67,9 +67,10 @@ def commit(job: Job, records: Sequence[RawRecord], partitions: int = 4) -> Head:
     offsets = dict(head.offsets.offsets) if head else {}
     for record in records:
         offsets[record.partition] = max(offsets.get(record.partition, 0), record.offset + 1)
-    stated = Head(0, archive_id, Cut.of(offsets), "topic", validation_version(RULES))
+    after = Head(0, archive_id, Cut.of(offsets), "topic", validation_version(RULES))
     before = None if head is None else head.snapshot
-    master.replace(job, validated(raw, partitions, RULES), before, stated, master.added_by(archive_id))
+    rows = validated(raw, partitions, RULES)
+    master.replace(job, rows, planned_from=before, head_after=after, replaced=master.added_by(archive_id))
     found = master.head(job)
     assert found is not None
     return found
@@ -153,8 +154,9 @@ def test_a_commit_planned_from_an_older_snapshot_adds_nothing(job: Job) -> None:
         first = commit(job, log.records[known * 30 : known * 30 + 20])
         planned_from = None if before is None else before.snapshot
         rows = master.at_snapshot(job, first.snapshot).where(master.added_by(first.archive_id))
+        added = master.added_by(first.archive_id)
         with pytest.raises(master.Conflict):
-            master.replace(job, rows, planned_from, first, master.added_by(first.archive_id))
+            master.replace(job, rows, planned_from=planned_from, head_after=first, replaced=added)
         assert master.head(job) == first
     assert master.at_snapshot(job, first.snapshot).count() == 40
 
@@ -172,7 +174,7 @@ def test_a_release_with_other_rules_validates_the_master_again(job: Job) -> None
         job.spark,
         job.session,
         clock=job.clock,
-        tell=job.tell,
+        report=job.report,
     )
     revalidate(euro, LogIdentity("t", "topic", 4), before)
     after = master.head(euro)

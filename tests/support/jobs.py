@@ -23,7 +23,7 @@ def on_warehouse(spark: SparkSession, settings: Settings) -> SparkSession:
 
 @dataclass
 class Jobs:
-    """Makes jobs on one system; what they tell is kept, and a test may step in after any step."""
+    """Makes jobs on one system; what they report is kept, and a test may step in after any step."""
 
     spark: SparkSession
     session: Session
@@ -31,9 +31,9 @@ class Jobs:
     told: list[str] = field(default_factory=list)
 
     def __call__(self, at: Callable[[str], None] = lambda step: None) -> Job:
-        def tell(step: str, figures: str, seconds: float) -> None:
+        def report(step: str, figures: str, seconds: float) -> None:
             self.told.append(f"{step}: {figures}")
             at(step)
 
         spark = on_warehouse(self.spark, self.settings)
-        return Job(self.settings, spark, self.session, clock=lambda: time.time_ns() // 1000, tell=tell)
+        return Job(self.settings, spark, self.session, clock=lambda: time.time_ns() // 1000, report=report)
