@@ -26,7 +26,6 @@ WITHOUT_SHUFFLE: Final = {
 _QUICK_START: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xlog:disable"
 """For the driver's JVM: a run of 70,000 records took 28 s of CPU, 58 s without. On a cluster it computes nothing."""
 _ARCHIVE_MAGIC: Final = bytes.fromhex("a8ab0bf0")
-"""The first bytes of a complete class archive."""
 _LOGGING: Final = """\
 rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
@@ -131,10 +130,7 @@ def _errors_into(path: Path) -> Iterator[None]:
 
 @contextmanager
 def spark_errors(doing: str) -> Iterator[None]:
-    """Translates what Spark raises inside into a BatchError: `doing`, and the root cause in one line.
-
-    The rest of what Spark says of it is in Spark's log.
-    """
+    """Translates what Spark raises inside into a BatchError: `doing`, and the root cause in one line."""
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:
