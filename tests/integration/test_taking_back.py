@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
-from common.settings import Settings
+from batch_layer.run import run
+from common.settings import BatchSettings, Settings
+from infra.cli import lambda360
 from infra.paths import ROOT
 from infra.proof.comparison import ask_all
+from tests.support.jobs import Jobs
 from tests.support.recipes import Step, as_of, steps, told
 from tests.support.stage import Stage, stage
 
@@ -30,7 +34,7 @@ def follow(scene: Stage, step: Step, folder: Path) -> None:
     for program, *words in step.commands:
         assert program == "lambda360"
         arguments = [str(folder / word) if (folder / word).is_file() else word for word in words]
-        scene.start(*arguments, name=words[0]).finish(SECONDS)
+        assert lambda360.main(arguments, standalone_mode=False, obj=scene.settings) == 0
     scene.wait_applied(scene.ends())
 
 
@@ -44,24 +48,26 @@ def answers(scene: Stage, day: date) -> list[tuple[Any, Any]]:
     return [(entry["metrics"], entry["profile"]) for entry in ask_all(scene.url, scene.oracle.mentioned, day)]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_r5b_r23_every_recipe_of_the_page_does_what_its_table_says(stack: Settings, tmp_path: Path) -> None:
+@pytest.mark.spark
+def test_r5b_r23_every_recipe_of_the_page_does_what_its_table_says(
+    stack: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
     """The first step's entities are absorbed by a batch before they are taken back; a second batch moves nothing."""
     day = as_of(PAGE)
-    with stage(stack) as scene:
+    with stage(stack, batch=BatchSettings(buckets=3)) as scene:
+        jobs = Jobs(spark, scene.session, scene.settings)
         worker = scene.start("speed", "run")
         for number, step in enumerate(steps(PAGE)):
             assert told_of(scene, step, day) == {(each.customer, each.of): each.before for each in step.effects}
             follow(scene, step, tmp_path)
             if number == 0:
-                scene.start("batch", "run", name="first-batch").finish(300)
+                assert run(jobs()) is not None
 
             assert told_of(scene, step, day) == {(each.customer, each.of): each.after for each in step.effects}
             judged(scene, day)
 
         before = answers(scene, day)
-        scene.start("batch", "run", name="second-batch").finish(300)
+        assert run(jobs()) is not None
         assert answers(scene, day) == before
         judged(scene, day)
         assert the_move_is_watched(scene, tmp_path)
