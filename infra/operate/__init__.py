@@ -1,1 +1,1 @@
-"""What an operator does with a running system: workers, dead letters, watching."""
+"""The operator's tools for a running system: supervise workers, handle dead letters, watch changes."""

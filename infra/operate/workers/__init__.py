@@ -1,1 +1,1 @@
-"""Workers of the speed layer on this machine: several under one command, and how they are."""
+"""Supervises the speed layer's workers on this machine, and reports their status."""

@@ -1,4 +1,4 @@
-"""A worker as the child of `lambda360 speed run --workers N`: how it is started, and how it ends with its parent."""
+"""Starts workers as child processes of `lambda360 speed run --workers N`, and ends them with their parent."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 class Children:
-    """`Nursery` of real processes, which end when this process does, however that ends."""
+    """A `Nursery` of real processes. They get SIGTERM when this process ends, whatever ended it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -26,7 +26,7 @@ class Children:
     def start(self, succeed: int | None = None) -> "subprocess.Popen[bytes]":
         command = [str(Path(sys.executable).parent / "lambda360"), "speed", "run", "--parent", str(os.getpid())]
         command += [] if succeed is None else ["--succeed", str(succeed)]
-        return subprocess.Popen(command, env=self._environ, process_group=0)  # a terminal's signals are the parent's
+        return subprocess.Popen(command, env=self._environ, process_group=0)  # a terminal signals the parent only
 
     def seat_of(self, pid: int) -> int | None:
         return next((occupant.seat for occupant in self._occupants(pid)), None)
@@ -38,15 +38,15 @@ class Children:
         return seats.is_waiting(self._settings.home, pid)
 
     def _occupants(self, pid: int) -> list[seats.Occupant]:
-        """What the process says of itself; what an earlier owner of its pid left does not count."""
+        """Returns the seats recorded by this process. Ignores records of an earlier process with the same pid."""
         home = self._settings.home
         return [each for each in seats.occupants(home) if each.pid == pid and seats.is_alive(home, each)]
 
 
 def end_with(parent: int) -> None:
-    """From now on this process gets SIGTERM when `parent` ends. Raises WorkerError if it has ended already.
+    """Asks the kernel to send this process SIGTERM when the main thread of `parent` ends, whatever ended it.
 
-    The kernel sends it when the parent's main thread ends, whatever ended it; no thread of ours has to look.
+    Raises WorkerError if the parent has ended already.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
     if os.getppid() != parent:

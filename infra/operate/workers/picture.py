@@ -1,4 +1,4 @@
-"""The speed layer at one moment, and what of it is not as it should be."""
+"""The state of the speed layer at one moment, and the trouble in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from speed_layer.operate.vitals import Vitals
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
-    """A local worker: `state` is alive, silent (its endpoint does not answer), unseen (it has none) or dead."""
+    """A local worker. `state` is alive, silent (its endpoint does not answer), unseen (it has no endpoint) or dead."""
 
     seat: int
     pid: int
@@ -22,7 +22,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
 
 class PartitionStatus(msgspec.Struct, frozen=True):
-    """A partition; what nobody could tell is null. `seat` is the local worker that reads it."""
+    """A partition. Unknown values are None. `seat` is that of the local worker that reads it."""
 
     partition: int
     from_offset: int | None
@@ -36,7 +36,7 @@ class PartitionStatus(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole picture at `at` (microseconds, UTC); `away` names the servers that do not answer, with the reason."""
+    """The status at `at` (microseconds, UTC). `away` maps each server that does not answer to the reason."""
 
     at: int
     partitions: tuple[PartitionStatus, ...]
@@ -45,7 +45,7 @@ class Status:
 
     @property
     def trouble(self) -> list[str]:
-        """What is not as it should be, in words; empty when all is well."""
+        """Returns one sentence for each problem; empty if there is none."""
         found = [f"{name} does not answer: {why}" for name, why in self.away.items()]
         for worker in self.workers:
             found += _trouble_of(worker)
@@ -58,7 +58,8 @@ class Status:
 
 
 def _trouble_of(worker: WorkerStatus) -> list[str]:
-    name, vitals = f"worker {worker.seat} (pid {worker.pid})", worker.vitals
+    name = f"worker {worker.seat} (pid {worker.pid})"
+    vitals = worker.vitals
     if worker.state == "silent":
         return [f"{name} is alive and does not answer"]
     if vitals is None:

@@ -18,9 +18,9 @@ WORKERS: Final = [
 
 
 def lines_of(status: Status, width: int | None = None) -> Iterator[str]:
-    """A table of the partitions, a table of the local workers, and what is not as it should be.
+    """Yields a table of the partitions, a table of the local workers, and a line for each problem.
 
-    The tables are fitted to `width`, if there is one.
+    The tables are fitted to `width` unless it is None.
     """
     yield from drawn(PARTITIONS, map(_partition, status.partitions), width=width)
     if status.workers:
@@ -31,10 +31,18 @@ def lines_of(status: Status, width: int | None = None) -> Iterator[str]:
 
 
 def _partition(found: PartitionStatus) -> Row:
-    numbers = (found.partition, found.from_offset, found.next_offset, found.end_offset, found.behind_records)
     beat = "never" if found.heartbeat_seconds is None else f"{found.heartbeat_seconds:.1f} s ago"
     seconds = "-" if found.behind_seconds is None else f"{found.behind_seconds:.1f}"
-    return *map(_text, numbers), seconds, beat, _text(found.seat)
+    return (
+        str(found.partition),
+        _text(found.from_offset),
+        _text(found.next_offset),
+        _text(found.end_offset),
+        _text(found.behind_records),
+        seconds,
+        beat,
+        _text(found.seat),
+    )
 
 
 def _worker(worker: WorkerStatus) -> Row:

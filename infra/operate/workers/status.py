@@ -1,4 +1,4 @@
-"""How the speed layer is, asked of Cassandra, of Kafka and of each local worker; whoever is away is named."""
+"""Reads the status of the speed layer from Cassandra, Kafka and each local worker."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,17 +24,13 @@ VITALS_SECONDS: Final = 1.0
 
 
 def status(settings: Settings, now: int) -> Status:
-    """The status at `now` (microseconds, UTC); it is told within seconds, whatever is away."""
+    """Returns the status at `now` (microseconds, UTC), within seconds. A server that does not answer is in `away`."""
     away: dict[str, str] = {}
     workers = tuple(_worker(settings.home, occupant) for occupant in seats.occupants(settings.home))
     ends = _ends(settings, away)
     found = _progress(settings, ends, away)
-    return Status(
-        now,
-        tuple(_partition(p, found.get(p), ends.get(p), workers, now) for p in _known(ends, found, workers)),
-        workers,
-        away,
-    )
+    partitions = tuple(_partition(p, found.get(p), ends.get(p), workers, now) for p in _known(ends, found, workers))
+    return Status(at=now, partitions=partitions, workers=workers, away=away)
 
 
 def _ends(settings: Settings, away: dict[str, str]) -> Mapping[int, int]:
@@ -64,7 +60,7 @@ def _known(ends: Mapping[int, int], found: Mapping[int, Progress], workers: tupl
 def _partition(
     partition: int, row: Progress | None, end: int | None, workers: tuple[WorkerStatus, ...], now: int
 ) -> PartitionStatus:
-    """What the worker itself says is newer than what it wrote."""
+    # A worker's vitals are newer than the progress row that it wrote.
     readers = [(w.seat, p) for w in workers if w.vitals for p in w.vitals.partitions if p.partition == partition]
     seat, live = readers[0] if readers else (None, None)
     from_offset = row.from_offset if row else live.from_offset if live else None
@@ -73,16 +69,32 @@ def _partition(
     behind = None if end is None or next_offset is None else max(end - next_offset, 0)
     seconds = 0.0 if behind == 0 else live.behind_seconds if live else row.behind_seconds(now) if row else None
     beat = row.silent_seconds(now) if row else None
-    return PartitionStatus(partition, from_offset, next_offset, end, behind, seconds, beat, seat)
+    return PartitionStatus(
+        partition=partition,
+        from_offset=from_offset,
+        next_offset=next_offset,
+        end_offset=end,
+        behind_records=behind,
+        behind_seconds=seconds,
+        heartbeat_seconds=beat,
+        seat=seat,
+    )
 
 
 def _worker(home: Path, occupant: seats.Occupant) -> WorkerStatus:
     url = f"http://{HOST}:{occupant.metrics_port}" if occupant.metrics_port else None
-    if not seats.is_alive(home, occupant):
-        return WorkerStatus(occupant.seat, occupant.pid, occupant.member, "dead", None, None, None)
-    vitals = _vitals(url) if url else None
-    state = "unseen" if url is None else "alive" if vitals else "silent"
-    return WorkerStatus(occupant.seat, occupant.pid, occupant.member, state, rss_mib(occupant.pid), url, vitals)
+    is_alive = seats.is_alive(home, occupant)
+    vitals = _vitals(url) if is_alive and url else None
+    state = "dead" if not is_alive else "unseen" if url is None else "alive" if vitals else "silent"
+    return WorkerStatus(
+        seat=occupant.seat,
+        pid=occupant.pid,
+        member=occupant.member,
+        state=state,
+        rss_mib=rss_mib(occupant.pid) if is_alive else None,
+        metrics_url=url if is_alive else None,
+        vitals=vitals,
+    )
 
 
 def _vitals(url: str) -> Vitals | None:
@@ -94,7 +106,7 @@ def _vitals(url: str) -> Vitals | None:
 
 
 def rss_mib(pid: int) -> float | None:
-    """The memory that a process holds; None once it has ended."""
+    """Returns the resident memory of a process, or None if it has ended."""
     try:
         return round(psutil.Process(pid).memory_info().rss / 2**20, 1)
     except psutil.Error:

@@ -1,4 +1,4 @@
-"""Several workers under one command: kept alive, stopped together, replaced one after another."""
+"""Keeps several workers running, stops them together, and replaces them one after another."""
 
 import signal
 import time
@@ -12,17 +12,17 @@ from infra.operate.workers.post import Child, Nursery, Post
 
 log = structlog.get_logger(__name__)
 TEMPORARY: Final = 75
-"""EX_TEMPFAIL: the exit code of a worker that could not begin because a server is away; it is tried for ever."""
+"""EX_TEMPFAIL: the exit code of a worker that could not begin because a server did not answer. Retried for ever."""
 MOST_FAILURES: Final = 5
-"""Failures without having settled between, temporary ones aside, after which a worker is not started again."""
+"""A post is left vacant after so many failures in a row. Settling resets the count; temporary failures do not count."""
 STOPPED: Final = {0, TEMPORARY, -signal.SIGTERM}
-"""How a worker ends that is told to stop, before it has begun too."""
+"""Exit codes of a worker that was asked to stop, also before it had begun."""
 LONGEST_PAUSE_SECONDS: Final = 30.0
 TICK_SECONDS: Final = 0.1
 
 
 class Supervisor:
-    """Fills every post with a worker. `patience_seconds` is how long a worker may take to stop."""
+    """Keeps a worker in every post. A worker that takes longer than `patience_seconds` to stop is killed."""
 
     def __init__(
         self,
@@ -32,18 +32,21 @@ class Supervisor:
         patience_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._nursery, self._patience, self._clock = nursery, patience_seconds, clock
+        self._nursery = nursery
+        self._patience = patience_seconds
+        self._clock = clock
         self.posts = [Post() for _ in range(workers)]
         self._queue: list[Post] = []
         self._rolling: Post | None = None
         self._stopping = False
-        self.stop_asked = self.restart_asked = False
-        """Set by signals, at any moment; heeded at the next tick."""
+        # Signals set these at any moment; the next tick acts on them.
+        self.stop_asked = False
+        self.restart_asked = False
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT, or no post is left to fill; SIGHUP restarts. Raises WorkerError if one failed.
+        """Runs until SIGTERM or SIGINT stopped the workers, or every post is vacant. SIGHUP starts a rolling restart.
 
-        Where SIGHUP was ignored (nohup), it stays so.
+        Raises WorkerError if a worker failed. SIGHUP stays ignored if it was ignored at the start (nohup).
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: setattr(self, "stop_asked", True))
@@ -61,7 +64,7 @@ class Supervisor:
         return empty and all(self._stopping or post.vacant for post in self.posts)
 
     def tick(self) -> None:
-        """Look at every post once, and do what is due."""
+        """Checks every post once: starts, kills and replaces workers that are due. Does not wait."""
         if self.stop_asked and not self._stopping:
             self._stop()
         if self.restart_asked and not self._stopping:
@@ -109,7 +112,7 @@ class Supervisor:
             post.successor = None
         elif code:
             self._failed(post, code)
-        elif not post.stopping:  # otherwise it made room for a successor that is gone: the next look fills it
+        elif not post.stopping:  # else it stopped for a successor that has ended: refill
             post.vacant = True
             log.info("worker_stopped", action="leave_vacant")
 
@@ -126,13 +129,16 @@ class Supervisor:
         log.warning("worker_failed", **failed, action="restart", pause_seconds=pause)
 
     def _roll(self) -> None:
-        """One worker at a time: its successor is made ready first, so that a release that fails stops none."""
+        """Advances the rolling restart, one worker at a time.
+
+        A successor gets ready before its worker stops, so that a release that does not start stops no worker.
+        """
         if self._rolling is not None:
             self._go_on(self._rolling)
         while self._rolling is None and self._queue:
             post = self._queue.pop(0)
             seat = None if post.child is None else self._nursery.seat_of(post.child.pid)
-            if seat is not None:  # whoever has none yet has only just begun
+            if seat is not None:  # a worker without a seat has only just started
                 self._succeed(post, seat)
 
     def _succeed(self, post: Post, seat: int) -> None:
