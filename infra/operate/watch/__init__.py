@@ -1,1 +1,1 @@
-"""Following what the speed layer publishes, in a terminal or a pipe; nothing here joins a group or commits."""
+"""Shows what the speed layer publishes, in a terminal or a pipe. It joins no consumer group and commits no offset."""

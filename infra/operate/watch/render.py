@@ -1,4 +1,4 @@
-"""An event as it is shown: lines for a terminal, or one JSON object."""
+"""Renders an event as lines for a terminal, or as one JSON object."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,12 +19,13 @@ INDENT = "    "
 
 
 def as_json(event: CopyEvent, effect: Effect | None) -> str:
-    """One object on one line; money, hours and rates are decimal strings, times RFC 3339."""
+    """Returns one JSON object on one line. Money, hours and rates are decimal strings; times are RFC 3339."""
     head: dict[str, object] = {"id": event.id, "type": event.type, "time": event.time, "customer_id": event.subject}
     head |= {"partition": event.data.partition, "offset": event.data.offset}
     if isinstance(event, AlertEvent):
         return json.dumps(head | dict(evidence(event.data.alert)), ensure_ascii=False)
-    data, moved = event.data, None if effect is None or effect.metrics is None else effect.metrics
+    data = event.data
+    moved = None if effect is None else effect.metrics
     said: dict[str, object] = {"kind": data.kind, "entity_id": data.entity_id}
     said["retracted"] = data.after is not None and data.after.retracted
     said["origin"] = None if data.origin is None else {"source": data.origin.source, "row": data.origin.row}
@@ -38,7 +39,7 @@ def as_json(event: CopyEvent, effect: Effect | None) -> str:
 
 
 def lines(event: CopyEvent, effect: Effect | None) -> Iterator[Text]:
-    """A line with time, customer and entity, then where it came from, what changed, and the metrics that moved."""
+    """Yields a line with time, customer and entity, then the origin, the changes, and the metrics that moved."""
     yield _head(event)
     if isinstance(event, AlertEvent):
         yield from _alert(event)
@@ -72,7 +73,7 @@ def _head(event: CopyEvent) -> Text:
 
 
 def _where(origin: Origin) -> str:
-    """The source and its row; a source is any text, so what a terminal would obey is escaped."""
+    """Returns the source and its row. Control characters are escaped, because a source may be any text."""
     source = "".join(each if each.isprintable() else repr(each)[1:-1] for each in origin.source)
     return source if origin.row is None else f"{source} row {origin.row}"
 
@@ -101,19 +102,20 @@ def _text(value: object) -> str:
 
 
 class Pipe(Console):
-    """A console that says that its reader is gone, where rich would end the process with an error."""
+    """A console that raises BrokenPipeError when its reader has closed the pipe; rich would exit the process."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
 class Screen:
-    """Where events are shown; each is written out at once. Raises BrokenPipeError once nobody reads."""
+    """Writes events to a console."""
 
     def __init__(self, console: Pipe, *, json_lines: bool) -> None:
         self._console, self._json_lines = console, json_lines
 
     def show(self, event: CopyEvent, effect: Effect | None) -> None:
+        """Writes and flushes the event. Raises BrokenPipeError if the reader has closed the pipe."""
         if self._json_lines:
             self._console.file.write(as_json(event, effect) + "\n")
         else:

@@ -1,4 +1,4 @@
-"""One watch, from its options to its end."""
+"""Runs one `lambda360 watch`: finds the offsets to begin at, then shows events until the limit."""
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
@@ -20,12 +20,12 @@ Show = Callable[[CopyEvent, Effect | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants to see; empty customers or kinds mean all of them."""
+    """The events to show. Empty customers or kinds mean all of them."""
 
     customers: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     positions: Mapping[int, int] = field(default_factory=dict)
-    """The offset in the log to begin at, by partition; other partitions begin at their end."""
+    """The offset in the log to begin at, by partition. Other partitions begin at their end."""
     from_beginning: bool = False
     alerts: bool = True
     limit: int | None = None
@@ -33,17 +33,22 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Where to read each topic's partitions from, and the positions in the log below which nothing is shown."""
+    """The offsets to read from, by topic and partition; events below `positions` in the log are not shown."""
 
     topics: Mapping[str, Mapping[int, int]]
     positions: Mapping[int, int]
 
     def holds(self, event: CopyEvent) -> bool:
+        """Returns whether the event is at or above the first position of its partition."""
         return event.data.offset >= self.positions.get(event.data.partition, 0)
 
 
 def begin(settings: Settings, wish: Wish) -> Begin:
-    """Where the watch begins. Raises UsageError, LogError without the topics, or LogUnavailable."""
+    """Returns where the watch begins.
+
+    Raises UsageError for a partition that does not exist, LogError if a topic is missing, and LogUnavailable if Kafka
+    does not answer.
+    """
     log = settings.log
     topic = kafka.topic_identity(settings, log.deltas_topic, timeout_seconds=KAFKA_SECONDS)
     check_partitions(wish.positions, topic.partitions)
@@ -56,11 +61,13 @@ def begin(settings: Settings, wish: Wish) -> Begin:
 
 
 def watch(settings: Settings, wish: Wish, views: Views, show: Show, tell: Callable[[str], None]) -> None:
-    """Show each event that is wished for, once, until `limit` were shown; `tell` hears when Kafka is away, and back.
+    """Shows each event that `wish` admits once, and returns after `limit` events.
 
-    Raises what `show` and `begin` raise, and LogError for what it cannot read.
+    Calls `tell` when Kafka stops answering and when it answers again. Raises LogError for a message that it cannot
+    read, and whatever `show` and `begin` raise.
     """
-    left, start = wish.limit, begin(settings, wish)
+    left = wish.limit
+    start = begin(settings, wish)
     with closing(Follower(settings, start.topics, tell)) as follower:
         while left is None or left > 0:
             polled = filter(start.holds, follower.poll(POLL_SECONDS))
