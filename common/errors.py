@@ -19,7 +19,7 @@ Lambda360Error
 ├── BatchError               a batch step cannot go on (R19)
 │   ├── ClaimLost                another run claimed the slot, or published, first (R17)
 │   └── Conflict                 another commit to the master came first (R15, batch_layer.master.table)
-├── SchemaError              a keyspace and this release do not go together (infra.schema.changes)
+├── SchemaError              a keyspace's schema does not fit this release (infra.schema.changes)
 ├── StackError               a local server cannot be started, reached or stopped
 ├── UnreadableCell           a stored cell of another release (R22, serving_layer.read.cells)
 ├── UnknownCustomer          nothing is known of a customer: provenance (serving_layer.problems)

@@ -23,13 +23,13 @@ def logic_version() -> str:
 
 
 def with_version(names: str, own: str) -> str:
-    """`names`, as a row keeps them, with `own` among them: the newest comes last.
+    """Returns the versions `names` of a row, separated by commas, with `own` appended unless it is among them.
 
-    So the longer of two lists is the greater text, and wins where both rows have the same write timestamp (R12).
+    The longer of two lists is thus the greater text, which wins where two rows have the same write timestamp (R12).
     """
     return names if own in versions_in(names) else f"{names},{own}"
 
 
 def versions_in(names: str) -> list[str]:
-    """The versions that a row names, the oldest first."""
+    """Returns the versions that a row names, the oldest first."""
     return names.split(",")

@@ -31,7 +31,7 @@ A statement that Cassandra refuses as invalid raises none of these: it is a defe
 """
 
 _LACKING: Final = re.compile(r"(unconfigured table|table \w+ does not exist|[Uu]ndefined column)")
-"""How Cassandra words it that the schema is older than the statement."""
+"""Cassandra's messages about a table or a column that does not exist: its schema is older than the statement."""
 
 
 def named_rows(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
@@ -52,10 +52,10 @@ def _row_type(names: tuple[str, ...]) -> type[Any]:
 def connected(
     settings: Settings, *, keyspace: bool = True, row_factory: Callable[..., list[Any]] = named_rows
 ) -> Iterator[Session]:
-    """A session of its own for this process, closed at the end; without a keyspace, the client reads no schema.
+    """A new session on the deployment's keyspace, closed at the end; with `keyspace=False`, on none.
 
-    Raises StoreUnavailable if no node answers, now or to a statement within, or if the keyspace, or a table or column
-    that a statement names, is not there.
+    A session on no keyspace reads no metadata of the schema. Raises StoreUnavailable if no node answers, now or to a
+    statement inside, or if the keyspace, or a table or column that a statement names, does not exist.
     """
     nodes = ", ".join(f"{host}:{settings.cassandra_port}" for host in settings.cassandra_hosts)
     with ExitStack() as at_end:
@@ -64,7 +64,8 @@ def connected(
             at_end.callback(cluster.shutdown)
             session = cluster.connect(settings.cassandra.keyspace if keyspace else None)
         except InvalidRequest as error:
-            text = f"Cassandra at {nodes} has no such keyspace, `lambda360 schema apply` makes it: {error}"
+            name = settings.cassandra.keyspace
+            text = f"Cassandra at {nodes} has no keyspace {name!r}; `lambda360 schema apply` creates it: {error}"
             raise StoreUnavailable(text) from error
         except (*UNAVAILABLE, DriverException) as error:
             raise StoreUnavailable(f"Cassandra at {nodes} does not answer: {_why(error)}") from error
@@ -75,7 +76,7 @@ def connected(
         except InvalidRequest as error:
             if not _LACKING.search(str(error)):
                 raise
-            text = f"the keyspace lacks what this release needs, `lambda360 schema apply` adds it: {error}"
+            text = f"the keyspace lacks what this release needs; `lambda360 schema apply` adds it: {error}"
             raise StoreUnavailable(text) from error
 
 

@@ -30,7 +30,7 @@ def record(session: Session, found: LogIdentity) -> LogIdentity:
 
 
 def check(session: Session, found: LogIdentity) -> LogIdentity:
-    """The identity on record. Raises LogError if there is none, or if `found` is another log."""
+    """Returns the identity on record. Raises LogError if there is none, or if `found` is another log."""
     recorded = find(session, found.topic)
     if recorded is None:
         raise LogError(f"topic {found.topic!r} was never recorded; `lambda360 schema apply` records it")
@@ -38,7 +38,7 @@ def check(session: Session, found: LogIdentity) -> LogIdentity:
 
 
 def find(session: Session, topic: str) -> LogIdentity | None:
-    """The identity on record, if there is one."""
+    """Returns the identity on record; None without one."""
     select = f"SELECT topic_id, partitions FROM {Tables.log_identity} WHERE topic = %s"
     row = session.execute(select, (topic,)).one()
     return LogIdentity(topic, row.topic_id, row.partitions) if row else None
