@@ -1,4 +1,4 @@
-"""Facts and the current-fact rule (R4), and the changes that a fact's replacement leaves (R9)."""
+"""Facts, the rule that decides an entity's current one (R4, R10), and the deltas that changes leave (R9). Pure."""
 
 from enum import Enum
 from typing import Self
@@ -13,6 +13,7 @@ class Image(msgspec.Struct, frozen=True, gc=False):
     """A fact without its offset; a delta holds the image before its change and the image after it."""
 
     version: int
+    """The source's `updated_at`, or the entity's own date without one, in microseconds (UTC)."""
     payload: Payload
 
     @property
@@ -77,7 +78,7 @@ class Outcome(Enum):
     CHANGED = "changed"
     """It becomes the current fact."""
     REWRITTEN = "rewritten"
-    """It made the current fact already, at this offset; the same is written again."""
+    """It is the record that made the current fact; the same is written again."""
     SKIPPED = "skipped"
     """Its offset is below the current fact's, so it was applied before."""
     REPEATED = "repeated"
@@ -89,9 +90,9 @@ class Outcome(Enum):
 def decide(current: Fact | None, image: Image, offset: int) -> tuple[Outcome, Fact | None]:
     """Returns what a record does to its entity's `current` fact, and the fact to write (R4, R10).
 
-    Pure in that fact, the record's image and its offset. The fact to write goes with its delta and its alerts; it is
-    None where nothing is to be written. On equal versions a retraction outranks the fact that it takes back, so a
-    repeat of that fact does not undo it.
+    Pure in that fact, the record's image and its offset. The fact to write is written together with its delta and its
+    alerts; it is None where nothing is to be written. On equal versions a retraction outranks the fact that it takes
+    back, so a repeat of that fact does not undo it.
     """
     if current is None:
         return Outcome.CHANGED, Fact(offset, None, image)

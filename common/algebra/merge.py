@@ -17,7 +17,7 @@ class Merged:
 
     state: State
     image: Image | None
-    """The current fact of the profile's kind, also a retracted one; null without one since the last reset."""
+    """The current fact of the profile's kind, also a retracted one; None without one since the last reset."""
     known: bool
     """Whether the customer has a current fact since its last reset."""
     deltas: int
@@ -27,13 +27,13 @@ class Merged:
 
     @property
     def profile(self) -> CustomerProfile | None:
-        """The profile to answer with; null without one, or where it was retracted."""
+        """The profile to answer with; None without one, or where it was retracted."""
         payload = None if self.image is None else self.image.payload
         return payload if isinstance(payload, CustomerProfile) else None
 
 
 def merge(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) -> Merged:
-    """Returns one customer's merged state and profile, from its batch row and its deltas by offset, in any order.
+    """Returns one customer's merged state and profile, from its batch row and its deltas, each with its offset.
 
     1. Deltas below the cut are ignored: the batch absorbed them, resets among them (R8, R21).
     2. A reset at or above the cut forgets the batch's row and every delta below the reset (R24).
@@ -41,7 +41,7 @@ def merge(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) 
     4. The profile is that of the last delta of its kind that is left, else the batch's (R5a).
     5. A customer is known if a batch row or a delta is left, even when they sum to zero.
 
-    `cut` is the offset at which the cut lies in the customer's partition. Nothing is mutated.
+    The deltas may be in any order. `cut` is the cut's offset in the customer's partition. Nothing is mutated.
     """
     above = [(offset, delta) for offset, delta in deltas if offset >= cut]
     reset = max((offset for offset, delta in above if delta.is_reset), default=None)

@@ -1,4 +1,4 @@
-"""The declared versions of what the code means (R7). An answer made from two of them is degraded, and says so (R22).
+"""The declared versions of what the code means (R7). An answer made from two versions is degraded, and says so (R22).
 
 Raise `LOGIC` when the same facts give another current fact, another contribution or another state, or when older code
 would read a stored cell differently. Raise `VALIDATION` when the same record is no longer accepted, is no longer
@@ -25,7 +25,7 @@ def logic_version() -> str:
 def with_version(names: str, own: str) -> str:
     """Returns the versions `names` of a row, separated by commas, with `own` appended unless it is among them.
 
-    The longer of two lists is thus the greater text, which wins where two rows have the same write timestamp (R12).
+    A list that was made longer is thus the greater text, which wins where rows have the same write timestamp (R12).
     """
     return names if own in versions_in(names) else f"{names},{own}"
 

@@ -11,8 +11,8 @@ from common.algebra.state import State, Vector
 class View:
     """A customer as of the day `as_of`: later days are dropped.
 
-    `days` holds the values by day, and `ordered` the days whose order count is above zero. Days are counted from
-    1970-01-01.
+    `days` holds the measures' values by day, and `ordered` the days whose order count is above zero. A day is a number
+    of days since 1970-01-01.
     """
 
     def __init__(self, state: State, as_of: date, profile: CustomerProfile | None = None) -> None:
@@ -23,7 +23,7 @@ class View:
         self._computed: dict[int | None, Vector] = {}
 
     def total(self, measure: str) -> int:
-        """Returns the measure's sum over all days."""
+        """Returns the measure's sum over all days up to `as_of`."""
         return self._sums(None)[INDEX[measure]]
 
     def window(self, measure: str, days: int) -> int:

@@ -15,7 +15,7 @@ from common.servers.breaker import Breaker
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 LOG_EVERY_SECONDS: Final = 10.0
-"""The least time between two lines about failures."""
+"""The least time between two log lines about failures."""
 
 
 @dataclass(slots=True)
