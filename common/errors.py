@@ -14,7 +14,7 @@ Lambda360Error
 ├── LogError                 the log is not what it was, or does not take a record (R1, R12, R15)
 ├── NotApplied               the speed layer did not apply the log's end in time
 ├── WorkerError              a speed worker cannot begin, or cannot go on
-│   ├── Stuck                    it stood still although there was work (speed_layer.progress.keeper)
+│   ├── Stuck                    it stood still although there was work (speed_layer.progress.watchdog)
 │   └── OutOfSequence            a record was lost or repeated inside it (speed_layer.apply.lanes)
 ├── BatchError               a batch step cannot go on (R19)
 │   ├── ClaimLost                another run claimed the slot, or published, first (R17)

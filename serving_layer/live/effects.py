@@ -15,7 +15,7 @@ from common.algebra.merge import merge
 from common.algebra.metrics import MetricValue, present
 from common.algebra.pointer import cut_of
 from common.errors import StoreUnavailable
-from common.log.copies import RESET, DeltaEvent
+from common.log.copy_events import RESET, DeltaEvent
 from common.log.partition import partition_of
 from common.servers.cassandra import connected
 from common.settings import Settings

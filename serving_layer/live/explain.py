@@ -9,7 +9,7 @@ from common.algebra.alerts import Alert, CustomerAtRisk
 from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
 from common.algebra.facts import Image
 from common.algebra.measures import MEASURES
-from common.log.copies import MeasureChange
+from common.log.copy_events import MeasureChange
 
 Shown = str | int | bool | None
 _MONEY: Final = frozenset({"amount", "threshold"}) | {measure.name for measure in MEASURES if measure.unit == "money"}

@@ -8,7 +8,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from common.errors import LogError
-from common.log.copies import AlertEvent, CopyEvent, decode_alert_event, decode_delta_event
+from common.log.copy_events import AlertEvent, CopyEvent, decode_alert_event, decode_delta_event
 from common.log.position import Position
 from common.servers import kafka
 from common.settings import Settings

@@ -4,16 +4,17 @@ The store and the cache are parameters, so that the simulation runs this code un
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from common.algebra.facts import Delta, Fact, Outcome, decide
 from speed_layer.apply.alerts import KINDS_NEEDED, AlertSettings, New, has_rules, raised
 from speed_layer.apply.known import Known
-from speed_layer.apply.rows import Change, EntityKey, Mutation, Placed, Reset, Stored
+from speed_layer.apply.ports import Cache, FactStore
+from speed_layer.apply.rows import Change, EntityKey, Mutation, Placed, Reset
 
 MAX_CHANGES: Final = 64
 """Changes in one mutation, at most, so that a busy customer's mutation stays small."""
@@ -30,35 +31,6 @@ class Applied:
     again: list[int] = field(default_factory=list)
     """Offsets of redelivered records below their entity's fact. Their rows are stored, and were not rewritten."""
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-
-
-class FactStore(Protocol):
-    """Where facts and deltas are kept. The calls return when the store has answered, however long that takes."""
-
-    async def read(
-        self, customer_id: str, entities: Collection[EntityKey], kinds: Collection[str], *, whole: bool
-    ) -> Known:
-        """The customer's reset offset, the facts of `entities`, and all facts of `kinds`.
-
-        Or, if `whole` and they are few, all facts.
-        """
-        ...
-
-    async def write(self, customer_id: str, mutation: Mutation) -> None:
-        """Write the mutation at its offsets' timestamps (R11), acknowledged at the write consistency."""
-        ...
-
-    async def rows(self, customer_id: str, offsets: Collection[int]) -> Sequence[Stored]:
-        """What the records at `offsets` left, in offset order; a record that left nothing, or was erased, is absent."""
-        ...
-
-
-class Cache(Protocol):
-    """What was known of customers; each entry is taken out while it is worked on, and lost if that fails."""
-
-    def take(self, customer_id: str) -> tuple[Known | None, int]: ...
-
-    def put(self, customer_id: str, known: Known, token: int) -> None: ...
 
 
 async def apply(

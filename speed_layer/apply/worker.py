@@ -20,9 +20,10 @@ from common.log.position import Position
 from speed_layer.apply.alerts import AlertSettings
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.dead_letter import DeadLetter
-from speed_layer.apply.decide import Applied, FactStore, apply
+from speed_layer.apply.decide import Applied, apply
 from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes, OutOfSequence
+from speed_layer.apply.ports import FactStore
 from speed_layer.apply.rows import Change, Placed, Reset, Stored
 
 log = structlog.get_logger(__name__)

@@ -10,32 +10,27 @@ from typing import Final
 import structlog
 
 from common.algebra.versions import with_version
-from common.errors import CircuitOpen, LogUnavailable, Unavailable, WorkerError
+from common.errors import CircuitOpen, LogUnavailable, Unavailable
 from common.progress import Progress
 from common.servers.retry import Retry
 from common.settings import SpeedSettings
 from speed_layer.apply.lanes import Lane, Lanes, Start
 from speed_layer.progress.log_watch import Watch
 from speed_layer.progress.table import ProgressTable, start_of
+from speed_layer.progress.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 IDENTITY_SECONDS: Final = 2.0
 EXPIRY_SECONDS: Final = 60.0
 
 
-class Stuck(WorkerError):
-    """A partition made no progress although the log has records and the servers answer."""
-
-
 @dataclass(slots=True)
 class Kept:
-    """What the keeper remembers of a lane: parts of its row, and when it last made progress or had nothing to do."""
+    """The parts of a lane's row that only grow."""
 
     lane: Lane
     from_offset: int
     caught_up_at: int
-    moved_to: int
-    moved_at: float
 
 
 @dataclass(slots=True)
@@ -55,6 +50,7 @@ class Keeper:
     """The rows of the last heartbeat, written or not."""
     beat_at: int = 0
     """When the last heartbeat was written, in microseconds."""
+    _watchdog: Watchdog = field(init=False)
     _kept: dict[int, Kept] = field(default_factory=dict)
     ends: Mapping[int, int] = field(default_factory=dict)
     """The last stable offsets at the last heartbeat: no worker reads beyond an open transaction."""
@@ -62,6 +58,9 @@ class Keeper:
     _expired_below: Mapping[int, int] = field(default_factory=dict)
     _expired_at: float = 0.0
     """When the offsets below which deltas may have expired were last read, in seconds of `monotonic`."""
+
+    def __post_init__(self) -> None:
+        self._watchdog = Watchdog(self.settings.watchdog_seconds, self.monotonic)
 
     async def starts(self, partitions: Iterable[int]) -> dict[int, Start]:
         """Returns where each partition resumes, however long Cassandra and Kafka take to answer. Raises LogError.
@@ -113,7 +112,7 @@ class Keeper:
             now = 0  # whether a lane has caught up is unknown
         await self.write(now)
         for lane in self.lanes.all():
-            self._look_after(lane)
+            self._watchdog.look(lane, end=self.ends.get(lane.partition, 0), is_waiting=self.is_waiting)
 
     async def write(self, seen_at: int = 0) -> None:
         """Write the open lanes' rows. `seen_at` is when the log's end was read for them; 0 if it was not."""
@@ -145,26 +144,12 @@ class Keeper:
         return kept
 
     def _begin(self, lane: Lane) -> Kept:
-        origin = lane.origin
-        return Kept(lane, origin.from_offset, origin.caught_up_at, moved_to=origin.offset, moved_at=self.monotonic())
+        return Kept(lane, lane.origin.from_offset, lane.origin.caught_up_at)
 
     @property
     def is_waiting(self) -> bool:
         """Whether an operation waits for Cassandra or Kafka to answer again."""
         return bool(self.store_retry.waiting or self.kafka_retry.waiting)
-
-    def _look_after(self, lane: Lane) -> None:
-        kept, now = self._of(lane), self.monotonic()
-        idle = lane.next_offset >= self.ends.get(lane.partition, 0)
-        if idle or lane.next_offset != kept.moved_to or self.is_waiting:
-            kept.moved_to, kept.moved_at = lane.next_offset, now
-        elif now - kept.moved_at > self.settings.watchdog_seconds:
-            seconds = self.settings.watchdog_seconds
-            text = (
-                f"partition {lane.partition} has stood at offset {lane.next_offset} for {seconds:.0f} s, although the "
-                "log goes on and the store answers: the worker ends itself, so that another one takes its partitions"
-            )
-            raise Stuck(text)
 
     async def keep_beating(self) -> None:
         """Write heartbeats for ever. Raises Stuck."""

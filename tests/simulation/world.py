@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from common.log.events import Event
 from common.log.position import Position
-from speed_layer.progress.keeper import Stuck
+from speed_layer.progress.watchdog import Stuck
 from speed_layer.publish.publisher import Outgoing
 from tests.simulation.cql import Change, Put, Select
 from tests.simulation.finale import check

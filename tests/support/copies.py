@@ -8,7 +8,7 @@ from cassandra.cluster import Session
 
 from common.algebra.alerts import decode_alert
 from common.algebra.facts import decode_delta
-from common.log.copies import AlertEvent, DeltaEvent, decode_alert_event, decode_delta_event
+from common.log.copy_events import AlertEvent, DeltaEvent, decode_alert_event, decode_delta_event
 from common.log.partition import partition_of
 from common.log.position import Position
 from common.settings import Settings

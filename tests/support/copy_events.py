@@ -1,7 +1,8 @@
 """The messages of copies in one short call, for tests."""
 
 from common.algebra.facts import Delta
-from common.log.copies import Copy, DeltaEvent, decode_delta_event, delta_event
+from common.log.copies import Copy, delta_event
+from common.log.copy_events import DeltaEvent, decode_delta_event
 from common.log.partition import partition_of
 from common.log.position import Position
 from tests.support.serving_fakes import PARTITIONS

@@ -11,7 +11,7 @@ from common.algebra.alerts import rule_of
 from common.algebra.facts import Origin
 from common.algebra.metrics import MetricValue
 from common.algebra.profile import KIND as PROFILE
-from common.log.copies import AlertEvent, CopyEvent
+from common.log.copy_events import AlertEvent, CopyEvent
 from serving_layer.live.effects import Effect
 from serving_layer.live.explain import amounts, changes, evidence, happened, shown
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
-from common.log.copies import CopyEvent, DeltaEvent
+from common.log.copy_events import CopyEvent, DeltaEvent
 from common.servers import kafka
 from common.settings import Settings
 from serving_layer.live.effects import Effect, Views

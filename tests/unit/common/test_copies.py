@@ -5,7 +5,8 @@ import json
 from common.algebra.alerts import LargeRefund
 from common.algebra.facts import Delta, Image
 from common.algebra.payloads import Order, Refund
-from common.log.copies import Copy, alert_event, decode_alert_event, decode_delta_event, delta_event
+from common.log.copies import Copy, alert_event, delta_event
+from common.log.copy_events import decode_alert_event, decode_delta_event
 from common.log.position import Position
 from tests.support.deltas import changed
 

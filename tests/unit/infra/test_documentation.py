@@ -8,7 +8,7 @@ import pytest
 
 from common.algebra.measures import MEASURES
 from common.algebra.metrics import METRICS
-from common.log.copies import DeltaData, decode_delta_event
+from common.log.copy_events import DeltaData, decode_delta_event
 from common.settings import GROUPS, PREFIX, Settings
 from infra.documentation import pages
 from infra.paths import ROOT

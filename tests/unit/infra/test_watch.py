@@ -14,12 +14,8 @@ from common.algebra.alerts import CustomerAtRisk, TicketEvidence
 from common.algebra.dates import MICROS_PER_DAY
 from common.algebra.payloads import Order, SupportTicket
 from common.errors import StoreUnavailable, UsageError
-from common.log.copies import (
-    AlertEvent,
-    Copy,
-    alert_event,
-    decode_alert_event,
-)
+from common.log.copies import Copy, alert_event
+from common.log.copy_events import AlertEvent, decode_alert_event
 from common.log.partition import partition_of
 from common.log.position import Position
 from common.settings import Settings

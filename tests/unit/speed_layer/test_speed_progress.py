@@ -13,9 +13,10 @@ from common.progress import Progress
 from common.servers.log_identity import LogIdentity, compare
 from common.settings import Settings, SpeedSettings
 from speed_layer.apply.lanes import Lanes
-from speed_layer.progress.keeper import Keeper, Stuck
+from speed_layer.progress.keeper import Keeper
 from speed_layer.progress.log_watch import LogWatch
 from speed_layer.progress.table import ProgressTable, horizon, start_of
+from speed_layer.progress.watchdog import Stuck
 from tests.support.speed_fakes import retry
 
 NOW = 1_800_000_000_000_000

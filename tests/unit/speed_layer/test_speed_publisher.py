@@ -11,7 +11,8 @@ from common.algebra.alerts import LargeRefund
 from common.algebra.facts import Image
 from common.algebra.payloads import Refund
 from common.errors import LogUnavailable
-from common.log.copies import Copy, decode_alert_event, decode_delta_event
+from common.log.copies import Copy
+from common.log.copy_events import decode_alert_event, decode_delta_event
 from common.log.position import Position
 from common.settings import LogSettings, Settings, SpeedSettings
 from speed_layer.publish.copies import Copies
