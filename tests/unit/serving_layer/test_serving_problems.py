@@ -1,6 +1,8 @@
 """Every refusal and failure is RFC 9457, and tells what to do about it."""
 
 import logging
+import re
+from dataclasses import fields
 from functools import cache
 from urllib.parse import quote
 
@@ -9,6 +11,7 @@ import pytest
 
 from common.errors import StoreUnavailable
 from serving_layer.read.store import ViewStore
+from serving_layer.schemas.answers import CustomerMetrics
 from tests.support.serving_fakes import Api, MemoryViewStore, delta, order
 
 
@@ -134,6 +137,13 @@ def test_a_defect_is_a_500_that_shows_nothing_of_it(caplog: pytest.LogCaptureFix
     problem(response, 500)
     assert "secret" not in response.text
     assert "ZeroDivision" not in response.text
+
+
+def test_the_page_for_people_shows_every_part_of_an_answer() -> None:
+    page = api().get("/").text
+    (shown,) = re.findall(r"const \{ ([\w, ]+) \} = body", page)
+
+    assert {*shown.split(", "), "customer_id", "as_of"} == {field.name for field in fields(CustomerMetrics)}
 
 
 def test_the_page_for_people_needs_no_other_host() -> None:
