@@ -4,8 +4,8 @@ import signal
 import time
 from typing import Final
 
-from infra.local.stack import servers
 from tests.faults.story import Story
+from tests.support import one_server
 from tests.support.harness import Child, wait_until
 
 STOPPED_SECONDS: Final = 60.0
@@ -74,9 +74,9 @@ def _server_away(story: Story, name: str, seconds: float) -> None:
     load = story.load(SLOW)
     lag = story.behind()
     before = [worker.process.pid for worker in story.workers]
-    servers.stop_server(story.servers, name)
+    one_server.stop(story.servers, name)
     _wait_for(time.monotonic() + seconds)
-    servers.start_server(story.servers, name)
+    one_server.start(story.servers, name)
     right_after = story.right_after(time.monotonic())
     assert [worker.process.pid for worker in story.workers if worker.process.poll() is None] == before
     story.judge(f"{name} away {seconds:.0f} s", load, lag, right_after)

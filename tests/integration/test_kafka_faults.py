@@ -19,11 +19,11 @@ from common.servers import kafka
 from common.servers.cassandra import connected
 from common.servers.producer import producer as new_producer
 from common.settings import Settings
-from infra.local.stack import servers
 from infra.operate.workers.status import status
 from infra.proof.comparison import ask_all
 from infra.proof.oracle import RawRecord
 from infra.schema import apply as schema
+from tests.support import one_server
 from tests.support.builders import AS_OF, Message, order, random_messages
 from tests.support.harness import Child, running, wait_until
 from tests.support.kafka_faults import (
@@ -71,9 +71,9 @@ CUSTOMERS = [f"customer-{number}" for number in range(40)]
 def broker(scratch: Path) -> Iterator[Settings]:
     """A Kafka of this module's own, which it may stop and damage."""
     settings = Settings(home=scratch / "broker", stack=patient_stack())
-    servers.start_server(settings, "kafka")
+    one_server.start(settings, "kafka")
     yield settings
-    servers.stop_server(settings, "kafka")
+    one_server.stop(settings, "kafka")
 
 
 @pytest.fixture
@@ -301,11 +301,11 @@ def test_a_broker_that_is_away_is_waited_for(broker: Settings, fragile: Settings
         try:
             freeze(broker, worker, lambda: moved(session) > 0 and behind(fragile, session) > 0)
         finally:
-            servers.signal_server(broker, "kafka", signal.SIGCONT)
+            one_server.send(broker, "kafka", signal.SIGCONT)
         wait_until(lambda: circuits(worker)[-1:] == ["closed"], TIMEOUT, f"Kafka is back: see {worker.output}")
         wait_until(lambda: behind(fragile, session) > 0, TIMEOUT, "the load goes on", every=0.02)
-        servers.stop_server(broker, "kafka")
-        servers.start_server(broker, "kafka")
+        one_server.stop(broker, "kafka")
+        one_server.start(broker, "kafka")
         sent = load.end()
         wait_applied(fragile, worker)
         assert worker.stop() == 0, worker.tail()
@@ -319,11 +319,11 @@ def freeze(broker: Settings, worker: Child, under_way: Callable[[], bool]) -> No
     for _ in range(FREEZES):
         wait_until(under_way, TIMEOUT, f"records are on their way: see {worker.output}", every=0.02)
         at = time.monotonic()
-        servers.signal_server(broker, "kafka", signal.SIGSTOP)
+        one_server.send(broker, "kafka", signal.SIGSTOP)
         wait_until(lambda: time.monotonic() - at > AWAY_SECONDS, 2 * AWAY_SECONDS, "the time is over")  # noqa: B023 # called in this round
         if circuits(worker)[-1:] in (["open"], ["half_open"]):
             return
-        servers.signal_server(broker, "kafka", signal.SIGCONT)
+        one_server.send(broker, "kafka", signal.SIGCONT)
     pytest.fail(f"no freeze of the broker met records on their way: see {worker.output}")
 
 
@@ -347,9 +347,9 @@ def test_a_log_that_lost_its_end_stops_the_worker(broker: Settings, fragile: Set
             produce(fragile, [order("ada", f"o{number}") for number in range(10, 20)])
             wait_applied(fragile, worker)
             before = cells(session)
-            servers.stop_server(broker, "kafka")
+            one_server.stop(broker, "kafka")
             cut_end_off(dict(log_files(broker, fragile))[partition_of("ada", PARTITIONS)])
-            servers.start_server(broker, "kafka")
+            one_server.start(broker, "kafka")
             assert worker.process.wait(2 * TIMEOUT) == 1
             assert re.search("does not hold what comes next, .* at offset 20|the log lost records", worker.tail())
         refused = Child(fragile, "speed", "run", name="refused")

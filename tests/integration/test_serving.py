@@ -22,9 +22,9 @@ from common.algebra.view_row import ViewRow
 from common.log.partition import partition_of
 from common.servers.cassandra import connected
 from common.settings import ServingSettings, Settings
-from infra.local.stack import servers
 from serving_layer.answer.provenance import Release
 from serving_layer.read.cassandra_store import CHUNK
+from tests.support import one_server
 from tests.support.deltas import changed
 from tests.support.harness import Child, running, wait_until
 from tests.support.systems import new_system
@@ -246,13 +246,13 @@ def test_while_cassandra_is_silent_or_down_it_is_a_503_and_right_again_by_itself
     views.batch(60, "a", 5, {"patient": 1000})
     views.point_at(60)
     assert views.revenue("patient") == "10.00"
-    servers.signal_server(stack, "cassandra", signal.SIGSTOP)
+    one_server.send(stack, "cassandra", signal.SIGSTOP)
     try:
         assert seconds_of_a_503(views) < 8
     finally:
-        servers.signal_server(stack, "cassandra", signal.SIGCONT)
+        one_server.send(stack, "cassandra", signal.SIGCONT)
     wait_until(lambda: views.get("patient").status_code == 200, 60, "right again after SIGCONT")
-    servers.stop_server(stack, "cassandra")
+    one_server.stop(stack, "cassandra")
     late_settings = serving(views.settings)
     try:
         assert seconds_of_a_503(views) < 8
@@ -261,12 +261,12 @@ def test_while_cassandra_is_silent_or_down_it_is_a_503_and_right_again_by_itself
         with running(late_settings, "serve", name="late"), httpx.Client(base_url=url_of(late_settings)) as late:
             wait_until(lambda: status_of(late, "/healthz") == 200, 60, "the late API lives")
             assert status_of(late, "/readyz") == 503
-            servers.start_server(stack, "cassandra")
+            one_server.start(stack, "cassandra")
             wait_until(lambda: status_of(late, "/readyz") == 200, 60, "the late API is ready")
             wait_until(lambda: views.get("patient").status_code == 200, 60, "the first API is right again")
             assert views.revenue("patient") == "10.00"
     finally:
-        servers.start_server(stack, "cassandra")
+        one_server.start(stack, "cassandra")
 
 
 def seconds_of_a_503(views: Views) -> float:

@@ -22,6 +22,7 @@ from common.settings import Settings, StackSettings
 from infra.local.stack import servers
 from infra.schema import apply as schema
 from infra.schema import topics
+from tests.support import one_server
 from tests.support.systems import free_ports, new_system, patient_stack
 
 
@@ -71,22 +72,22 @@ def test_other_ports_for_a_running_home_are_refused(other: Settings) -> None:
 
 
 def test_a_half_started_stack_gets_its_other_half(other: Settings) -> None:
-    servers.stop_server(other, "kafka")
+    one_server.stop(other, "kafka")
     assert states(other) == {"cassandra": "running", "kafka": "stopped"}
-    cassandra = servers.pid_of(other, "cassandra")
+    cassandra = one_server.pid_of(other, "cassandra")
 
     servers.up(other)
 
     assert states(other) == {"cassandra": "running", "kafka": "running"}
-    assert servers.pid_of(other, "cassandra") == cassandra
+    assert one_server.pid_of(other, "cassandra") == cassandra
 
 
 def test_a_killed_server_is_seen_and_started_anew(other: Settings) -> None:
-    killed = servers.signal_server(other, "kafka", signal.SIGKILL)
+    killed = one_server.send(other, "kafka", signal.SIGKILL)
     assert states(other)["kafka"] == "dead"
 
     said = list[str]()
-    pid = servers.start_server(other, "kafka", said.append)
+    pid = one_server.start(other, "kafka", said.append)
 
     assert said[0] == "kafka: its pid file names a process that is gone; starting it anew"
     assert pid != killed
@@ -94,9 +95,9 @@ def test_a_killed_server_is_seen_and_started_anew(other: Settings) -> None:
 
 
 def test_a_paused_server_is_silent_until_it_goes_on(other: Settings) -> None:
-    servers.signal_server(other, "kafka", signal.SIGSTOP)
+    one_server.send(other, "kafka", signal.SIGSTOP)
     assert states(other)["kafka"] == "silent"
-    servers.signal_server(other, "kafka", signal.SIGCONT)
+    one_server.send(other, "kafka", signal.SIGCONT)
     assert states(other)["kafka"] == "running"
 
 
@@ -128,7 +129,7 @@ def test_data_survives_a_stop_and_a_kill_and_a_reset_deletes_it(other: Settings)
     identity = topic_identity(other, other.log.topic)
     with connected(other) as session:
         session.execute("INSERT INTO batch_pointer (name, value) VALUES ('current', '{}')")
-    servers.stop_server(other, "kafka")
+    one_server.stop(other, "kafka")
     servers.down(other)
     assert set(states(other).values()) == {"stopped"}
 
@@ -152,7 +153,7 @@ def test_a_server_that_fails_to_start_says_its_last_words_and_leaves_nothing_run
     with pytest.raises(
         StackError, match=r"(?s)kafka ended while starting; the end of .*kafka\.(log|out):\n.*meta\.properties"
     ):
-        servers.start_server(settings, "kafka")
+        one_server.start(settings, "kafka")
 
     assert states(settings)["kafka"] == "stopped"
 
@@ -163,7 +164,7 @@ def test_a_server_that_does_not_answer_in_time_is_given_up(scratch: Path) -> Non
     with pytest.raises(
         StackError, match=r"cassandra did not answer within 0 s .*LAMBDA360_STACK_START_TIMEOUT_SECONDS"
     ):
-        servers.start_server(settings, "cassandra")
+        one_server.start(settings, "cassandra")
     assert states(settings)["cassandra"] == "stopped"
 
 

@@ -1,6 +1,5 @@
 """Starts, stops and shows the servers of one home. Every call may be repeated."""
 
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from infra.local.stack.home import Home
 from infra.local.stack.kafka import Kafka
 from infra.local.stack.process import read_pid_file
 from infra.local.stack.server import Server
-from infra.local.stack.start import STOP_SECONDS, log_of, pid_file_of, running, start, stop
+from infra.local.stack.start import log_of, pid_file_of, running, start, stop
 from speed_layer.operate import seats
 
 SERVERS: Final[Mapping[str, Server]] = {server.name: server for server in (Cassandra(), Kafka())}
@@ -73,43 +72,6 @@ def reset(settings: Settings, report: Report = quiet) -> None:
 def status(settings: Settings) -> tuple[ServerStatus, ...]:
     """Returns every server of this home as it is now."""
     return tuple(_status(settings, server) for server in SERVERS.values())
-
-
-def start_server(settings: Settings, name: str, report: Report = quiet) -> int:
-    """Starts the server `name` unless it runs, waits until it answers, and returns its pid.
-
-    Raises StackError as `up` does.
-    """
-    start(settings, [SERVERS[name]], report)
-    process = running(settings, name)
-    if process is None:
-        raise StackError(f"{name} ended right after it answered; see {log_of(settings, name)}")
-    return process.pid
-
-
-def stop_server(settings: Settings, name: str, report: Report = quiet) -> None:
-    """Stops the server `name`. It is killed if it does not stop when asked."""
-    with Home.of(settings).locked():
-        stop(settings, [name], report)
-
-
-def signal_server(settings: Settings, name: str, number: signal.Signals) -> int | None:
-    """Sends the signal to the server `name`, and returns its pid, or None if it does not run.
-
-    After SIGKILL it returns when the server has ended.
-    """
-    process = running(settings, name)
-    if process is None or not process.send(number):
-        return None
-    if number is signal.SIGKILL:
-        process.wait(STOP_SECONDS)
-    return process.pid
-
-
-def pid_of(settings: Settings, name: str) -> int | None:
-    """Returns the pid of the server `name`, or None if it does not run."""
-    process = running(settings, name)
-    return process.pid if process else None
 
 
 def _status(settings: Settings, server: Server) -> ServerStatus:
