@@ -1,9 +1,9 @@
-"""The `lambda360` command: it loads the one command asked for, and words its errors."""
+"""The `lambda360` command: it loads only the command that is asked for, and prints its errors."""
 
 import importlib
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
@@ -12,30 +12,28 @@ from infra.context import OwnProcess
 
 INTERRUPTED: Final = 130
 
-# name → (module, attribute, one line of help): a module is imported when its command is asked for, and not before.
-COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "stack": ("infra.commands.stack", "stack", "Run Kafka and Cassandra on this machine: up, down, status, reset."),
-    "import": (
-        "infra.commands.import_",
-        "import_",
-        "Bring a file of orders, refunds, tickets, events or profiles in.",
+
+class Entry(NamedTuple):
+    """Where a command is, and its line of help. Its module is imported when the command is asked for, not before."""
+
+    module: str
+    attribute: str
+    text: str
+
+
+COMMANDS: Final[Mapping[str, Entry]] = {
+    "stack": Entry("infra.commands.stack", "stack", "Run Kafka and Cassandra here: up, down, status, reset."),
+    "import": Entry(
+        "infra.commands.import_", "import_", "Import a file of orders, refunds, tickets, events, profiles."
     ),
-    "schema": (
-        "infra.commands.schema",
-        "schema",
-        "Apply tables and topics to any cluster, list what was applied, show a record's schema.",
-    ),
-    "speed": ("infra.commands.speed", "speed", "Run a speed worker, or wait until the log's end is applied."),
-    "watch": ("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),
-    "batch": ("infra.commands.batch", "batch", "Run the nightly job, or list its runs."),
-    "dead-letters": (
-        "infra.commands.dead_letters",
-        "dead_letters",
-        "Look at rejected records, replay or discard them.",
-    ),
-    "serve": ("infra.commands.serve", "serve", "Answer REST requests on 127.0.0.1:8360."),
-    "doctor": ("infra.commands.doctor", "doctor", "Say what is installed, running and reachable, and what to do."),
-    "demo": ("infra.commands.demo", "demo", "Run the whole system on real purchases and check every answer."),
+    "schema": Entry("infra.commands.schema", "schema", "Apply and list tables and topics; show a record's schema."),
+    "speed": Entry("infra.commands.speed", "speed", "Run speed workers, show them, wait for the log's end."),
+    "watch": Entry("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),
+    "batch": Entry("infra.commands.batch", "batch", "Run the nightly job, or list its runs."),
+    "dead-letters": Entry("infra.commands.dead_letters", "dead_letters", "List, replay or discard rejected records."),
+    "serve": Entry("infra.commands.serve", "serve", "Answer REST requests on 127.0.0.1:8360."),
+    "doctor": Entry("infra.commands.doctor", "doctor", "Show what is installed, running and reachable."),
+    "demo": Entry("infra.commands.demo", "demo", "Run the whole system on real purchases and check every answer."),
 }
 
 
@@ -48,13 +46,13 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        entry = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(entry.module), entry.attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+            formatter.write_dl([(name, entry.text) for name, entry in COMMANDS.items()])
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,12 +62,15 @@ def lambda360() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 1 an error said in one line, 2 wrong usage, 130 interrupted."""
+    """Runs the command, and exits with its code: 0 done, 1 an error, 2 wrong usage, 130 interrupted.
+
+    Some commands have further codes, which their help names.
+    """
     sys.exit(run(sys.argv[1:] if arguments is None else arguments, OwnProcess()))
 
 
 def run(arguments: list[str], process: OwnProcess | None = None) -> int:
-    """The exit code of `arguments`; a known error is one line on stderr, never a traceback."""
+    """Runs the command and returns its exit code. A known error is one line on stderr, without a traceback."""
     try:
         result = lambda360.main(arguments, prog_name="lambda360", standalone_mode=False, obj=process)
     except (click.Abort, KeyboardInterrupt):

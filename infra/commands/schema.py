@@ -1,4 +1,4 @@
-"""`lambda360 schema`: tables and topics on any cluster, and what a record must look like."""
+"""`lambda360 schema`: applies and lists tables and topics on any cluster, and shows what a record must look like."""
 
 import json
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ def schema() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the statements and topics that are still to be made.")
 @click.pass_context
 def apply_(context: click.Context, *, dry_run: bool) -> None:
-    """Apply the changes that the keyspace lacks, and make the topics; what is applied is recorded.
+    """Apply the changes that the keyspace lacks, and make the topics. What is applied is recorded.
 
-    It may be run at any time, also by several at once: one applies, the others wait. Killed, it is run again.
+    It may be run at any time, also by several at once: one applies, the others wait. If it is killed, run it again.
     """
     from infra.schema.apply import apply
 
@@ -64,7 +64,7 @@ def show(kind: str) -> None:
 
 
 def row_of(line: "Line") -> tuple[str, ...]:
-    """One line of the list."""
+    """Returns one row of the list: change, state, when it was applied, and by whom."""
     if line.record is None:
         return (line.title, line.state, "-", "-")
     return (line.title, line.state, f"{line.record.applied_at:%Y-%m-%d %H:%M:%SZ}", line.record.applied_by)
@@ -83,7 +83,7 @@ def _would_make(settings: "Settings") -> Iterator[str]:
 
 
 def as_cql(planned: "Plan") -> Iterator[str]:
-    """The plan's statements, as cqlsh takes them."""
+    """Yields the plan's statements, as cqlsh takes them."""
     if planned.keyspace:
         yield f"{planned.keyspace};"
     for change in planned.changes:

@@ -69,7 +69,7 @@ def _supervise(context: click.Context, workers: int) -> None:
 @click.option("--timeout", type=Seconds(), default=120.0, show_default=True, help="Seconds.")
 @click.pass_context
 def wait_(context: click.Context, *, timeout: float) -> None:
-    """Return when every partition is applied to the log's present end; exit 1 if that is not in time."""
+    """Return when every partition is applied up to the log's present end; exit 1 if it is not in time."""
     from common.servers import kafka, log_identity
     from common.servers.cassandra import connected
     from common.waiting import wait

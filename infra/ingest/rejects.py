@@ -12,7 +12,7 @@ from infra.ingest.rows import Row
 
 
 def rejects_path(path: Path) -> Path:
-    """Returns where the rejected rows of the input `path` are written unless told otherwise: beside it."""
+    """Returns the default file for rejected rows, beside the input `path`."""
     return path.with_name(f"{path.name}.rejected.jsonl")
 
 

@@ -26,7 +26,7 @@ from infra.schema import look, topics
 
 SETUP: Final = "run `make setup`"
 UP: Final = "run `lambda360 stack up`"
-AS_IT_SAYS: Final = "do as it says"
+AS_IT_SAYS: Final = "do what that message says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _wrong_packages() -> Iterator[str]:
 def _local_servers(settings: Settings) -> Iterator[Finding]:
     for server in servers.status(settings):
         detail = f"{server.state}, pid {server.pid or '-'}, port {next(iter(server.ports.values()))}, log {server.log}"
-        remedy = f"look into its log; `lambda360 stack down`, then {UP}" if server.state == "silent" else UP
+        remedy = f"read its log; run `lambda360 stack down`, then {UP}" if server.state == "silent" else UP
         yield Finding(f"{server.name} here", server.state == "running", detail, remedy)
 
 

@@ -89,7 +89,7 @@ def test_a_killed_server_is_seen_and_started_anew(other: Settings) -> None:
     said = list[str]()
     pid = one_server.start(other, "kafka", said.append)
 
-    assert said[0] == "kafka: its pid file names a process that is gone; starting it anew"
+    assert said[0] == "kafka: its pid file names a process that is gone; starting it again"
     assert pid != killed
     assert states(other)["kafka"] == "running"
 

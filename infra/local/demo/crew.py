@@ -47,6 +47,10 @@ class Member:
         """Returns the lines that it has written so far."""
         return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
 
+    def wrote(self, start: str) -> bool:
+        """Returns whether a line that it has written begins with `start`."""
+        return any(line.startswith(start) for line in self.lines())
+
     def failure(self) -> StackError:
         """Returns the error for a process that ended and should not have, with the end of its log."""
         lines = self.lines()[-_LAST_LINES:]

@@ -1,6 +1,5 @@
 """Runs the demo's story, act by act. Most acts end at a stop, where every answer is checked."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,7 +23,6 @@ PACE_SECONDS: Final = 2.0
 """The time between two months of orders while the batch runs."""
 _BELOW_THE_CUT: Final = 4
 """So many months are sent before the batch has archived the log. The orders of the others lie above its cut."""
-_ARCHIVED: Final = re.compile(r"archive ")
 
 
 class Story:
@@ -90,7 +88,7 @@ class Story:
         for orders in months[:_BELOW_THE_CUT]:
             self._feed.month(orders)
             self._crew.wait(lambda: batch.ended, PACE_SECONDS)
-        self._crew.wait(lambda: batch.ended or any(map(_ARCHIVED.match, batch.lines())), BATCH_SECONDS)
+        self._crew.wait(lambda: batch.ended or batch.wrote("archive "), BATCH_SECONDS)
         for orders in months[_BELOW_THE_CUT:-1]:
             self._feed.month(orders)
         self._crew.finish(batch, BATCH_SECONDS)
@@ -129,8 +127,8 @@ class Story:
         self._crew.finish(batch, BATCH_SECONDS, meanwhile=watch)
         watch()
         self._narrator.steps(batch.lines())
-        result = f"{len(self._moved)} answers moved" if self._moved else "no answer moved"
-        self._narrator.say(f"{len(before)} changed customers were asked for {asked} times meanwhile: {result}")
+        moved = f"{len(self._moved) or 'no'} answers moved"
+        self._narrator.say(f"{len(before)} changed customers were asked for {asked} times meanwhile: {moved}")
         self._stop("4. second batch")
 
     def _close(self, orders: list[Purchase]) -> None:

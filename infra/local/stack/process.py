@@ -76,7 +76,7 @@ class Process:
         self.send(signal.SIGCONT)  # a paused process handles SIGTERM only once it goes on
 
     def stop(self, seconds: float) -> bool:
-        """Asks the process to stop, and kills it if it has not ended after `seconds`. Returns False if it had to."""
+        """Asks the process to stop, and kills it after `seconds`. Returns whether it ended without being killed."""
         self.ask_to_stop()
         if self.wait(seconds):
             return True

@@ -78,7 +78,7 @@ def _runs_already(settings: Settings, server: Server, report: Report) -> bool:
     remembered = Home.of(settings).port_base
     if process is None:
         if read_pid_file(pid_file_of(settings, server.name)):
-            report(f"{server.name}: its pid file names a process that is gone; starting it anew")
+            report(f"{server.name}: its pid file names a process that is gone; starting it again")
         return False
     if remembered not in (None, settings.stack.port_base):
         raise StackError(
