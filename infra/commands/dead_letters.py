@@ -100,7 +100,8 @@ def replay_(context: click.Context, *, chosen: Selection, timeout: float) -> int
     summary = Summary()
     try:
         with _table(context) as table, report.counter() as counted:
-            run(settings_of(context), table, chosen, timeout, Reports(summary, _say, counted))
+            reports = Reports(summary, _report, counted)
+            run(settings_of(context), table, chosen, timeout=timeout, report=reports)
     except KeyboardInterrupt:
         click.echo("\n".join(report.after_replay(summary, interrupted=True)))
         return INTERRUPTED
@@ -143,5 +144,5 @@ def _table(context: click.Context) -> "Iterator[OperatorTable]":
         yield OperatorTable(session)
 
 
-def _say(refused: "Refused") -> None:
+def _report(refused: "Refused") -> None:
     click.echo(f"refused {refused.letter.position}: {refused.field}: {refused.value}: {refused.rule}")

@@ -66,7 +66,7 @@ def watch(
     screen = Screen(Pipe(), json_lines=as_json)
     try:
         with closing(Views(cassandra(settings), clock=lambda: time.time_ns() // 1000)) as views:
-            session.watch(settings, wish, views, screen.show, partial(click.echo, err=True))
+            session.watch(settings, wish, views, show=screen.show, tell=partial(click.echo, err=True))
     except BrokenPipeError:
         # Python flushes stdout at the end, and would fail again on what is still buffered.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

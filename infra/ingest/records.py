@@ -82,7 +82,14 @@ class RecordMaker:
         key = data.customer_id.encode()
         partition = partition_of(data.customer_id, self._partitions)
         try:
-            event = parse(key, value, partition, self._partitions, appended_at, self._rules)
+            event = parse(
+                key,
+                value,
+                partition=partition,
+                partition_count=self._partitions,
+                appended_at=appended_at,
+                rules=self._rules,
+            )
         except RejectedRecord as error:
             name = error.field.removeprefix("data.")
             raise RejectedRecord(self._named.get(name, name), error.value, error.rule) from None

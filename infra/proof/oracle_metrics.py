@@ -81,7 +81,7 @@ def order_metrics(current: list[Entry], as_of: date) -> Answer:
 def ticket_metrics(current: list[Entry], as_of: date) -> Answer:
     created = list(until(current, "support_ticket", "created_date", as_of))
     resolved = list(until(current, "support_ticket", "resolved_date", as_of))
-    recent = list(until(current, "support_ticket", "created_date", as_of, 30))
+    recent = list(until(current, "support_ticket", "created_date", as_of, days=30))
     high = [each for each in recent if each["priority"] in ("high", "urgent")]
     at_risk = len(recent) >= 3 or len(high) >= 2
     seconds = sum(each["resolution_seconds"] for each in resolved)
@@ -97,7 +97,7 @@ def ticket_metrics(current: list[Entry], as_of: date) -> Answer:
 
 def marketing_metrics(current: list[Entry], as_of: date) -> Answer:
     events = list(until(current, "marketing_event", "event_date", as_of))
-    recent = [each["event_type"] for each in until(current, "marketing_event", "event_date", as_of, 30)]
+    recent = [each["event_type"] for each in until(current, "marketing_event", "event_date", as_of, days=30)]
     opens = recent.count("email_open")
     clicks = recent.count("email_click")
     return {

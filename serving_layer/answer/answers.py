@@ -62,7 +62,7 @@ class Answers:
         batch = batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
-            answers[customer] = _answer(customer, as_of, reading, conditions, batch)
+            answers[customer] = _answer(customer, as_of, reading, conditions=conditions, batch=batch)
             if count % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return [answers[customer] for customer in customers]
@@ -85,7 +85,7 @@ class Answers:
 
 
 def _answer(
-    customer: str, as_of: date, reading: Reading, conditions: Mapping[int, Condition], batch: BatchInfo | None
+    customer: str, as_of: date, reading: Reading, *, conditions: Mapping[int, Condition], batch: BatchInfo | None
 ) -> Answer:
     published = reading.pin.pointer.published
     partition = partition_of(customer, reading.pin.partitions)

@@ -155,9 +155,10 @@ def replaying(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None
     """Runs the command on a replay that does what `summary` says and ends with `error`."""
 
     def invoke(error: BaseException | None, done: Summary) -> Any:
-        def fake(_: Any, __: Any, ___: Any, ____: Any, told: run.Reports) -> None:
-            told.summary.appended, told.summary.refused = done.appended, done.refused
-            told.summary.unmarked = done.unmarked
+        def fake(*_: Any, timeout: float, report: run.Reports) -> None:
+            report.summary.appended = done.appended
+            report.summary.refused = done.refused
+            report.summary.unmarked = done.unmarked
             if error is not None:
                 raise error
 
