@@ -1,4 +1,4 @@
-"""The inputs of a request, checked by the rules that records follow."""
+"""Checks the inputs of a request. A customer's id follows the rule of records (R3): no record could hold another."""
 
 import re
 from datetime import date
@@ -25,7 +25,7 @@ def checked_customer_id(text: str, field: str = "customer_id") -> str:
 
 
 def checked_path(raw_path: bytes) -> None:
-    """Raises InvalidRequest unless the percent-encoded path is UTF-8."""
+    """Raises InvalidRequest for the customer's id, unless the percent-encoded path that holds it is UTF-8."""
     # The framework replaces bytes that are not UTF-8: the id would then name another customer.
     try:
         unquote_to_bytes(raw_path).decode()

@@ -26,7 +26,7 @@ INTERRUPTED: Final = 130
 @click.option("--map-value", "map_values", multiple=True, metavar="FIELD:FROM=TO", help="Translate a field's value.")
 @click.option("--timezone", default="UTC", show_default=True, help="IANA zone of times that have no offset.")
 @click.option(
-    "--format", "format_name", type=click.Choice(["csv", "jsonl", "parquet"]), help="By default the extension's."
+    "--format", "format_name", type=click.Choice(["csv", "jsonl", "parquet"]), help="If its extension does not tell it."
 )
 @click.option("--rejects", type=click.Path(path_type=Path), help="Rejected rows.  [default: FILE.rejected.jsonl]")
 @click.option("--dry-run", is_flag=True, help="Validate every row and send nothing; no server is needed.")
@@ -50,7 +50,8 @@ def import_(
     updated_at. A row whose column `retracted` is true takes its entity back: it needs only the ids and updated_at.
     Rows that break a rule go to FILE.rejected.jsonl with row number, field, value and rule; the others are imported.
 
-    Exit code: 0 every row is in; 3 some were rejected; 1 it could not be finished; 2 wrong usage, nothing was sent.
+    Exit code: 0 every row is in; 3 some were rejected; 1 it could not be finished; 2 wrong usage, nothing was sent;
+    130 interrupted.
     """
     from infra.ingest.importer import run
     from infra.ingest.mapping import mapping_of

@@ -43,13 +43,13 @@ class ParquetSource(Source):
                         yield Row(number, dict(zip(names, values, strict=True)))
                     self.done = number
             except (pa.ArrowException, OSError) as error:
-                raise self.refused(f"a whole Parquet file; reading failed after row {number}: {error}") from error
+                raise self.refused(f"it must be a whole Parquet file; row {number} was the last: {error}") from error
 
     def _opened(self) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(self.path)
         except (pa.ArrowException, OSError) as error:
-            raise self.refused(f"a Parquet file: {error}") from error
+            raise self.refused(f"it must be a Parquet file: {error}") from error
 
 
 def _python(column: pa.Array) -> list[object]:
@@ -75,7 +75,7 @@ def _number(text: str | None) -> Decimal | float | None:
     if text is None or text == "nan":
         return None
     number = Decimal(text)
-    # `text_of` rejects such a float, if its column is used at all.
+    # `values.text_of` rejects such a float, if its column is used at all.
     return float(number) if not number.is_finite() or abs(number) >= _EXACT_FLOAT else number
 
 
@@ -83,5 +83,5 @@ def _moment(micros: int, *, aware: bool) -> object:
     try:
         when = datetime_of(micros)
     except OverflowError:
-        return str(micros)
+        return str(micros)  # a time that Python cannot hold: validation rejects it
     return when.astimezone(UTC) if aware else when.replace(tzinfo=None)

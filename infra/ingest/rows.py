@@ -20,7 +20,7 @@ class Row(NamedTuple):
 
 
 class Source(ABC):
-    """An input file. `done` of `total` is read: bytes, unless a format counts otherwise."""
+    """An input file. `done` of `total` is read so far, both in bytes, or in rows if a format counts them."""
 
     format: ClassVar[str]
 
@@ -37,7 +37,7 @@ class Source(ABC):
     def columns(self, wanted: frozenset[str]) -> tuple[str, ...]:
         """Returns the file's columns.
 
-        A file without a header is read only until all `wanted` columns were seen: columns of later rows are missing.
+        A file without a header is read only until it showed all the `wanted` columns: later ones are not returned.
         """
 
     def refused(self, rule: str) -> UsageError:

@@ -24,7 +24,7 @@ class LogReader:
         self.records: list[RawRecord] = []
 
     def refresh(self) -> list[RawRecord]:
-        """Reads up to the log's end at this call. Returns the new records, in offset order within a partition.
+        """Reads at least up to the log's end at this call. Returns the new records, in offset order within a partition.
 
         Raises LogUnavailable if Kafka does not answer, LogError if a partition cannot be read.
         """

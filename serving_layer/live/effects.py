@@ -1,4 +1,4 @@
-"""Computes the metrics that an event changed: the stored views merged without it and with it, by serving's merge."""
+"""Computes the metrics that an event changed: it merges the stored views without the event, then with it (R21)."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ RETRY_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The metrics that an event changed, as (before, after). Without metrics, `note` is the reason."""
+    """The metrics that an event changed, as (before, after). If they cannot be computed, `note` has the reason."""
 
     metrics: Mapping[str, tuple[MetricValue, MetricValue]] | None
     note: str | None = None
@@ -87,7 +87,7 @@ class Views:
     """Returns microseconds, UTC. The metrics are as of that day."""
     monotonic: Callable[[], float] = time.monotonic
     _store: ViewStore | None = None
-    _silent_until: float = 0.0
+    _retry_at: float = 0.0
     _resources: ExitStack = field(default_factory=ExitStack)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
@@ -98,13 +98,13 @@ class Views:
         try:
             reading = self._runner.run(read(self._connected(), {event.subject for event in events}))
         except StoreUnavailable as error:
-            self._silent_until = max(self._silent_until, self.monotonic() + RETRY_SECONDS)
+            self._retry_at = max(self._retry_at, self.monotonic() + RETRY_SECONDS)
             return [Effect(None, f"no metrics: {error}")] * len(events)
         as_of = date_of(self.clock() // MICROS_PER_DAY)
         return [effect(event, reading, as_of) for event in events]
 
     def _connected(self) -> ViewStore:
-        if self.monotonic() < self._silent_until:
+        if self.monotonic() < self._retry_at:
             raise StoreUnavailable("Cassandra did not answer a moment ago")
         if self._store is None:
             self._store = self.connect(self._resources)

@@ -50,8 +50,8 @@ def stop(settings: Settings, names: Sequence[str], report: Report) -> None:
             process.ask_to_stop()
     for name, process in processes.items():
         if process:
-            gently = process.stop(STOP_SECONDS)
-            report(f"{name}: stopped" if gently else f"{name}: did not stop in {STOP_SECONDS:.0f} s, so it was killed")
+            stopped = process.stop(STOP_SECONDS)
+            report(f"{name}: stopped" if stopped else f"{name}: did not stop in {STOP_SECONDS:.0f} s, so it was killed")
         elif read_pid_file(pid_file_of(settings, name)):
             report(f"{name}: had ended already; its pid file is removed")
         else:
@@ -74,6 +74,7 @@ def log_of(settings: Settings, name: str) -> Path:
 
 
 def _runs_already(settings: Settings, server: Server, report: Report) -> bool:
+    """Returns whether the server runs. Raises StackError if it runs on other ports than the settings name."""
     process = running(settings, server.name)
     remembered = Home.of(settings).port_base
     if process is None:
@@ -135,6 +136,7 @@ def _wait_for_answers(settings: Settings, servers: Sequence[Server], report: Rep
 
 
 def _log_end(settings: Settings, name: str) -> str:
+    """Returns the last lines of the server's log or, if it wrote none, of its standard output."""
     log = log_of(settings, name)
     for path in (log, log.with_suffix(".out")):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
