@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# After it: .data/CDNOW_master.txt is there: 69,659 real purchases of 23,570 customers, from the wheel lifetimes 0.11.3.
+# Fetches .data/CDNOW_master.txt, 69,659 real purchases of 23,570 customers, out of the wheel lifetimes 0.11.3.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 say "fetching the demo's purchases (CDNOW)"

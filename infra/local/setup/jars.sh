@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# After it: .jars/{kafka,cassandra,spark} hold exactly the jars of infra/local/setup/*/pom.xml, checksums verified by Maven.
+# Fetches the jars of infra/local/setup/*/pom.xml, and no others, into .jars/{kafka,cassandra,spark}. Maven verifies them.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 infra/local/setup/prerequisites.sh

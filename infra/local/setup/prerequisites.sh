@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# After it: Python 3.11 to 3.13, Java 17 and Maven are here. As root on Debian or Ubuntu it installs what is missing.
+# Checks for Python 3.11 to 3.13, Java 17 and Maven. As root on Debian or Ubuntu it installs what is missing.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 missing=() packages=()

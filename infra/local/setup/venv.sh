@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# After it: .venv holds exactly what requirements.lock names, every file checked by hash, and this project, editable.
+# Installs the packages of requirements.lock, each file checked by its hash, and this project (editable) into .venv.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 infra/local/setup/prerequisites.sh
