@@ -11,7 +11,7 @@ from infra.local.stack import ports, servers
 from infra.local.stack.home import Home
 from infra.local.stack.process import read_pid_file
 
-_PORTS_OF_A_STACK: Final = 6
+_PORTS_OF_A_STACK: Final = 5
 _TRIES: Final = 50
 STOP_SECONDS: Final = 20.0
 
