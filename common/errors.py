@@ -4,6 +4,7 @@ Lambda360Error
 ├── FieldError               a value that breaks a rule: field, value, rule
 │   ├── SettingsError            a setting
 │   ├── UsageError               an argument or an input file of a command
+│   │   └── BrokenSource             a file that breaks off behind rows that were read (infra.ingest.rows)
 │   ├── RejectedRecord           a record that validation excludes (R3)
 │   └── InvalidRequest           an input of an HTTP request (serving_layer.problems)
 ├── Unavailable              a server does not answer, and may answer later: server (R14)

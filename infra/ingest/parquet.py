@@ -1,21 +1,16 @@
-"""Reads Parquet files as rows. A float becomes its shortest decimal, a time with a zone becomes UTC."""
+"""Reads Parquet files as rows."""
 
-from collections.abc import Iterator
-from datetime import UTC
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from common.algebra.dates import datetime_of
+from infra.ingest.parquet_values import is_float, python_values
 from infra.ingest.rows import Row, Source
 
-MAGIC: Final = b"PAR1"
-"""The first bytes of every Parquet file."""
 _ROWS_AT_ONCE: Final = 10_000
-_EXACT_FLOAT: Final = Decimal(2**53)
+_BREAKS: Final = (pa.ArrowException, OSError)
 
 
 class ParquetSource(Source):
@@ -25,63 +20,67 @@ class ParquetSource(Source):
 
     def columns(self, wanted: frozenset[str]) -> tuple[str, ...]:
         with self._opened() as file:
-            names: list[str] = file.schema_arrow.names
+            schema = file.schema_arrow
             self.total = file.metadata.num_rows
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise self.refused(f"a file names each column once; {twice!r} stands twice")
-        return tuple(names)
+        names = self.named_once(tuple(schema.names))
+        self.float_columns = frozenset(name for name, kind in zip(names, schema.types, strict=True) if is_float(kind))
+        return names
 
     def rows(self) -> Iterator[Row]:
         number = 0
-        with self._opened() as file:
-            try:
-                for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
-                    names = batch.schema.names
-                    for values in zip(*map(_python, batch.columns), strict=True):
-                        number += 1
-                        yield Row(number, dict(zip(names, values, strict=True)))
-                    self.done = number
-            except (pa.ArrowException, OSError) as error:
-                raise self.refused(f"it must be a whole Parquet file; row {number} was the last: {error}") from error
+        self.done = 0
+        with self._opened() as file, self._opened(unit="s") as coarse:
+            names = self.named_once(tuple(file.schema_arrow.names))
+            old_times = _int96_columns(file)
+            for group in range(file.num_row_groups):  # one by one: a damaged group leaves those before it whole
+                try:
+                    for columns in _batches(file, coarse, group, old_times):
+                        for values in zip(*columns, strict=True):
+                            number += 1
+                            yield Row(number, dict(zip(names, values, strict=True)))
+                        self.done = number
+                except _BREAKS as error:
+                    rule = f"it must be a whole Parquet file; row {number} was the last: {_on_one_line(error)}"
+                    raise self.broken(rule) from error
 
-    def _opened(self) -> pq.ParquetFile:
+    def _opened(self, unit: str = "us") -> pq.ParquetFile:
+        """Opens the file. Times of the old type INT96, whose range is larger than that of any other, are in `unit`."""
         try:
-            return pq.ParquetFile(self.path)
-        except (pa.ArrowException, OSError) as error:
-            raise self.refused(f"it must be a Parquet file: {error}") from error
+            return pq.ParquetFile(self.path, coerce_int96_timestamp_unit=unit)
+        except _BREAKS as error:
+            raise self.refused(f"it must be a Parquet file: {_on_one_line(error)}") from error
 
 
-def _python(column: pa.Array) -> list[object]:
-    """Returns the column's values as Python objects, each one exact."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _python(column.dictionary_decode())
-    if pa.types.is_floating(kind):
-        wide = column.cast(pa.float32()) if pa.types.is_float16(kind) else column
-        return [_number(text) for text in pc.cast(wide, pa.string()).to_pylist()]
-    if pa.types.is_timestamp(kind):
-        micros = column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64()).to_pylist()
-        return [None if value is None else _moment(value, aware=kind.tz is not None) for value in micros]
-    try:
-        values: list[object] = column.to_pylist()
-    except (ValueError, OverflowError):  # a date that Python cannot hold: validation rejects its text
-        values = pc.cast(column, pa.string()).to_pylist()
-    return values
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
-def _number(text: str | None) -> Decimal | float | None:
-    """Returns a float's shortest decimal, None for NaN. A float that is too large to be exact stays a float."""
-    if text is None or text == "nan":
-        return None
-    number = Decimal(text)
-    # `values.text_of` rejects such a float, if its column is used at all.
-    return float(number) if not number.is_finite() or abs(number) >= _EXACT_FLOAT else number
+def _int96_columns(file: pq.ParquetFile) -> list[str]:
+    columns = (file.schema.column(at) for at in range(len(file.schema.names)))
+    return [column.path for column in columns if column.physical_type == "INT96" and column.path == column.name]
 
 
-def _moment(micros: int, *, aware: bool) -> object:
-    try:
-        when = datetime_of(micros)
-    except OverflowError:
-        return str(micros)  # a time that Python cannot hold: validation rejects it
-    return when.astimezone(UTC) if aware else when.replace(tzinfo=None)
+def _batches(
+    file: pq.ParquetFile, coarse: pq.ParquetFile, group: int, old_times: Sequence[str]
+) -> Iterator[list[list[object]]]:
+    """Yields the columns of a row group, of `_ROWS_AT_ONCE` rows at a time.
+
+    A time of the type INT96 may be too far away for microseconds, in which it would wrap around to another time. In
+    seconds none is: where the two do not agree, the seconds are quoted.
+    """
+    whole = file.iter_batches(_ROWS_AT_ONCE, row_groups=[group])
+    if not old_times:
+        yield from (list(map(python_values, batch.columns)) for batch in whole)
+        return
+    seconds = coarse.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=list(old_times))
+    for batch, second in zip(whole, seconds, strict=True):
+        columns = list(map(python_values, batch.columns))
+        for at, name in enumerate(batch.schema.names):
+            if name in old_times:
+                wide = second.column(name).view(pa.int64()).to_pylist()
+                exact = batch.column(at).view(pa.int64()).to_pylist()
+                columns[at] = [
+                    value if micros is None or micros // 1_000_000 == far else f"{far} seconds since 1970-01-01"
+                    for value, micros, far in zip(columns[at], exact, wide, strict=True)
+                ]
+        yield columns
