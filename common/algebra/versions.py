@@ -13,8 +13,12 @@ from typing import Final
 
 LOGIC: Final = "2"
 """Of measures, states and current facts. 2 brought retractions, and view rows that hold the profile."""
-VALIDATION: Final = "2"
-"""Of parsing and validation. 2 brought profiles, retractions, `updated_at` of any kind, and `sourcerow`."""
+VALIDATION: Final = "3"
+"""Of parsing and validation. 2 brought profiles, retractions, `updated_at` of any kind, and `sourcerow`.
+
+3 brought ids without invisible characters and without white space at their ends, zeros at the end of amounts, all media
+types of JSON, and lone surrogates in fields that are not read.
+"""
 
 
 def logic_version() -> str:

@@ -67,7 +67,7 @@ def parse(
 
 
 def validation_version(rules: Rules) -> str:
-    """Returns the version of parsing and validation, with every setting that they read: `2;currency=USD` (R7)."""
+    """Returns the version of parsing and validation, with every setting that they read: `3;currency=USD` (R7)."""
     return ";".join((VALIDATION, *(f"{field.name}={getattr(rules, field.name)}" for field in fields(rules))))
 
 

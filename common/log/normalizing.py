@@ -118,4 +118,4 @@ def _cents(amount: str, currency: str | None, rules: Rules) -> int:
     if currency is not None and currency != rules.currency:
         raise RejectedRecord("data.currency", currency, f"this deployment's currency is {rules.currency}")
     units, _, decimals = amount.partition(".")
-    return int(units) * 100 + int(decimals.ljust(2, "0"))
+    return int(units) * 100 + int(decimals[:2].ljust(2, "0"))  # further digits are zeros

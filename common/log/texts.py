@@ -1,4 +1,8 @@
-"""The types of text in a record: each is a check, its JSON Schema, and the rule that errors quote (R3)."""
+"""The types of text in a record: each is a check, its JSON Schema, and the rule that errors quote (R3).
+
+The patterns mean the same to Python's `re` and to ECMAScript with the flag `u`, which JSON Schema prescribes. They take
+time in proportion to the text, whatever it holds.
+"""
 
 from typing import Annotated, Final
 
@@ -7,31 +11,38 @@ from msgspec import Meta
 from common.algebra.dates import BIRTH_DATE_RULE, DATE_PATTERN, DATE_RULE, PLAIN_DATE_PATTERN
 
 _CONTROL: Final = r"\x00-\x1f\x7f-\x9f"
+_INVISIBLE: Final = (
+    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    # Python and ECMAScript spell escapes above U+FFFF differently: these stand in the patterns as they are.
+    "\\ufeff\\uffa0\\ufff0-\\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Unicode's Default_Ignorable_Code_Point, and the separators of lines and paragraphs."""
+_SPACE: Final = r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
+"""White space; what else Unicode calls so is a control or a separator."""
+_ID_RULE: Final = "no control or invisible character, no white space at the ends"
+CUSTOMER_ID_RULE: Final = f"1 to 128 characters, {_ID_RULE}, no '/', and not '.' or '..'"
+
+
+def _visible(further: str = "") -> str:
+    """The pattern of a text without white space at its ends, and without invisible and `further` characters."""
+    inside = f"{_CONTROL}{_INVISIBLE}{further}"
+    return rf"[^{inside}{_SPACE}]([^{inside}]*[^{inside}{_SPACE}])?$(?!\n)"
+
 
 CustomerIdText = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=128,
-        pattern=rf"^[^{_CONTROL}/]*$(?!\n)",
-        description="1 to 128 characters, no control character, no '/'",
-    ),
+    Meta(min_length=1, max_length=128, pattern=rf"^(?!\.\.?$){_visible('/')}", description=CUSTOMER_ID_RULE),
 ]
 IdText = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=128,
-        pattern=rf"^[^{_CONTROL}]*$(?!\n)",
-        description="1 to 128 characters, no control character",
-    ),
+    str, Meta(min_length=1, max_length=128, pattern=f"^{_visible()}", description=f"1 to 128 characters, {_ID_RULE}")
 ]
 DateText = Annotated[str, Meta(pattern=DATE_PATTERN, description=DATE_RULE)]
 AmountText = Annotated[
     str,
     Meta(
-        pattern=r"^[0-9]{1,10}(\.[0-9]{1,2})?$(?!\n)",
-        description="a decimal string, 0 or more, at most 10 digits before the point and two after it",
+        pattern=r"^[0-9]{1,10}(\.[0-9]{1,2}0*)?$(?!\n)",
+        description="a decimal string, 0 or more, at most 10 digits before the point and two after it; "
+        "zeros at its end do not count",
     ),
 ]
 BirthDateText = Annotated[str, Meta(pattern=PLAIN_DATE_PATTERN, description=BIRTH_DATE_RULE)]
@@ -39,16 +50,25 @@ CountryText = Annotated[
     str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", description="an ISO 3166 alpha-2 code: two capital letters, such as GB")
 ]
 SegmentText = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=64,
-        pattern=rf"^[^{_CONTROL}]*$(?!\n)",
-        description="1 to 64 characters, no control character",
-    ),
+    str, Meta(min_length=1, max_length=64, pattern=f"^{_visible()}", description=f"1 to 64 characters, {_ID_RULE}")
 ]
 IsRetracted = Annotated[
     bool,
     Meta(description="a boolean; true takes the entity back, and then only its ids and updated_at are read"),
 ]
-CurrencyText = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="an ISO 4217 code: the deployment's own")]
+CurrencyText = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z]{3}$(?!\n)",
+        description="an ISO 4217 code: three capital letters, such as USD; the deployment's own",
+    ),
+]
+_NAME_PART: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z\-]+"
+JsonMediaType = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{_NAME_PART}/({_NAME_PART}\+)?[Jj][Ss][Oo][Nn]([ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?$(?!\n)",
+        description="application/json, or another media type of JSON, which ends in +json: data is a JSON object",
+    ),
+]
+"""A media type whose subtype is json or ends in +json, in any case, with any parameters."""

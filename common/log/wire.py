@@ -18,7 +18,7 @@ from common.log.entities import (
     RetractionData,
     SupportTicketData,
 )
-from common.log.texts import CustomerIdText, DateText, IdText
+from common.log.texts import CustomerIdText, DateText, IdText, JsonMediaType
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
@@ -36,7 +36,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit
         Annotated[int, Meta(ge=1, le=2**31 - 1, description="the row of the source, a whole number from 1 to 2^31 - 1")]
         | None
     ) = None
-    datacontenttype: Literal["application/json"] | None = None
+    datacontenttype: JsonMediaType | None = None
 
 
 class OrderRecord(Envelope, frozen=True, kw_only=True, tag="order.recorded"):

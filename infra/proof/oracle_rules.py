@@ -12,6 +12,7 @@ from infra.proof.oracle_values import (
     customer,
     demand,
     identifier,
+    json_media_type,
     moment,
     one_of,
     optional_moment,
@@ -99,7 +100,7 @@ ENVELOPE: Fields = {
     "subject": customer,
     "time": moment,
     "data": anything,
-    "datacontenttype?": one_of("application/json", None),
+    "datacontenttype?": json_media_type,
     "sourcerow?": source_row,
 }
 

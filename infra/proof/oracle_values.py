@@ -58,23 +58,62 @@ def when(text: str) -> When:
     return When(utc, plain=hour is None)
 
 
-def text_of(value: Any, least: int, most: int, forbidden: str) -> str:
+UNSEEN = frozenset(
+    chr(code)
+    for least, most in (
+        (0x00, 0x1F), (0x7F, 0x9F),  # controls; the others are Default_Ignorable_Code_Point and U+2028, U+2029
+        (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+        (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+        (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+    )
+    for code in range(least, most + 1)
+)  # fmt: skip
+
+
+def text_of(value: Any, most: int) -> str:
     demand(isinstance(value, str), "no text")
-    demand(least <= len(value) <= most, "too short or too long")
-    demand(re.search(forbidden, value) is None, "forbidden character")
+    demand(1 <= len(value) <= most, "too short or too long")
+    demand(re.search("[\ud800-\udfff]", value) is None, "half of a surrogate pair")
     return str(value)
 
 
+def visible(value: Any, most: int) -> str:
+    """Reads a text that people can tell from every other."""
+    text = text_of(value, most)
+    demand(text == text.strip(), "white space at an end")
+    demand(UNSEEN.isdisjoint(text), "an unseen character")
+    return text
+
+
 def identifier(value: Any) -> str:
-    return text_of(value, 1, 128, r"[\x00-\x1f\x7f-\x9f]")
+    return visible(value, 128)
 
 
 def customer(value: Any) -> str:
-    return text_of(value, 1, 128, r"[\x00-\x1f\x7f-\x9f/]")
+    text = visible(value, 128)
+    demand("/" not in text and text not in {".", ".."}, "no part of a URL's path")
+    return text
 
 
 def attribute(value: Any) -> str:
-    return text_of(value, 1, 512, r"(?!)")
+    return text_of(value, 512)
+
+
+TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+
+def json_media_type(value: Any) -> str | None:
+    """Reads type/subtype, perhaps with parameters, whose subtype is json or ends in +json."""
+    if value is None:
+        return None
+    named, semicolon, parameters = text_of(value, 2**31).partition(";")
+    kind, _, subtype = (named.rstrip(" \t") if semicolon else named).partition("/")
+    demand(kind != "" and TOKEN.issuperset(kind + subtype), "no media type")
+    prefix, plus, suffix = subtype.rpartition("+")
+    demand(suffix.lower() == "json" and bool(prefix) == bool(plus), "no JSON")
+    demand(all(character >= " " or character == "\t" for character in parameters), "a control character")
+    demand("\x7f" not in parameters, "a control character")
+    return str(value)
 
 
 def moment(value: Any) -> When:
@@ -83,7 +122,7 @@ def moment(value: Any) -> When:
 
 
 def amount(value: Any) -> Decimal:
-    demand(isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,2})?", value) is not None, "no amount")
+    demand(isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,2}0*)?", value) is not None, "no amount")
     return Decimal(value)
 
 
@@ -125,7 +164,7 @@ def country(value: Any) -> str | None:
 
 
 def segment(value: Any) -> str | None:
-    return None if value is None else text_of(value, 1, 64, r"[\x00-\x1f\x7f-\x9f]")
+    return None if value is None else visible(value, 64)
 
 
 def source_row(value: Any) -> int | None:

@@ -9,14 +9,18 @@ from tests.golden.records import APPENDED_AT, ENTITY_IDS, ENVELOPE, Raw, broken,
 from tests.golden.values import (
     AMOUNTS,
     BIRTH_DATES,
+    CHARACTERS,
     COUNTRIES,
     CURRENCIES,
     DATES,
     FURTHER,
+    MEDIA_TYPES,
+    NAMES,
     SEGMENTS,
     TEXTS,
     WORDS,
     WRONG_TYPES,
+    ZEROS,
 )
 
 
@@ -116,3 +120,23 @@ def future(type_: str, _: Random) -> Iterator[Raw]:
             yield raw(broken(type_, field, (edge + timedelta(microseconds=micros)).isoformat()))
     for appended_at in (0, APPENDED_AT - 86_400_000_000, 4_133_980_799_999_999):
         yield raw(plain(type_), appended_at=appended_at)
+
+
+def characters(type_: str, _: Random) -> Iterator[Raw]:
+    """Characters that are hardly seen, and odd names."""
+    for field in ("id", "source", *fields(type_, "_id", "category", "segment")):
+        for value in (*CHARACTERS, *NAMES):
+            yield raw(plain(type_, value) if field == "customer_id" else broken(type_, field, value))
+
+
+def zeros(type_: str, _: Random) -> Iterator[Raw]:
+    """Amounts with zeros at the end, and what is nearly one."""
+    for name in fields(type_, "amount"):
+        for value in ZEROS:
+            yield raw(broken(type_, name, value))
+
+
+def media_types(type_: str, _: Random) -> Iterator[Raw]:
+    """Media types of JSON in every spelling, and others."""
+    for value in MEDIA_TYPES:
+        yield raw(broken(type_, "datacontenttype", value))

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from random import Random
 
-from tests.golden.records import PARTITIONS, Raw, broken, keyed, own_partition, plain, raw
-from tests.golden.values import BAD_BYTES, TOKENS, TYPES
+from tests.golden.records import ENVELOPE, PARTITIONS, Raw, broken, fields, keyed, own_partition, plain, raw
+from tests.golden.values import BAD_BYTES, LONE, STARTS, TOKENS, TYPES
 
 
 def names(type_: str, _: Random) -> Iterator[Raw]:
@@ -57,3 +57,29 @@ def nesting(type_: str, _: Random) -> Iterator[Raw]:
             yield keyed(b"ada", value[:-1] + b', "extension": ' + nested + b"}")
             yield keyed(b"ada", value[:-2] + b', "extension": ' + nested + b"}}")
             yield keyed(b"ada", opening * depth + value + closing * depth)
+
+
+def surrogates(type_: str, _: Random) -> Iterator[Raw]:
+    """Lone surrogates in every field, in names, and where nobody reads; in retractions and wrong records, too."""
+    retracted = {"retracted": True, "updated_at": "2024-06-07", "total_amount": "@", "amount": "@", "category": "@"}
+    wrong = {**plain(type_), "subject": 7}
+    for lone in LONE:
+        spelled = lone.encode()
+        for field in (*(field for field in ENVELOPE if field != "data"), *fields(type_)):
+            yield keyed(b"ada", json.dumps(broken(type_, field, "x@")).encode().replace(b"@", spelled))
+        for record in (plain(type_), wrong, {**plain(type_), "data": {**plain(type_)["data"], **retracted}}):
+            value = json.dumps(record).encode().replace(b"@", spelled)
+            yield keyed(b"ada", value[:-1] + b', "extension": ["' + spelled + b'"]}')
+            yield keyed(b"ada", value[:-2] + b', "extension' + spelled + b'": {"' + spelled + b'": 1e400}}}')
+            yield keyed(b"ada", value[:-2] + b', "extension": "' + spelled)
+
+
+def formats(type_: str, _: Random) -> Iterator[Raw]:
+    """Values that begin as those of other formats do, and JSON in other encodings."""
+    value = json.dumps(plain(type_))
+    for start in STARTS:
+        yield keyed(b"ada", start)
+        yield keyed(b"ada", start + value.encode())
+        yield keyed(b"ada", start + b"[" * 200)
+    for encoding in ("utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-7", "cp037"):
+        yield keyed(b"ada", value.encode(encoding))

@@ -68,3 +68,46 @@ SEGMENTS: Final = (
     "retail", "a", "", " ", "x" * 64, "x" * 65, "é" * 64, "😀" * 64, "😀" * 65, "a/b", '"', "\\", "a\n", "\x00", "\x7f",
     "\x85", "\u2028",
 )  # fmt: skip
+_INVISIBLE: Final = (
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B,
+    0x200F),
+    (0x2028, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+_EDGES: Final = tuple(chr(code) for low, high in _INVISIBLE for code in (low - 1, low, high, high + 1))
+_SPACES: Final = (" ", "\xa0", "\u1680", "\u2000", "\u200a", "\u202f", "\u205f", "\u3000")
+CHARACTERS: Final = (
+    *(f"a{edge}b" for edge in _EDGES),
+    *(text for space in _SPACES for text in (f"{space}a", f"a{space}b", f"a{space}")),
+)
+"""Texts with the characters at the edges of what is invisible, on both sides of each edge, and with white space."""
+NAMES: Final = (
+    ".", "..", "...", ".a", "a.", "a  b", "  ", "\u3000", "zo\u00eb", "zoe\u0308", "\u2764", "\u2764\ufe0f",
+    "\U0001f600",
+    "O'Hara", 'a"b', "a\\b", " " * 128, "x" + " " * 126 + "x", "x" + " " * 127 + "x", "\u0645\u06cc\u200c",
+)  # fmt: skip
+ZEROS: Final = (
+    "129.0000", "49.990000", "0.000", "1.230", "1.2300", "1.2301", "1.201", "1.010", "1.0010", "129.", "129.0.0",
+    "1.00x",
+    "9999999999.9900", "10000000000.000", "1." + "0" * 5000, "1." + "0" * 5000 + "1", "1.0 ", "1.000\n", ".000",
+)  # fmt: skip
+MEDIA_TYPES: Final = (
+    "application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=utf-8",
+    "application/json \t; a=b", "application/json;", "application/vnd.shop.order+json",
+    "application/cloudevents+JSON;v=1",
+    "text/json", "application/a+json+json", "application/+json", "application/json+xml", "application/jsonl",
+    "application/x-json", "application/json ", " application/json", "application/json\n", "application /json", "json",
+    "/json", "+json", "application/json,text/plain", "application/\u017fjson", "application/j\u017fon", "text/plain",
+    "application/json; a=\u00e9", "application/json; a=\x00", "application/xml", "application/avro", "",
+)  # fmt: skip
+LONE: Final = (
+    "\\ud83d", "\\ude00", "\\uD83D", "\\ud83d\\ud83d\\ude00", "\\ude00\\ud83d", "\\ud83d\\u0041", "\\ud83d\\n",
+    "\\udbff!",
+    "\\ud83d\\\\ude00", "\\\\ud83d", "\\\\\\ud83d", "\\ud83d\\ude00", "\\ud83", "\\ud83d\\ude0", "\\ud83d\\",
+)  # fmt: skip
+"""Escapes as a JSON text spells them: lone surrogates, and what looks like one."""
+STARTS: Final = (
+    b"\x00", b"\x00\x00\x00\x00\x01", b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd", b"\xff\xfe", b"\xfe\xff",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff", b"PAR1", b"Obj\x01", b"\xc3\x01", b"<?xml", b"---\n",
+)  # fmt: skip

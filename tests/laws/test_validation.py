@@ -122,7 +122,10 @@ def test_every_record_of_a_log_is_read_alike(log: Log) -> None:
 Pairs = list[tuple[str, str]]
 texts = st.sampled_from((*TEXTS, *DATES)) | st.text(max_size=8) | st.text(string.printable, max_size=8)
 tokens = st.one_of(
-    st.sampled_from(TOKENS), texts.map(lambda text: json.dumps(text, ensure_ascii=False)), texts.map(json.dumps)
+    st.sampled_from(TOKENS),
+    texts.map(lambda text: json.dumps(text, ensure_ascii=False)),
+    texts.map(json.dumps),
+    st.text('a\ud83d\ude00\\"', max_size=4).map(json.dumps),  # halves of surrogate pairs, lone and side by side
 )
 
 

@@ -24,7 +24,8 @@ from tests.support.builders import (
 )
 from tests.support.poison import POISONS
 
-CUSTOMERS: Final = ("ada", "bob", "zoë")
+CUSTOMERS: Final = ("ada", "zoë", "zoe\u0308 \"\\' \U0001f600")
+"""Odd ids among them, one of them in NFC and one in NFD: validation accepts all."""
 PARTITIONS: Final = 2
 
 values = st.integers(-3, 3) | st.integers(-(10**18), 10**18)
@@ -51,7 +52,7 @@ customers = st.sampled_from(CUSTOMERS)
 
 
 def _entities(prefix: str, count: int) -> st.SearchStrategy[str]:
-    return st.integers(1, count).map(lambda number: f"{prefix}{number}")
+    return st.integers(1, count).map(lambda number: f"{prefix} №{number}" if number % 2 else f"{prefix}{number}")
 
 
 orders = st.builds(
@@ -77,7 +78,12 @@ resolved_tickets = st.builds(
     versions,
 )
 marketing_events = st.builds(
-    marketing, customers, _entities("e", 3), moments, st.sampled_from(EVENT_TYPES), st.sampled_from(("summer", "☃"))
+    marketing,
+    customers,
+    _entities("e", 3),
+    moments,
+    st.sampled_from(EVENT_TYPES),
+    st.sampled_from(("summer", "☃ \u3000☃")),
 )
 profiles = st.builds(
     lambda customer, version, signed_up, more: profile(customer, version, signed_up, **more),
@@ -88,7 +94,7 @@ profiles = st.builds(
         {
             "birth_date": st.sampled_from((None, "1850-01-01", "1969-12-31", "1996-02-29", "2024-06-30", "2100-12-31")),
             "country": st.sampled_from((None, "GB")),
-            "segment": st.sampled_from((None, "retail", "☃")),
+            "segment": st.sampled_from((None, "retail", "☃ ☃")),
         }
     ),
 )

@@ -1,5 +1,6 @@
 """R3: what `parse` reads, and that each rejection names the field, its value and the rule."""
 
+import gzip
 import json
 from typing import Any
 
@@ -29,6 +30,8 @@ def read(message: Message) -> Event:
     ("message", "kind", "entity_id", "image"),
     [
         (order(total_amount="12.5"), "order", "o1", Image(JUNE_1, Order(JUNE_1, 1250, "completed"))),
+        (order(total_amount="129.0000"), "order", "o1", Image(JUNE_1, Order(JUNE_1, 12_900, "completed"))),
+        (order(total_amount="49.990000"), "order", "o1", Image(JUNE_1, Order(JUNE_1, 4_999, "completed"))),
         (
             order(order_date="2024-06-01T02:00:00+02:00", updated_at="2024-06-01t01:00:00z", currency="USD"),
             "order",
@@ -119,13 +122,18 @@ def test_every_poison_is_rejected_by_both_readings(poison: Poison, message: Mess
         ),
         (order(updated_at="2024-06-01T10:00:00"), "data.updated_at", "2024-06-01T10:00:00", "RFC 3339 with an offset"),
         (ticket(priority="dire"), "data.priority", "dire", "one of .*urgent"),
-        (ticket(category=""), "data.category", "", "1 to 128 characters, no control character"),
-        (refund("a\x00b"), "subject", "a\x00b", "no control character, no '/'"),
+        (order(currency="usd"), "data.currency", "usd", "three capital letters"),
+        (ticket(category=""), "data.category", "", "1 to 128 characters, no control or invisible character"),
+        (ticket(category="a "), "data.category", "a ", "no white space at the ends"),
+        (refund("a\x00b"), "subject", "a\x00b", "no control or invisible character, .* no '/', and not '.' or '..'"),
         (refund("x" * 300), "subject", "x" * 300, "1 to 128 characters"),
         (marketing(campaign_id=None), "data.campaign_id", None, "a string: 1 to 128 characters"),  # type: ignore[arg-type] # that is the point
         (Message(b"bob", order().value), "key", b"bob", "data.customer_id is 'ada'"),
         (Message(None, order().value, 0), "key", None, "its customer's id in UTF-8"),
         (Message(b"ada", b"{broken"), "value", b"{broken", "a JSON object in UTF-8"),
+        (Message(b"ada", b"[1e400, oops]"), "value", b"[1e400, oops]", "a JSON object in UTF-8: JSON is malformed"),
+        (Message(b"ada", b"[1e400, 7]"), "value", ["1e400", "7"], "Expected `object`, got `array`"),
+        (Message(b"ada", b'"ada'), "value", b'"ada', "a JSON object in UTF-8: Input data was truncated"),
         (Message(b"ada", b""), "value", b"", "a record has a value"),
     ],
 )
@@ -151,6 +159,50 @@ def test_a_missing_field_is_named_with_its_rule(path: str, rule: str) -> None:
     with pytest.raises(RejectedRecord, match=rule) as rejected:
         read(Message(b"ada", json.dumps(content).encode()))
     assert (rejected.value.field, rejected.value.value) == (path, None)
+
+
+JSON = order().value or b""
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (gzip.compress(JSON), "compressed with gzip"),
+        (b"\x28\xb5\x2f\xfd" + JSON, "compressed with zstd"),
+        (b"\x00\x00\x00\x00\x01" + JSON, "framed for a schema registry"),
+        (JSON.decode().encode("utf-8-sig"), "JSON behind a byte order mark"),
+        *((JSON.decode().encode(f"utf-{bits}"), f"UTF-{bits}") for bits in (16, 32)),
+        *((JSON.decode().encode(f"utf-{bits}-{end}"), f"UTF-{bits}") for bits in (16, 32) for end in ("le", "be")),
+        (b"\x1f\x8b" + b"[" * 200, "compressed with gzip"),
+    ],
+)
+def test_a_value_in_another_format_is_named(value: bytes, name: str) -> None:
+    with pytest.raises(RejectedRecord, match=f"this is {name}.*: send plain JSON") as rejected:
+        read(Message(b"ada", value))
+    assert (rejected.value.field, rejected.value.value) == ("value", value)
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/vnd.shop.order+json",
+        "text/json;a=b",
+    ],
+)
+def test_every_media_type_of_json_is_accepted(media_type: str) -> None:
+    content = {**json.loads(JSON), "datacontenttype": media_type}
+    assert read(Message(b"ada", json.dumps(content).encode())) == read(order())
+
+
+@pytest.mark.parametrize("media_type", ["application/xml", "application/jsonl", "application/json+xml", "json", ""])
+def test_another_media_type_is_rejected_with_what_to_send(media_type: str) -> None:
+    content = {**json.loads(JSON), "datacontenttype": media_type}
+    with pytest.raises(RejectedRecord, match="application/json, or another media type of JSON") as rejected:
+        read(Message(b"ada", json.dumps(content).encode()))
+    assert (rejected.value.field, rejected.value.value) == ("datacontenttype", media_type)
 
 
 def test_a_record_in_another_partition_is_rejected() -> None:

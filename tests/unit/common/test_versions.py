@@ -149,11 +149,16 @@ def test_a_change_of_meaning_is_refused_under_the_old_name(
         assert "record the new name with `python -m tests.golden`" in finding.text
 
 
+class _Reworded(RejectedRecord):
+    """A rejection whose rule is in other words."""
+
+    def __init__(self, field: str, value: object, _: str) -> None:
+        super().__init__(field, value, "other words")
+
+
 def test_another_wording_or_docstring_changes_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (events, decoding, normalizing, rejection):
-        monkeypatch.setattr(
-            module, "RejectedRecord", lambda field, value, _: RejectedRecord(field, value, "other words")
-        )
+        monkeypatch.setattr(module, "RejectedRecord", _Reworded)
     monkeypatch.setattr(dates, "DATE_RULE", "a date as people write it")
     monkeypatch.setattr(rejection, "_description", lambda path: "other words")
     monkeypatch.setattr(facts.decide, "__doc__", "Other words.")
