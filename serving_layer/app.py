@@ -3,19 +3,25 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from common.errors import StoreUnavailable
 from common.settings import Settings
 from serving_layer.answer.answers import Answers
+from serving_layer.inputs import checked_query
 from serving_layer.problems import MEDIA_TYPE, install
 from serving_layer.read.link import Connect, cassandra_link
 from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.routes.customers import customers
 from serving_layer.routes.health import health
 from serving_layer.routes.home import home
+from serving_layer.schemas.problems import Problem
+
+_INVALID: Final[dict[int | str, dict[str, Any]]] = {
+    422: {"model": Problem, "description": "an input breaks a rule: `field`, `value` and `rule` say which"}
+}
 
 
 def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = cassandra_link) -> FastAPI:
@@ -37,9 +43,9 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
         redoc_url=None,
     )
     install(app)
-    app.include_router(customers(Answers(source, settings, clock), settings.serving.batch_get_max))
-    app.include_router(health(source))
-    app.include_router(home())
+    for router in (customers(Answers(source, settings, clock), settings.serving.batch_get_max), health(source)):
+        app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
+    app.include_router(home())  # the page reads its own query
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
 

@@ -1,18 +1,21 @@
 """Checks the inputs of a request. A customer's id follows the rule of records (R3): no record could hold another."""
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
-from common.log.texts import CustomerIdText
-from serving_layer.problems import InvalidRequest
+from common.log.texts import CUSTOMER_ID_RULE, CustomerIdText
+from serving_layer.problems import InvalidRequest, echo
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _DAY_RULE: Final = "a day as YYYY-MM-DD"
-_ID_RULE: Final = "1 to 128 characters, no control character, no '/'"
 
 
 def checked_customer_id(text: str, field: str = "customer_id") -> str:
@@ -21,16 +24,37 @@ def checked_customer_id(text: str, field: str = "customer_id") -> str:
         text.encode()  # JSON can spell a lone surrogate, which no key in the log can hold
         return msgspec.convert(text, CustomerIdText)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        raise InvalidRequest(field, text, _ID_RULE) from error
+        raise InvalidRequest(field, text, CUSTOMER_ID_RULE) from error
 
 
-def checked_path(raw_path: bytes) -> None:
-    """Raises InvalidRequest for the customer's id, unless the percent-encoded path that holds it is UTF-8."""
+def checked_spelling(raw_path: bytes) -> None:
+    """Raises InvalidRequest unless the id in the path `…/customers/ID/metrics` is percent-encoded UTF-8."""
     # The framework replaces bytes that are not UTF-8: the id would then name another customer.
+    spelled = raw_path.partition(b"/customers/")[2].removesuffix(b"/metrics")
     try:
-        unquote_to_bytes(raw_path).decode()
+        unquote_to_bytes(spelled).decode()
     except UnicodeDecodeError as error:
-        raise InvalidRequest("customer_id", raw_path.decode("ascii", "replace"), "percent-encoded UTF-8") from error
+        raise InvalidRequest("customer_id", spelled.decode("ascii", "replace"), "percent-encoded UTF-8") from error
+
+
+async def checked_query(request: Request) -> None:
+    """Raises InvalidRequest for a query parameter that the request's route does not declare, or that is repeated."""
+    route = request.scope["route"]
+    known = list(_parameters(route.dependant)) if isinstance(route, APIRoute) else []
+    found: set[str] = set()
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes none"
+            raise InvalidRequest(echo(name), value, f"no query parameter of this route, which {takes}")
+        if name in found:
+            raise InvalidRequest(name, value, "a query parameter is given once")
+        found.add(name)
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _parameters(each)
 
 
 def checked_as_of(text: str | None, today: date) -> date:

@@ -7,8 +7,9 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.convertors import Convertor, register_url_convertor
 
+from common.log.texts import CUSTOMER_ID_RULE
 from serving_layer.answer.answers import Answer, Answers
-from serving_layer.inputs import checked_as_of, checked_customer_id, checked_path
+from serving_layer.inputs import checked_as_of, checked_customer_id, checked_spelling
 from serving_layer.problems import InvalidRequest, UnknownCustomer, echo, encodable
 from serving_layer.schemas.answers import (
     BatchGet,
@@ -20,9 +21,8 @@ from serving_layer.schemas.answers import (
 )
 from serving_layer.schemas.problems import Problem
 
-_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    422: {"model": Problem, "description": "an input breaks a rule: `field`, `value` and `rule` say which"},
-    503: {"model": Problem, "description": "the store does not answer; ask again"},
+_AWAY: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"model": Problem, "description": "the store does not answer; ask again"}
 }
 _UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {
     404: {"model": Problem, "description": "no fact of the customer is known; `provenance` says how complete that is"}
@@ -49,14 +49,14 @@ def customers(answers: Answers, batch_get_max: int) -> APIRouter:
     """Returns the routes under `/v1/customers`; a batch-get takes at most `batch_get_max` ids."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
-    @router.get("/{customer_id:anytext}/metrics", response_model=CustomerMetrics, responses={**_PROBLEMS, **_UNKNOWN})
+    @router.get("/{customer_id:anytext}/metrics", response_model=CustomerMetrics, responses={**_AWAY, **_UNKNOWN})
     async def get_metrics(
         request: Request,
-        customer_id: Annotated[str, Path(description="percent-encoded", examples=["00001"])],
+        customer_id: Annotated[str, Path(description=f"percent-encoded: {CUSTOMER_ID_RULE}", examples=["00001"])],
         as_of: Annotated[str | None, Query(description=_AS_OF, examples=["2026-11-23"])] = None,
     ) -> Response:
         """One customer's metrics, merged from both layers, with their provenance."""
-        checked_path(request.scope["raw_path"])
+        checked_spelling(request.scope["raw_path"])
         day = checked_as_of(as_of, answers.today())
         answer = (await answers.of([checked_customer_id(customer_id)], day))[0]
         if not answer.known:
@@ -71,7 +71,7 @@ def customers(answers: Answers, batch_get_max: int) -> APIRouter:
             )
         )
 
-    @router.post("/metrics:batch-get", response_model=BatchGetResults, responses=_PROBLEMS)
+    @router.post("/metrics:batch-get", response_model=BatchGetResults, responses=_AWAY)
     async def batch_get(asked: BatchGet) -> Response:
         """Many customers' metrics, all from one batch view, in the order asked. A wrong id fails alone."""
         if len(asked.customer_ids) > batch_get_max:

@@ -4,12 +4,14 @@ import logging
 import re
 from dataclasses import fields
 from functools import cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from common.errors import StoreUnavailable
+from common.log.texts import CUSTOMER_ID_RULE
 from serving_layer.read.store import ViewStore
 from serving_layer.schemas.answers import CustomerMetrics
 from tests.support.serving_fakes import Api, MemoryViewStore, delta, order
@@ -33,7 +35,8 @@ def problem(response: httpx.Response, status: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "customer", ["ada", "a b", "Zoë-客户", "100%", "a:b", ".", "..", "a?b#c", "metrics", "x" * 128, "'"]
+    "customer",
+    ["ada", "a b", "Zoë-客户", "Zoe\u0308", "100%", "a:b", "...", ".a", "a?b#c", "metrics", "x" * 128, "'", 'a"b\\'],
 )
 def test_any_id_that_a_record_may_carry_can_be_asked_for(customer: str) -> None:
     store = MemoryViewStore()
@@ -43,16 +46,73 @@ def test_any_id_that_a_record_may_carry_can_be_asked_for(customer: str) -> None:
     assert (response.status_code, response.json()["customer_id"]) == (200, customer)
 
 
-@pytest.mark.parametrize("customer", ["", "x" * 129, "a\x00b", "a\n", "\x85", "a/b", "/"])
+@pytest.mark.parametrize(
+    "customer",
+    ["", "x" * 129, "a\x00b", "a\n", "\x85", "a/b", "/", ".", "..", "ada ", " ", "\u3000ada", "a\u200bda", "❤\ufe0f"],
+)
 def test_an_id_that_no_record_can_carry_is_refused_with_its_rule(customer: str) -> None:
-    found = problem(api().metrics(quote(customer, safe="")), 422)
+    found = problem(api().metrics(quote(customer, safe="").replace(".", "%2E")), 422)
     assert (found["field"], found["value"]) == ("customer_id", customer)
-    assert found["rule"] == "1 to 128 characters, no control character, no '/'"
+    assert found["rule"] == CUSTOMER_ID_RULE
 
 
-def test_bytes_that_are_not_utf_8_name_no_customer() -> None:
-    """A replaced byte would name another one."""
-    assert problem(api().metrics("%FF"), 422)["rule"] == "percent-encoded UTF-8"
+@pytest.mark.parametrize("spelled", ["%FF", "ada%ff", "%C3", "a/b%FE", "metrics%ED%A0%80", "x" * 500 + "%80"])
+def test_bytes_that_are_not_utf_8_name_no_customer(spelled: str) -> None:
+    """A replaced byte would name another one. The value is the customer's part of the path, as it was sent."""
+    found = problem(api().metrics(spelled), 422)
+    assert (found["field"], found["rule"]) == ("customer_id", "percent-encoded UTF-8")
+    assert str(found["value"]).startswith(spelled[:200])
+    assert "/v1/" not in str(found["value"])
+
+
+def routes() -> list[APIRoute]:
+    """Every route of the application; FastAPI keeps those of an included router in that router."""
+    found = list(api().app.routes)
+    for route in found:
+        found += route.original_router.routes if hasattr(route, "original_router") else []
+    return [route for route in found if isinstance(route, APIRoute)]
+
+
+FOR_PEOPLE = {"/", "/docs"}
+"""The page and what leads to it; they read their own query."""
+ASKED = [
+    (method, re.sub(r"{.*?}", "ada", route.path), [parameter.alias for parameter in route.dependant.query_params])
+    for route in routes()
+    for method in route.methods
+    if route.path not in FOR_PEOPLE
+]
+
+
+def test_the_routes_that_are_asked_are_those_of_the_openapi_document() -> None:
+    described = api().get("/openapi.json").json()["paths"]
+    assert {re.sub(r"{.*?}", "ada", path) for path in described} == {path for _, path, _ in ASKED}
+
+
+@pytest.mark.parametrize(("method", "path", "known"), ASKED)
+@pytest.mark.parametrize("name", ["asof", "As_Of", "customer_ids", "as_of%20", ""])
+def test_an_unknown_query_parameter_is_refused_by_every_route(
+    method: str, path: str, known: list[str], name: str
+) -> None:
+    found = problem(api().request(method, f"{path}?{name}=2024-06-30"), 422)
+    takes = f"takes {', '.join(known)}" if known else "takes none"
+    assert (found["field"], found["value"]) == (unquote(name), "2024-06-30")
+    assert found["rule"] == f"no query parameter of this route, which {takes}"
+
+
+@pytest.mark.parametrize(("method", "path", "known"), [asked for asked in ASKED if asked[2]])
+def test_a_query_parameter_that_is_given_twice_is_refused(method: str, path: str, known: list[str]) -> None:
+    for name in known:
+        found = problem(api().request(method, f"{path}?{name}=2024-06-30&{name}=2024-06-30"), 422)
+        assert (found["field"], found["rule"]) == (name, "a query parameter is given once")
+
+
+def test_a_parameter_that_no_route_has_is_echoed_short_and_one_without_a_value_counts() -> None:
+    assert problem(api().get("/healthz?verbose"), 422)["field"] == "verbose"
+    assert len(api().get(f"/healthz?{'x' * 10_000}=1").content) < 3000
+
+
+def test_the_page_for_people_takes_the_query_that_its_links_have() -> None:
+    assert api().get("/?customer=ada&as_of=2024-06-30").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from common.algebra.metrics import METRICS, present
 from common.algebra.pointer import Pointer
 from common.algebra.state import State
 from common.log.partition import partition_of
+from common.log.texts import CUSTOMER_ID_RULE
 from serving_layer.answer.provenance import Release
 from serving_layer.read.reading import PIN_ATTEMPTS
 from serving_layer.read.store import SlotRow
@@ -189,7 +190,7 @@ def test_one_wrong_id_fails_alone_and_order_and_repeats_are_kept() -> None:
     assert results[0] == results[4]
     assert set(results[0]) == {"customer_id", "status", "metrics", "profile", "provenance"}
     assert (results[2]["metrics"], results[2]["provenance"]["status"]) == (None, "exact")
-    assert results[1]["error"]["rule"] == "1 to 128 characters, no control character, no '/'"
+    assert results[1]["error"]["rule"] == CUSTOMER_ID_RULE
     assert results[1]["provenance"] is None
 
 
