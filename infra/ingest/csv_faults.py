@@ -6,8 +6,8 @@ lines and has a wrong quote inside is one lost row, all lines of which look like
 """
 
 import re
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import islice, product
 from typing import Final
 
 _DIGITS: Final = re.compile(r"\d+")
@@ -23,71 +23,88 @@ class Faults:
         self._width = width
         self._delimiter = delimiter
         mark = re.escape(delimiter)
-        # A quoted cell as careless programs write it: a quote inside is one that no delimiter follows.
+        end = rf'"(?={mark}|[\r\n]|$)'
+        other = rf'[^"\r\n]++|"(?!{mark}|[\r\n]|$)'
         self._opening = re.compile(rf'(?:^|{mark})"')
-        self._quoted = re.compile(rf'"(?:[^"\r\n]++|""|"(?!{mark}|[\r\n]|$))*+"(?={mark}|[\r\n]|$)')
+        # Two ways in which careless programs write a cell in quotes: with doubled quotes inside, or as they come.
+        self._end = re.compile(end)
+        self._doubled = re.compile(rf'"(?:""|{other})*+{end}')
+        self._as_it_comes = re.compile(rf'"(?:{other})*+{end}')
 
     def leaves_open(self, line: str) -> bool:
         """Returns whether a quote that begins a value has no end on the line, not even with quotes inside of it."""
-        return self._cells(line)[1]
+        return self._split(line, self._doubled)[1]
 
-    def may_begin_row(self, line: str) -> bool:
-        """Returns whether the line looks like a row of its own, or like the beginning of one.
+    def hold_rows(self, lines: Sequence[str]) -> bool:
+        """Returns whether one of the lines behind the first looks like a row of its own."""
+        return any(self.may_begin_row(line, lines[0]) for line in lines[1:])
 
-        One quote may be wrong in it. A beginning is a line with a value in quotes that has no end on the line.
+    def may_begin_row(self, line: str, first: str) -> bool:
+        """Returns whether a line behind the line `first` looks like a row of its own, or like the beginning of one.
+
+        It may have one wrong quote, or be akin to the first. A beginning has a value in quotes without an
+        end; a quote with nothing behind it is rather the end of a value of several lines.
         """
-        if self._literal_width(line) == self._width:
+        if line.count(self._delimiter) + 1 == self._width:
             return True
-        cells, is_open = self._cells(line)
-        if cells == self._width or (is_open and cells < self._width):
-            return True
-        lone = (found.end() - 1 for found in islice(self._opening.finditer(line), _LONE_TRIED))
-        return any(self._cells(line[:at] + line[at + 1 :]) == (self._width, False) for at in lone)
+        for cells, is_open in self._readings(line):
+            if len(cells) == self._width or (is_open and len(cells) < self._width and not self._end.match(cells[-1])):
+                return True
+        return self._akin(line, first)
 
     def takes_in_rows(self, lines: Sequence[str], cells: Sequence[str]) -> bool:
         """Returns whether a row of several lines, which were read as `cells`, is a row that took in others.
 
         That happens if a later row has a lone quote, too, which then closes the first. If the number of cells is
-        wrong, one further line that looks like a row is enough.
-
-        If it is right, more than half of the further lines must look like rows that are akin to the first line: with
-        as many cells, and more than half of them of the same shape. Text in quotes is not, even if it has delimiters.
+        wrong, one further line that looks like a row is enough. If it is right, more than half of the further lines
+        must be akin to the first. Text in quotes is not, even if it has delimiters.
         """
         if len(cells) != self._width:
-            return any(map(self.may_begin_row, lines[1:]))
-        first = lines[0]
-        if self._width < 2 or self._literal_width(first) != self._width:
+            return self.hold_rows(lines)
+        akin = sum(self._akin(line, lines[0]) for line in lines[1:])
+        return self._width > 1 and akin > (len(lines) - 1) / 2
+
+    def _readings(self, line: str) -> Iterator[tuple[list[str], bool]]:
+        """Yields the cells of the line as careless programs may have meant them."""
+        lone = (found.end() - 1 for found in islice(self._opening.finditer(line), _LONE_TRIED))
+        for text in (line, *(line[:at] + line[at + 1 :] for at in lone)):
+            yield self._split(text, self._doubled)
+            if '""' in text:
+                yield self._split(text, self._as_it_comes)
+
+    def _akin(self, line: str, first: str) -> bool:
+        """Returns whether more than half of the cells, but for the one in quotes, have the shapes of those in `first`.
+
+        One of them must be more than a word: ids, dates and amounts are what rows have and text has not.
+        """
+        wanted = (self._width - 1) / 2
+        if line.count(self._delimiter) + 1 <= wanted:
             return False
-        opened = self._cells(first)[0] - 1
-        shapes = self._shapes(first)
-        akin = sum(self._akin(self._shapes(line), shapes, opened) for line in lines[1:])
-        return akin > (len(lines) - 1) / 2
+        for one, other in product(self._shapes(line), self._shapes(first)):
+            same = [shape for shape, expected in zip(one[: self._width], other, strict=False) if shape == expected]
+            if len(same) > wanted and any("0" in shape for shape in same):
+                return True
+        return False
 
-    def _akin(self, shapes: list[str], first: list[str], opened: int) -> bool:
-        if len(shapes) != len(first):
-            return False
-        same = [shapes[at] for at in range(len(first)) if at != opened and shapes[at] == first[at]]
-        return len(same) > (len(first) - 1) / 2 and any("0" in shape for shape in same)
+    def _shapes(self, line: str) -> tuple[list[str], ...]:
+        """Returns the cells of the line, read without and with quotes, with every number as 0 and every word as a."""
+        text = _LETTERS.sub("a", _DIGITS.sub("0", line.rstrip("\r\n")))
+        literal = text.split(self._delimiter)
+        return (literal, self._split(text, self._doubled)[0]) if '"' in text else (literal,)
 
-    def _shapes(self, line: str) -> list[str]:
-        """Returns the cells of the line with every number as 0 and every word as a."""
-        return _LETTERS.sub("a", _DIGITS.sub("0", line.rstrip("\r\n"))).split(self._delimiter)
-
-    def _literal_width(self, line: str) -> int:
-        return line.count(self._delimiter) + 1
-
-    def _cells(self, line: str) -> tuple[int, bool]:
-        """Returns how many cells the line has, up to the quote that it leaves open, and whether it leaves one open."""
-        cells = 1
-        position = 0
+    def _split(self, line: str, quoted: "re.Pattern[str]") -> tuple[list[str], bool]:
+        """Returns the cells of the line, and whether the last begins with a quote that the line leaves open."""
+        cells: list[str] = []
+        begin = 0
         while True:
-            if line.startswith('"', position):
-                quoted = self._quoted.match(line, position)
-                if quoted is None:
-                    return cells, True
-                position = quoted.end()
-            delimiter = line.find(self._delimiter, position)
-            if delimiter < 0:
-                return cells, False
-            cells += 1
-            position = delimiter + 1
+            end = begin
+            if line.startswith('"', begin):
+                found = quoted.match(line, begin)
+                if found is None:
+                    return [*cells, line[begin:]], True
+                end = found.end()
+            end = line.find(self._delimiter, end)
+            if end < 0:
+                return [*cells, line[begin:]], False
+            cells.append(line[begin:end])
+            begin = end + 1

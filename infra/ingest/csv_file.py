@@ -104,8 +104,9 @@ def _broken_row(number: int, lines: RowLines, faults: Faults, error: str) -> Row
     """Returns the row that cannot be read, and gives back the lines behind it that are not lost with it."""
     place = lines.place
     reached_on = len(lines.row) > 1
-    is_text = faults.leaves_open(lines.row[0]) and not any(map(faults.may_begin_row, lines.row[1:]))
-    if is_text and lines.extend_row(faults.may_begin_row):
+    first = lines.row[0]
+    is_text = faults.leaves_open(first) and not faults.hold_rows(lines.row)
+    if is_text and lines.extend_row(lambda line: faults.may_begin_row(line, first)):
         place = lines.place
         reached_on = False
     else:
