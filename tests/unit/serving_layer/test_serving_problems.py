@@ -78,7 +78,7 @@ FOR_PEOPLE = {"/", "/docs"}
 ASKED = [
     (method, re.sub(r"{.*?}", "ada", route.path), [parameter.alias for parameter in route.dependant.query_params])
     for route in routes()
-    for method in route.methods
+    for method in route.methods or ()
     if route.path not in FOR_PEOPLE
 ]
 
