@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from common.errors import RejectedRecord
@@ -32,6 +33,10 @@ class CsvSource(TextSource):
     _header: Header | None = None
 
     def columns(self, wanted: frozenset[str]) -> tuple[str, ...]:
+        self._header = self._read_header(wanted)
+        return self._header.names
+
+    def _read_header(self, wanted: frozenset[str]) -> Header:
         self.notes.clear()
         encoding = self.encoding()
         _limit_cells()
@@ -41,8 +46,7 @@ class CsvSource(TextSource):
         self._check(header.names, encoding)
         if header.recognised and header.delimiter != ",":
             self.notes.append(f"Read as values separated by {header.separated_by}.")
-        self._header = header._replace(names=self.named_once(header.names))
-        return self._header.names
+        return header._replace(names=self.named_once(header.names))
 
     def _check(self, names: tuple[str, ...], encoding: str) -> None:
         """Raises UsageError for a header that shows that the file is not what it would be read as."""
@@ -59,10 +63,8 @@ class CsvSource(TextSource):
             raise self.refused(rule) from None
 
     def rows(self) -> Iterator[Row]:
-        header = self._header or self._recognised()
-        lines = RowLines(self.lines())
-        for _ in range(header.lines):
-            next(lines)
+        header = self._header or self._read_header(frozenset())
+        lines = RowLines(islice(self.lines(), header.lines, None), header.lines)
         _limit_cells()
         reader = csv.reader(lines, strict=True, delimiter=header.delimiter)
         faults = Faults(len(header.names), header.delimiter)
@@ -88,12 +90,6 @@ class CsvSource(TextSource):
             else:
                 values = dict(zip(header.names, cells, strict=False))
                 yield Row(number, values, RejectedRecord("row", cells, WIDTH), lines.text(MAX_TEXT))
-
-    def _recognised(self) -> Header:
-        self.columns(frozenset())
-        if self._header is None:
-            raise self.refused("it has no header")
-        return self._header
 
 
 def _limit_cells() -> None:

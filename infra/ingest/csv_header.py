@@ -3,13 +3,12 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Final, NamedTuple
 
+from infra.ingest.texts import beginning
+
 _NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_HEAD_LINES: Final = 1000
-"""The most lines, blank ones included, in which a header must end."""
-_EXCEL_SEPARATOR: Final = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
+_EXCEL_SEPARATOR: Final = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
 class Header(NamedTuple):
@@ -32,7 +31,7 @@ def header_of(lines: Iterator[str], wanted: frozenset[str], delimiter: str | Non
     If no `delimiter` is asked for, it is the one in Excel's line `sep=;`. Without such a line, it is the first with
     which all `wanted` columns are in the header, or else the one that makes the most columns.
     """
-    head = list(islice(lines, _HEAD_LINES))
+    head = beginning(lines)
     stated = _EXCEL_SEPARATOR.fullmatch(head[0]) if head else None
     skipped = 0 if stated is None else 1
     recognised = delimiter is None

@@ -8,14 +8,17 @@ from infra.ingest.texts import MAX_LINE
 
 
 class RowLines:
-    """An iterator of lines. `row` holds those that were read since the row began; `number` counts those in the file."""
+    """An iterator of lines. `row` holds those that were read since the row began; `number` counts those in the file.
 
-    def __init__(self, lines: Iterator[str]) -> None:
+    `lines` are those behind the first `number` lines of the file.
+    """
+
+    def __init__(self, lines: Iterator[str], number: int) -> None:
         self._lines = lines
         self._waiting: deque[str] = deque()
         self._size = 0
         self.row: list[str] = []
-        self.number = 0
+        self.number = number
 
     def __iter__(self) -> "RowLines":
         return self

@@ -4,18 +4,15 @@ import json
 import shlex
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import islice
 from typing import Final, NoReturn
 
 import msgspec
 
 from common.errors import RejectedRecord
 from infra.ingest.rows import MAX_TEXT, Row
-from infra.ingest.texts import MAX_LINE, TextSource
+from infra.ingest.texts import MAX_LINE, TextSource, beginning
 
 _SPACE: Final = "\r\n\t \ufeff"
-_LOOKED_AT: Final = 1000
-"""Lines, blank ones not counted, in which a pretty-printed first object is looked for."""
 _ONE_A_LINE: Final = "a JSON Lines file has one object a line"
 
 
@@ -50,15 +47,14 @@ class JsonLinesSource(TextSource):
 
     def _check_shape(self) -> None:
         """Raises UsageError if the file is one JSON array, or objects that go over several lines."""
-        lines = islice(filter(None, (line.strip(_SPACE) for line in self.lines())), _LOOKED_AT)
-        first = next(lines, "")
+        first, *others = [*filter(None, (line.strip(_SPACE) for line in beginning(self.lines()))), ""]
         if not first.startswith(("[", "{")):
             return
         if first.startswith("["):
-            if _is_json(first) and next(lines, None) is not None:
+            if _is_json(first) and any(others):
                 return  # the first of several lines that hold arrays: each of them is rejected
             raise self.refused(f"this is one JSON array; {_ONE_A_LINE}, which {self._command('.[]')} writes")
-        if not _is_json(first) and (first == "{" or _is_json("\n".join((first, *lines)), beginning=True)):
+        if not _is_json(first) and (first == "{" or _is_json("\n".join((first, *others)), beginning=True)):
             raise self.refused(f"this is JSON over several lines; {_ONE_A_LINE}, which {self._command('.')} writes")
 
     def _command(self, selected: str) -> str:

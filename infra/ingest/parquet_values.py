@@ -25,7 +25,7 @@ _DAY_MILLIS: Final = 86_400_000
 
 def is_float(kind: pa.DataType) -> bool:
     """Returns whether the values of such a column are binary floats."""
-    return pa.types.is_floating(kind.value_type if pa.types.is_dictionary(kind) else kind)
+    return bool(pa.types.is_floating(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
 def python_values(column: pa.Array) -> list[object]:

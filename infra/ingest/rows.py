@@ -48,7 +48,7 @@ class BrokenSource(UsageError):
 class Source(ABC):
     """An input file. `done` of `total` is read so far, both in bytes, or in rows if a format counts them.
 
-    `columns` must be called before `rows`. It also fills what describes the reading:
+    `columns` checks the file, and fills what describes the reading:
 
     - `notes`: whole sentences about how the file is read.
     - `repeated`: the names of columns that occur more than once. Their second and later occurrences are named

@@ -8,10 +8,12 @@ from typing import Final, TextIO
 
 from common.errors import UsageError
 from infra.ingest.compressed import BREAKS, opened, packing_of
-from infra.ingest.rows import Source
+from infra.ingest.rows import BrokenSource, Source
 
 MAX_LINE: Final = 1 << 24
 """Of a longer line, only the first `MAX_LINE + 1` characters are kept: readers reject it."""
+BEGINNING: Final = 1 << 20
+"""The characters in which a file shows what it is, such as its header."""
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # it begins as that of UTF-16 does
@@ -29,6 +31,25 @@ def check_encoding(name: str) -> None:
     except (LookupError, ValueError):  # a name with a zero byte is a ValueError, and so is the encoding `undefined`
         rule = "a text encoding that Python knows, such as utf-8, cp1252, latin-1 or utf-16"
         raise UsageError("--encoding", name, rule) from None
+
+
+def beginning(lines: Iterator[str]) -> list[str]:
+    """Returns the first lines, up to the one with which they have `BEGINNING` characters, or to where they break off.
+
+    Raises BrokenSource if that is the first line.
+    """
+    found: list[str] = []
+    size = 0
+    try:
+        for line in lines:
+            found.append(line)
+            size += len(line)
+            if size >= BEGINNING:
+                break
+    except BrokenSource:
+        if not found:
+            raise
+    return found
 
 
 class TextSource(Source):

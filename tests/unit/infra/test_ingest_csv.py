@@ -112,6 +112,7 @@ def test_values_and_lines_that_are_too_long_cost_their_own_row(tmp_path: Path, m
         ("a|b,x", {"a"}, ("a", "b,x"), "vertical bars"),
         ('sep=;\r\n"a";b\r\n', {"a"}, ("a", "b"), "semicolons"),
         ("sep=,\na,b\n", {"a"}, ("a", "b"), None),
+        ('sep="\n', set(), ('sep="',), None),
         ('\n\n"a\nb",c\n', set(), ("a\nb", "c"), None),
         ("a, b,Gift\u00a0message,note\u200b", {"a"}, ("a", " b", "Gift\u00a0message", "note\u200b"), None),
         ("x", {"a"}, ("x",), None),
