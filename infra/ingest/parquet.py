@@ -75,12 +75,18 @@ def _batches(
     seconds = coarse.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=list(old_times))
     for batch, second in zip(whole, seconds, strict=True):
         columns = list(map(python_values, batch.columns))
-        for at, name in enumerate(batch.schema.names):
-            if name in old_times:
-                wide = second.column(name).view(pa.int64()).to_pylist()
-                exact = batch.column(at).view(pa.int64()).to_pylist()
-                columns[at] = [
-                    value if micros is None or micros // 1_000_000 == far else f"{far} seconds since 1970-01-01"
-                    for value, micros, far in zip(columns[at], exact, wide, strict=True)
-                ]
+        places = [at for at, name in enumerate(batch.schema.names) if name in old_times]
+        for at, far in zip(places, second.columns, strict=True):
+            if far.type != batch.column(at).type:  # a column of another type may have the same name
+                columns[at] = _unwrapped(columns[at], batch.column(at), far)
         yield columns
+
+
+def _unwrapped(values: list[object], micros: pa.Array, seconds: pa.Array) -> list[object]:
+    """Returns the values of a column, but for those whose microseconds wrapped around: their seconds are quoted."""
+    exact = micros.view(pa.int64()).to_pylist()
+    wide = seconds.view(pa.int64()).to_pylist()
+    return [
+        value if near is None or near // 1_000_000 == far else f"{far} seconds since 1970-01-01"
+        for value, near, far in zip(values, exact, wide, strict=True)
+    ]

@@ -39,6 +39,8 @@ def faults(rows: list[Row]) -> list[tuple[int, str]]:
         (["mug", "mug, blue", "mug"], [(2, WIDTH)]),
         (["mug", '"24 inch', "mug", "mug", 'stand 30"', "mug"], [(2, f"{OPEN_QUOTE} (lines 3 to 6)")]),
         (["mug", '"24 inch', "mug", 'stand, 30"', "mug"], [(2, f"{OPEN_QUOTE} (lines 3 to 5)"), (4, WIDTH)]),
+        (["mug", '"24 inch', 'stand, 30"', "mug"], [(2, f"{OPEN_QUOTE} (lines 3 to 4)"), (3, WIDTH)]),
+        (["mug", '"24 inch', 'blue, 30"x', "mug"], [(2, f"{OPEN_QUOTE} (lines 3 to 4)"), (3, WIDTH)]),
         (["mug", "mug", '"never closed'], [(3, f"{OPEN_QUOTE} (line 4)")]),
         (["mug", '"she said "hi" to\nBob\n"', "mug"], [(2, f"{QUOTES} (lines 3 to 5)")]),
         (["mug", '"she\nsaid "hi" to\nall of us"', "mug"], [(2, f"{QUOTES} (lines 3 to 5)")]),

@@ -80,6 +80,17 @@ def test_the_times_of_spark_never_wrap_around(tmp_path: Path, days: int, value: 
     assert [row.values for row in open_source(path, None).rows()] == [{"n": 0, "x": value}]
 
 
+def test_the_times_of_spark_may_have_the_name_of_another_column(tmp_path: Path) -> None:
+    path = tmp_path / "spark.parquet"
+    columns = [pa.array([1]), pa.array([NOON]), pa.array([{"x": NOON}]), pa.array([NOON])]
+    table = pa.Table.from_arrays(columns, names=["x", "x", "y", "a.b"])
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    source = open_source(path, None)
+
+    assert source.columns(frozenset()) == ("x", "x (2)", "y", "a.b")
+    assert [list(row.values.values()) for row in source.rows()] == [[1, NOON, {"x": NOON}, NOON]]
+
+
 def test_values_of_every_other_type_are_exact(values: Write) -> None:
     big = Decimal("1234567890" * 6 + ".25")
     key = uuid.uuid4()
