@@ -13,7 +13,7 @@ from typing import Final
 _DIGITS: Final = re.compile(r"\d+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _LONE_TRIED: Final = 8
-"""How many of a line's first quotes are tried as the lone one."""
+"""How many of a line's first values in quotes are tried as the one whose quotes are wrong."""
 
 
 class Faults:
@@ -25,7 +25,7 @@ class Faults:
         mark = re.escape(delimiter)
         end = rf'"(?={mark}|[\r\n]|$)'
         other = rf'[^"\r\n]++|"(?!{mark}|[\r\n]|$)'
-        self._opening = re.compile(rf'(?:^|{mark})"')
+        self._opening = re.compile(rf'(?:^|{mark})("+)')
         # Two ways in which careless programs write a cell in quotes: with doubled quotes inside, or as they come.
         self._end = re.compile(end)
         self._doubled = re.compile(rf'"(?:""|{other})*+{end}')
@@ -66,8 +66,8 @@ class Faults:
 
     def _readings(self, line: str) -> Iterator[tuple[list[str], bool]]:
         """Yields the cells of the line as careless programs may have meant them."""
-        lone = (found.end() - 1 for found in islice(self._opening.finditer(line), _LONE_TRIED))
-        for text in (line, *(line[:at] + line[at + 1 :] for at in lone)):
+        wrong = (found.span(1) for found in islice(self._opening.finditer(line), _LONE_TRIED))
+        for text in (line, *(line[:begin] + line[end:] for begin, end in wrong)):
             yield self._split(text, self._doubled)
             if '""' in text:
                 yield self._split(text, self._as_it_comes)

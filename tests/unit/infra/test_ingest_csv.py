@@ -59,6 +59,14 @@ def test_a_wrong_quote_costs_its_own_row_and_no_other(tmp_path: Path, notes: lis
         assert row.error is None or row.text == line.rstrip("\n")
 
 
+def test_a_row_with_a_wrong_quote_and_a_right_one_is_told_from_text(tmp_path: Path) -> None:
+    lines = ['"m1,ada,2026-03-01,1.00,completed,mug\n', 'm2,"""bob,2026-03-01,7,completed,"blue, or green"\n']
+
+    rows = read(tmp_path, "orders.csv", HEADER + "".join(lines) + order(3))
+
+    assert [(row.number, row.error is None) for row in rows] == [(1, False), (2, False), (3, True)]
+
+
 def test_a_value_in_quotes_may_hold_whole_rows_of_another_table(tmp_path: Path) -> None:
     note = '"see\na,b,c,d,e,f\n""x"", y\n\nbye, bye"'
 
