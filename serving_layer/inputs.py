@@ -1,4 +1,4 @@
-"""Checks the inputs of a request. A customer's id follows the rule of records (R3): no record could hold another."""
+"""Checks the inputs of a request. A customer's id follows the rule of records (R3): only erasures may hold another."""
 
 import re
 from collections.abc import Iterator

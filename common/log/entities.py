@@ -7,10 +7,12 @@ import msgspec
 from common.log.texts import (
     AmountText,
     BirthDateText,
+    CategoryText,
     CountryText,
     CurrencyText,
     CustomerIdText,
     DateText,
+    ErasableIdText,
     IdText,
     IsRetracted,
     SegmentText,
@@ -52,7 +54,7 @@ class SupportTicketData(msgspec.Struct, frozen=True, omit_defaults=True):
     ticket_id: IdText
     customer_id: CustomerIdText
     created_date: DateText
-    category: IdText
+    category: CategoryText
     priority: Literal["low", "normal", "medium", "high", "urgent"]
     updated_at: DateText
     resolved_date: DateText | None = None
@@ -84,9 +86,12 @@ class CustomerProfileData(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErasureData(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The demand to forget a customer, whose state starts from zero at this record's offset (R24)."""
+    """The demand to forget a customer, whose state starts from zero at this record's offset (R24).
 
-    customer_id: CustomerIdText
+    Its id follows the rule of older releases: whatever they accepted can be erased.
+    """
+
+    customer_id: ErasableIdText
     retracted: IsRetracted = False
 
 

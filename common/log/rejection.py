@@ -40,7 +40,7 @@ def rejection(message: str, text: str) -> RejectedRecord:
     path = found.group(1).split(".") if found and found.group(1) else []
     if missing is not None:
         path.append(missing.group(1))
-    described = _description(path)
+    described = _description(path, text)
     if missing is not None:
         rule = "required, and missing" + (f"; {described}" if described else "")
     elif described:
@@ -92,17 +92,21 @@ def _value_at(text: str, path: list[str]) -> object:
     return value_of(value)
 
 
-def _description(path: list[str]) -> str:
-    """The rule of the field at `path`, from the first record type that states one; empty where none does."""
+def _description(path: list[str], text: str) -> str:
+    """The rule of the field at `path` in the record's own type; empty where it states none.
+
+    In a record without one of the types, the rule is the one of the first type that states one.
+    """
     if path == ["type"]:
         return "one of " + ", ".join(RECORD_TYPES)
     if not path:
         return ""
-    for entry in RECORD_TYPES.values():
+    own = RECORD_TYPES.get(str(_value_at(text, ["type"])))
+    for entry in RECORD_TYPES.values() if own is None else (own,):
         owner = entry.record if len(path) == 1 else entry.data
         for field in msgspec.inspect.type_info(owner).fields:  # type: ignore[attr-defined] # a StructType has fields
-            if field.encode_name == path[-1] and (text := _text_of(field.type)):
-                return text
+            if field.encode_name == path[-1] and (rule := _text_of(field.type)):
+                return rule
     return ""
 
 

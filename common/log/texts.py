@@ -11,16 +11,24 @@ from msgspec import Meta
 from common.algebra.dates import BIRTH_DATE_RULE, DATE_PATTERN, DATE_RULE, PLAIN_DATE_PATTERN
 
 _CONTROL: Final = r"\x00-\x1f\x7f-\x9f"
-_INVISIBLE: Final = (
-    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+_JOINERS: Final = r"\u200c\u200d"
+_SELECTORS: Final = r"\ufe00-\ufe0f"
+_NOWHERE: Final = (
+    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
     # Python and ECMAScript spell escapes above U+FFFF differently: these stand in the patterns as they are.
     "\\ufeff\\uffa0\\ufff0-\\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+"""The invisible characters that no id and no label holds."""
+_INVISIBLE: Final = f"{_NOWHERE}{_JOINERS}{_SELECTORS}"
 """Unicode's Default_Ignorable_Code_Point, and the separators of lines and paragraphs."""
 _SPACE: Final = r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 """White space; what else Unicode calls so is a control or a separator."""
 _ID_RULE: Final = "no control or invisible character, no white space at the ends"
 CUSTOMER_ID_RULE: Final = f"1 to 128 characters, {_ID_RULE}, no '/', and not '.' or '..'"
+_LABEL_RULE: Final = (
+    f"{_ID_RULE}; but joiners (U+200C, U+200D) and variation selectors (U+FE00 to U+FE0F) are allowed inside, "
+    "and one variation selector at the end"
+)
 
 
 def _visible(further: str = "") -> str:
@@ -29,10 +37,31 @@ def _visible(further: str = "") -> str:
     return rf"[^{inside}{_SPACE}]([^{inside}]*[^{inside}{_SPACE}])?$(?!\n)"
 
 
+def _label() -> str:
+    """The pattern of a text like `_visible()` that people write in any script, and with emoji.
+
+    Joiners and variation selectors stand between two visible characters; a selector may also follow the last one, as
+    in the emoji of a heart.
+    """
+    end = f"[^{_CONTROL}{_INVISIBLE}{_SPACE}]"
+    return rf"^{end}([^{_CONTROL}{_NOWHERE}]*{end})?[{_SELECTORS}]?$(?!\n)"
+
+
 CustomerIdText = Annotated[
     str,
     Meta(min_length=1, max_length=128, pattern=rf"^(?!\.\.?$){_visible('/')}", description=CUSTOMER_ID_RULE),
 ]
+ErasableIdText = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=rf"^[^{_CONTROL}/]*$(?!\n)",
+        description="1 to 128 characters, no control character, no '/': an erasure takes every id that an older "
+        "release accepted",
+    ),
+]
+"""A customer's id by the rule of validation 2. Records under such an id may be in a log, and must be erasable (R24)."""
 IdText = Annotated[
     str, Meta(min_length=1, max_length=128, pattern=f"^{_visible()}", description=f"1 to 128 characters, {_ID_RULE}")
 ]
@@ -49,8 +78,11 @@ BirthDateText = Annotated[str, Meta(pattern=PLAIN_DATE_PATTERN, description=BIRT
 CountryText = Annotated[
     str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", description="an ISO 3166 alpha-2 code: two capital letters, such as GB")
 ]
+CategoryText = Annotated[
+    str, Meta(min_length=1, max_length=128, pattern=_label(), description=f"1 to 128 characters, {_LABEL_RULE}")
+]
 SegmentText = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=f"^{_visible()}", description=f"1 to 64 characters, {_ID_RULE}")
+    str, Meta(min_length=1, max_length=64, pattern=_label(), description=f"1 to 64 characters, {_LABEL_RULE}")
 ]
 IsRetracted = Annotated[
     bool,

@@ -18,7 +18,7 @@ from common.log.entities import (
     RetractionData,
     SupportTicketData,
 )
-from common.log.texts import CustomerIdText, DateText, IdText, JsonMediaType
+from common.log.texts import CustomerIdText, DateText, ErasableIdText, IdText, JsonMediaType
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
@@ -60,6 +60,7 @@ class CustomerProfileRecord(Envelope, frozen=True, kw_only=True, tag="customer_p
 
 
 class ErasureRecord(Envelope, frozen=True, kw_only=True, tag="customer.erased"):
+    subject: ErasableIdText
     data: ErasureData
 
 

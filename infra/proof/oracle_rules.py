@@ -7,10 +7,12 @@ from infra.proof.oracle_values import (
     anything,
     attribute,
     birth_date,
+    category,
     country,
     currency_code,
     customer,
     demand,
+    erasable,
     identifier,
     json_media_type,
     moment,
@@ -48,7 +50,7 @@ TICKET: Fields = {
     "ticket_id": identifier,
     "customer_id": customer,
     "created_date": moment,
-    "category": identifier,
+    "category": category,
     "priority": one_of(*sorted(PRIORITIES)),
     "updated_at": moment,
     "resolved_date?": optional_moment,
@@ -69,7 +71,7 @@ PROFILE: Fields = {
     "country?": country,
     "segment?": segment,
 }
-ERASURE: Fields = {"customer_id": customer}
+ERASURE: Fields = {"customer_id": erasable}
 for kind_rules in (ORDER, REFUND, TICKET, MARKETING, PROFILE, ERASURE):
     kind_rules["retracted?"] = one_of(False)
 
@@ -97,7 +99,7 @@ ENVELOPE: Fields = {
     "id": attribute,
     "source": attribute,
     "type": one_of(*TYPES),
-    "subject": customer,
+    "subject": erasable,  # it equals `customer_id`, whose rule depends on the type
     "time": moment,
     "data": anything,
     "datacontenttype?": json_media_type,

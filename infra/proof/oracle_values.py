@@ -95,6 +95,27 @@ def customer(value: Any) -> str:
     return text
 
 
+def erasable(value: Any) -> str:
+    """Reads a customer's id as validation 2 did: records under such an id may have to be erased (R24)."""
+    text = text_of(value, 128)
+    demand(re.search(r"[\x00-\x1f\x7f-\x9f/]", text) is None, "a control character, or no part of a URL's path")
+    return text
+
+
+SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
+UNSEEN_IN_LABELS = UNSEEN - {"\u200c", "\u200d"} - SELECTORS
+
+
+def label(value: Any, most: int) -> str:
+    """Reads a text of any script, perhaps with emoji: one that is visible, but for what joins and selects glyphs."""
+    text = text_of(value, most)
+    shown = text[:-1] if len(text) > 1 and text[-1] in SELECTORS else text
+    demand(shown == shown.strip(), "white space at an end")
+    demand(UNSEEN.isdisjoint((shown[0], shown[-1])), "an unseen character at an end")
+    demand(UNSEEN_IN_LABELS.isdisjoint(shown), "an unseen character")
+    return text
+
+
 def attribute(value: Any) -> str:
     return text_of(value, 512)
 
@@ -163,8 +184,12 @@ def country(value: Any) -> str | None:
     return value  # type: ignore[no-any-return] # the line above demands text or None
 
 
+def category(value: Any) -> str:
+    return label(value, 128)
+
+
 def segment(value: Any) -> str | None:
-    return None if value is None else visible(value, 64)
+    return None if value is None else label(value, 64)
 
 
 def source_row(value: Any) -> int | None:

@@ -14,8 +14,10 @@ from tests.golden.values import (
     CURRENCIES,
     DATES,
     FURTHER,
+    LABELS,
     MEDIA_TYPES,
     NAMES,
+    OLDER_IDS,
     SEGMENTS,
     TEXTS,
     WORDS,
@@ -140,3 +142,20 @@ def media_types(type_: str, _: Random) -> Iterator[Raw]:
     """Media types of JSON in every spelling, and others."""
     for value in MEDIA_TYPES:
         yield raw(broken(type_, "datacontenttype", value))
+
+
+def older_ids(type_: str, _: Random) -> Iterator[Raw]:
+    """Customers' ids around what older releases accepted: everywhere, and in only one of the two places."""
+    for value in OLDER_IDS:
+        yield raw(plain(type_, value))
+        yield raw(broken(type_, "customer_id", value))
+        yield raw(broken(type_, "subject", value))
+        record = plain(type_, value)
+        yield raw({**record, "data": {**record["data"], "updated_at": "2024-06-07", "retracted": True}})
+
+
+def labels(type_: str, _: Random) -> Iterator[Raw]:
+    """Joiners and variation selectors in labels, and in an id beside them."""
+    for field in fields(type_, "category", "segment", "ticket_id", "campaign_id"):
+        for value in LABELS:
+            yield raw(broken(type_, field, value))

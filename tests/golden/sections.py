@@ -57,6 +57,7 @@ _OF_A_TYPE: Final[dict[str, Callable[[str, Random], Iterator[Raw]]]] = {
     "places": by_field.places,
     "characters": by_field.characters,
     "media types": by_field.media_types,
+    "older ids": by_field.older_ids,
     "names": by_form.names,
     "types": by_form.types,
     "bytes": by_form.bytes_,
@@ -71,6 +72,10 @@ VALIDATION: Final[dict[str, Section]] = {
     "zeros: order.recorded": partial(by_field.zeros, "order.recorded"),
     "zeros: refund.recorded": partial(by_field.zeros, "refund.recorded"),
     "people: customer_profile.recorded": partial(by_field.people, "customer_profile.recorded"),
+    **{
+        f"labels: {type_}": partial(by_field.labels, type_)
+        for type_ in ("support_ticket.recorded", "marketing_event.recorded", "customer_profile.recorded")
+    },
     "partitions": _partitions,
     "resolved: support_ticket.recorded": _resolved,
     **{f"poison: {poison.name}": partial(_poisoned, poison) for poison in POISONS},

@@ -86,6 +86,20 @@ NAMES: Final = (
     "\U0001f600",
     "O'Hara", 'a"b', "a\\b", " " * 128, "x" + " " * 126 + "x", "x" + " " * 127 + "x", "\u0645\u06cc\u200c",
 )  # fmt: skip
+OLDER_IDS: Final = (
+    "ada ", " ada", " ", ".", "..", "...", "\xa0", "a\u3000", "a\u200b", "\u200b", "a\u200cb", "\u202edda",
+    "a\u2028b", "a\xadb", "\ufeffada", "\u2764\ufe0f", "\u3164", "a\U000e0041", " " * 128, " " * 129,
+    "\ufe0f" * 128, "\ufe0f" * 129,
+    "/", " /", "a/ ", " \n", " \x7f", "\u200b\x85", "",
+)  # fmt: skip
+LABELS: Final = (
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0d28\u0d4d\u200d\u0d2f", "\u2764\ufe0f", "sale \u2764\ufe0f",
+    "\u2764\ufe0f\u2764\ufe0f", "1\ufe0f\u20e3", "\U0001f469\u200d\u2764\ufe0f\u200d\U0001f468", "a\u200d\u200cb",
+    "a\ufe00", "a\ufe0f\ufe0f", "a\u200d\ufe0f", "a\ufe0f\u200d", "a \ufe0f", "a \ufe0fb", "\u200ca", "\u200da",
+    "\ufe0fa", "a\u200c", "a\u200d", "\u200c", "\u200d", "\ufe0f", "\ufe0f\ufe0f", "a\u200b\ufe0f",
+    "a\u200e\u200db", "a\U000e0100",
+    "x" * 63 + "\ufe0f", "x" * 64 + "\ufe0f", "x" * 127 + "\ufe0f", "x" * 128 + "\ufe0f", "a\ufe0f\n", "a\ufe0f ",
+)  # fmt: skip
 ZEROS: Final = (
     "129.0000", "49.990000", "0.000", "1.230", "1.2300", "1.2301", "1.201", "1.010", "1.0010", "129.", "129.0.0",
     "1.00x",

@@ -19,12 +19,13 @@ from common.algebra.profile import CustomerProfile
 from common.errors import RejectedRecord
 from common.log.events import Event, parse
 from common.log.partition import partition_of as common_partition_of
+from common.log.texts import CUSTOMER_ID_RULE
 from infra.proof.oracle_reading import Entry, RawRecord, partition_of, read
 from infra.proof.oracle_values import Invalid, when
-from tests.support.builders import Log, Message, erasure, marketing, order, refund, ticket
+from tests.support.builders import Log, Message, erasure, marketing, order, profile, refund, retraction, ticket
 from tests.support.model import RULES
-from tests.support.odd_values import DATES, FIELDS, TEXTS, TOKENS
-from tests.support.strategies import PARTITIONS, entities, erasures, logs
+from tests.support.odd_values import DATES, FIELDS, OLDER_IDS, TEXTS, TOKENS
+from tests.support.strategies import PARTITIONS, entities, erasures, logs, older_ids
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -226,6 +227,49 @@ def test_every_field_with_every_odd_value_is_read_alike(message: Message) -> Non
         found[agree(_sent(value, dict(data).get("customer_id", ""))) is not None] += 1
     assert found[True] > 50
     assert found[False] > 500
+
+
+# Ids of customers that only an older release accepted.
+
+
+def judged(message: Message) -> Event | None:
+    [record] = Log(PARTITIONS).append(message)
+    return agree(record)
+
+
+@given(older_ids)
+def test_r24_an_id_that_only_an_older_release_accepted_can_be_erased_and_nothing_else(customer_id: str) -> None:
+    found = judged(erasure(customer_id))
+
+    assert found is not None
+    assert (found.customer_id, found.entity_id, found.is_erasure) == (customer_id, customer_id, True)
+    for build in (order, refund, ticket, marketing, profile):
+        assert judged(build(customer_id)) is None
+        assert judged(retraction(build(customer_id))) is None
+
+
+@pytest.mark.parametrize("customer_id", OLDER_IDS)
+@pytest.mark.parametrize("build", [order, refund, ticket, marketing, profile])
+def test_a_record_under_such_an_id_is_rejected_for_its_field_and_the_strict_rule(
+    build: Callable[[str], Message], customer_id: str
+) -> None:
+    message = build(customer_id)
+    subjected = json.loads(message.value or b"")
+    other = {**subjected, "subject": "ada"}
+
+    for content, field in ((subjected, "subject"), (other, "data.customer_id")):
+        with pytest.raises(RejectedRecord) as rejected:
+            parse(message.key, json.dumps(content).encode(), 0, PARTITIONS, 0, RULES)
+        assert (rejected.value.field, rejected.value.value) == (field, customer_id)
+        assert rejected.value.rule == CUSTOMER_ID_RULE
+
+
+@pytest.mark.parametrize("customer_id", ["", "a/b", "a\n", "x" * 129, "a\x85"])
+def test_r24_an_id_that_no_release_accepted_cannot_be_erased(customer_id: str) -> None:
+    assert judged(erasure(customer_id)) is None
+
+    with pytest.raises(RejectedRecord, match="no control character, no '/': an erasure takes every id that an older"):
+        parse(customer_id.encode(), erasure(customer_id).value, 0, PARTITIONS, 0, RULES)
 
 
 # Dates alone, where most rules are.

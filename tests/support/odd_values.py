@@ -26,6 +26,11 @@ TEXTS: Final = (
     "application/xml+json+xml", "application/\u212ason", "application/json;\n", "application/json;é",
 )  # fmt: skip
 """Among them are ids that are odd and valid: in NFC and NFD, with emoji, quotes, a backslash, white space inside."""
+OLDER_IDS: Final = (
+    "ada ", " ada", " ", ".", "..", "\xa0", "a\u3000", "a\u200b", "\u200b", "a\u200cb", "a\u200db", "\u202edda",
+    "a\u2028b", "a\xadb", "\ufeffada", "❤\ufe0f", "\u3164", "a\U000e0041", " " * 128, "." + " " * 127,
+)  # fmt: skip
+"""Ids of customers that validation 2 accepted and that only an erasure may still name (R24)."""
 TOKENS: Final = (
     "null", "true", "false", "0", "-0", "1", "10.5", "1e400", "-1e-400", "9" * 5000, "01", "1.", ".5", "-", "NaN",
     "Infinity", "-Infinity", "[]", "{}", "[1,]", "{,}", '{"a":1,"a":2}', "nul", "'x'", '"', '"\\ud800"', '"\\udc00x"',

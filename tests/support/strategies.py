@@ -22,6 +22,7 @@ from tests.support.builders import (
     retraction,
     ticket,
 )
+from tests.support.odd_values import OLDER_IDS
 from tests.support.poison import POISONS
 
 CUSTOMERS: Final = ("ada", "zoë", "zoe\u0308 \"\\' \U0001f600")
@@ -98,7 +99,18 @@ profiles = st.builds(
         }
     ),
 )
-erasures = st.builds(erasure, customers)
+_id_characters = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/")
+_unseen = st.sampled_from(("\u200b", "\u200c", "\u200d", "\u2028", "\u202e", "\xad", "\ufe0f", "\ufeff", "\U000e0041"))
+_spaces = st.sampled_from((" ", "\xa0", "\u2003", "\u3000"))
+_parts = st.text(_id_characters, max_size=63)
+older_ids = st.one_of(
+    st.sampled_from(OLDER_IDS),
+    st.builds("{}{}".format, _parts, _spaces),
+    st.builds("{}{}".format, _spaces, _parts),
+    st.builds("{}{}{}".format, _parts, _unseen, _parts),
+)
+"""Ids of customers that validation 2 accepted and later ones do not, except in an erasure (R24)."""
+erasures = st.builds(erasure, customers) | st.builds(erasure, customers | older_ids)
 whole_entities = st.one_of(orders, refunds, open_tickets, resolved_tickets, marketing_events, profiles)
 retractions = st.builds(retraction, whole_entities, versions)
 entities = st.one_of(whole_entities, whole_entities, whole_entities, retractions)

@@ -160,7 +160,7 @@ def test_another_wording_or_docstring_changes_no_name(monkeypatch: pytest.Monkey
     for module in (events, decoding, normalizing, rejection):
         monkeypatch.setattr(module, "RejectedRecord", _Reworded)
     monkeypatch.setattr(dates, "DATE_RULE", "a date as people write it")
-    monkeypatch.setattr(rejection, "_description", lambda path: "other words")
+    monkeypatch.setattr(rejection, "_description", lambda path, text: "other words")
     monkeypatch.setattr(facts.decide, "__doc__", "Other words.")
 
     assert guard.findings(guard.recorded(), guard.measured()) == []

@@ -19,6 +19,7 @@ from common.log.partition import partition_of
 from common.log.schema import record_schema
 from common.log.wire import BY_KIND, RECORD_TYPES
 from tests.support.builders import Message, erasure, marketing, order, profile, refund, retraction, ticket
+from tests.support.odd_values import OLDER_IDS
 
 MESSAGES = {
     "order": (order(), order(currency="USD", order_date="2024-06-01T10:00:00Z")),
@@ -116,6 +117,24 @@ def test_the_schema_refuses_the_customer_ids_that_parse_refuses(customer_id: str
     assert not broken("order", content)
     assert broken("order", {**content, "subject": customer_id})
     assert broken("order", {**content, "data": {**content["data"], "customer_id": customer_id}})
+
+
+@pytest.mark.parametrize("customer_id", OLDER_IDS)
+def test_r24_the_schema_of_erasures_takes_the_ids_of_an_older_release_and_no_other_schema_does(
+    customer_id: str,
+) -> None:
+    for kind, messages in MESSAGES.items():
+        content = json.loads(messages[0].value or b"")
+        renamed = {**content, "subject": customer_id, "data": {**content["data"], "customer_id": customer_id}}
+        assert bool(broken(kind, renamed)) == (kind != "customer")
+
+
+@pytest.mark.parametrize("customer_id", ["", "x" * 129, "a/b", "a\n", "a\x00"])
+def test_the_schema_of_erasures_refuses_what_no_release_accepted(customer_id: str) -> None:
+    content = json.loads(erasure().value or b"")
+
+    assert broken("customer", {**content, "subject": customer_id})
+    assert broken("customer", {**content, "data": {"customer_id": customer_id}})
 
 
 @pytest.mark.parametrize("kind", BY_KIND)
