@@ -16,8 +16,8 @@ setup: $(SETUP) ## packages, jars and demo data, into .venv, .jars and .data; a 
 demo: $(SETUP) ## the whole system on real purchases, every answer checked, and a URL to look at
 	.venv/bin/lambda360 demo
 
-test: $(SETUP) check ## the checks, then all tests, on servers of their own
-	$(PYTHON_IN_VENV) -m pytest
+test: $(SETUP) check ## the checks, then all tests, on servers of their own; those without servers run beside the others
+	$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadgroup
 
 check: .venv/.done ## format, lint, types, import rules and dependencies
 	.venv/bin/ruff format --check .
@@ -31,7 +31,7 @@ format: .venv/.done ## rewrite the code in the project's format
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-bench: $(SETUP) ## freshness and throughput, five runs each
+bench: $(SETUP) ## freshness, throughput and the import of a file, five runs each
 	$(PYTHON_IN_VENV) -m tests.bench
 
 bench-speed: $(SETUP) ## throughput of one and two workers beside the bare driver, and freshness under half of it

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -16,6 +17,8 @@ from common.settings import PREFIX, Settings
 from infra.local.stack import servers
 from tests.support import guard, logs
 from tests.support.systems import new_system, patient_stack
+
+_NICENESS: Final = 5
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,11 +28,22 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for a server is marked `stack`: `pytest -m "not stack"` is the quick half."""
+    """Whatever asks for a server is marked `stack`: `pytest -m "not stack"` is the quick half.
+
+    With `-n`, all of it runs in one process, on servers that are started once.
+    """
     for item in items:
-        if {"stack", "scratch"} & set(getattr(item, "fixturenames", ())):
+        if {"stack", "scratch", "spark"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("stack")
+            item.add_marker(pytest.mark.xdist_group("servers"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """With `-n`, the tests without servers give way to the others, which wait for servers and for time-outs."""
+    if "PYTEST_XDIST_WORKER" in os.environ and item.get_closest_marker("stack") is None:
+        os.nice(max(0, _NICENESS - os.nice(0)))
 
 
 @pytest.fixture(scope="session")

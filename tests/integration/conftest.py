@@ -12,6 +12,7 @@ from common.servers.cassandra import connected
 from common.settings import BatchSettings, Settings
 from infra.paths import JARS
 from tests.support.jobs import Jobs
+from tests.support.systems import patient
 
 
 @pytest.fixture(scope="session")
@@ -26,12 +27,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 def jobs(spark: SparkSession, system: Settings) -> Iterator[Jobs]:
     """Jobs on a fresh system, whose master has few buckets: each is a task."""
     settings = system.model_copy(update={"batch": BatchSettings(buckets=3)})
-    with connected(settings) as session:
+    with connected(patient(settings)) as session:
         yield Jobs(spark, session, settings)
 
 
 @pytest.fixture
 def session(system: Settings) -> Iterator[Session]:
     """A Cassandra session on the fresh system."""
-    with connected(system) as session:
+    with connected(patient(system)) as session:
         yield session

@@ -26,6 +26,7 @@ from tests.support.builders import Message, erasure, order
 from tests.support.harness import running
 from tests.support.poison import POISONS
 from tests.support.speed_system import cells, forget_progress, wait_applied
+from tests.support.systems import patient
 
 PARTITIONS = 4
 TIMEOUT = 60.0
@@ -34,7 +35,7 @@ Headers = list[tuple[str, str | bytes | None]]
 
 @pytest.fixture
 def session(system: Settings) -> Iterator[Session]:
-    with connected(system) as session:
+    with connected(patient(system)) as session:
         yield session
 
 

@@ -55,7 +55,7 @@ from tests.support.speed_system import (
     wait_applied,
 )
 from tests.support.stage import Load, Stage, stage
-from tests.support.systems import new_system, patient_stack
+from tests.support.systems import new_system, patient, patient_stack
 
 LOG_LIMIT = 1_048_588
 """Bytes of a batch that the log's topic takes, as it is set up."""
@@ -295,7 +295,7 @@ def at_the_end(scene: Stage, but: int | None = None) -> bool:
 
 def test_a_broker_that_is_away_is_waited_for(broker: Settings, fragile: Settings) -> None:
     """R14: frozen, and then stopped, with records on their way; the worker is the same one before and after."""
-    with connected(fragile) as session, running(fragile, "speed", "run") as worker:
+    with connected(patient(fragile)) as session, running(fragile, "speed", "run") as worker:
         load = Load(fragile, random_messages(seed=34, count=10**6, customers=60), rate=300.0)
         load.start()
         try:
@@ -341,7 +341,7 @@ def behind(settings: Settings, session: Session) -> int:
 
 def test_a_log_that_lost_its_end_stops_the_worker(broker: Settings, fragile: Settings) -> None:
     """R12: progress beyond the log's end, after a broker came back without its last records."""
-    with connected(fragile) as session:
+    with connected(patient(fragile)) as session:
         with running(fragile, "speed", "run") as worker:
             produce(fragile, [order("ada", f"o{number}") for number in range(10)])
             produce(fragile, [order("ada", f"o{number}") for number in range(10, 20)])

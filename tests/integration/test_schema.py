@@ -22,7 +22,7 @@ from infra.schema.changes import Change, SchemaError
 from infra.schema.ledger import Ledger
 from infra.schema.look import State
 from tests.support.harness import Child, wait_until
-from tests.support.systems import bare_system
+from tests.support.systems import bare_system, patient
 
 KNOWN = changes.load()
 TITLES = [change.title for change in KNOWN]
@@ -36,7 +36,7 @@ def bare(stack: Settings) -> Settings:
 @pytest.fixture
 def cluster(stack: Settings) -> Iterator[Session]:
     """A session without a keyspace."""
-    with connected(stack, keyspace=False) as session:
+    with connected(patient(stack), keyspace=False) as session:
         yield session
 
 

@@ -27,7 +27,7 @@ from serving_layer.read.cassandra_store import CHUNK
 from tests.support import one_server
 from tests.support.deltas import changed
 from tests.support.harness import Child, running, wait_until
-from tests.support.systems import new_system
+from tests.support.systems import new_system, patient
 
 DAY = 86_400_000_000
 PARTITIONS = range(4)
@@ -138,7 +138,7 @@ def views(stack: Settings) -> Iterator[Views]:
     settings = serving(new_system(stack))
     with (
         running(settings, "serve"),
-        connected(settings) as session,
+        connected(patient(settings)) as session,
         httpx.Client(base_url=url_of(settings), timeout=30.0) as client,
     ):
         wait_until(lambda: status_of(client, "/readyz") == 200, 60, "the API is ready")

@@ -23,7 +23,7 @@ from infra.local.stack import servers
 from infra.schema import apply as schema
 from infra.schema import topics
 from tests.support import one_server
-from tests.support.systems import free_ports, new_system, patient_stack
+from tests.support.systems import free_ports, new_system, patient, patient_stack
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_a_cluster_whose_id_begins_with_a_dash_is_made(scratch: Path, monkeypatc
 
 def test_a_statement_does_not_wait_for_the_acknowledgement_of_the_one_before_it(stack: Settings) -> None:
     """With Nagle's algorithm on, as the driver leaves it, one that follows another waits 40 ms."""
-    with connected(stack, keyspace=False) as session:
+    with connected(patient(stack), keyspace=False) as session:
         holders = session.cluster.get_connection_holders()
         sockets = [connection._socket for holder in holders for connection in holder.get_connections()]
         assert sockets
@@ -127,7 +127,7 @@ def test_a_statement_does_not_wait_for_the_acknowledgement_of_the_one_before_it(
 def test_data_survives_a_stop_and_a_kill_and_a_reset_deletes_it(other: Settings) -> None:
     schema.apply(other)
     identity = topic_identity(other, other.log.topic)
-    with connected(other) as session:
+    with connected(patient(other)) as session:
         session.execute("INSERT INTO batch_pointer (name, value) VALUES ('current', '{}')")
     one_server.stop(other, "kafka")
     servers.down(other)
@@ -136,7 +136,7 @@ def test_data_survives_a_stop_and_a_kill_and_a_reset_deletes_it(other: Settings)
     servers.up(other)
 
     assert topic_identity(other, other.log.topic) == identity
-    with connected(other) as session:
+    with connected(patient(other)) as session:
         assert session.execute("SELECT value FROM batch_pointer WHERE name = 'current'").one().value == "{}"
     servers.reset(other)
     assert not other.home.exists()
@@ -173,7 +173,7 @@ def test_the_schema_may_be_applied_again_and_keeps_the_log_on_record(system: Set
     before = topic_identity(system, system.log.topic)
     schema.apply(system)
     assert topic_identity(system, system.log.topic) == before
-    with connected(system) as session:
+    with connected(patient(system)) as session:
         assert session.execute("SELECT topic, topic_id, partitions FROM log_identity").all() == [
             (before.topic, before.topic_id, system.log.partitions)
         ]
@@ -187,7 +187,7 @@ def test_r11_no_read_mends_a_part_of_a_mutation_in_a_home_that_was_made_before_e
         )
         return {row.table_name: row.read_repair for row in rows}
 
-    with connected(system) as session:
+    with connected(patient(system)) as session:
         made = declared()
         for table in ("speed_facts", "speed_deltas", "customer_alerts"):
             session.execute(f"ALTER TABLE {table} WITH read_repair = 'BLOCKING'")
@@ -205,7 +205,7 @@ def test_r11_no_read_mends_a_part_of_a_mutation_in_a_home_that_was_made_before_e
 
 def test_r11_a_customers_deltas_are_read_in_one_page_however_many_they_are(system: Settings) -> None:
     """The driver's pages have 5,000 rows, and each is read at another moment."""
-    with connected(system) as session:
+    with connected(patient(system)) as session:
         insert = session.prepare("INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES ('ada', ?, 'x')")
         execute_concurrent_with_args(session, insert, [(offset,) for offset in range(5_100)])
         select = session.prepare("SELECT kafka_offset FROM speed_deltas WHERE customer_id = ? AND kafka_offset >= ?")

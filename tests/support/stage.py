@@ -25,7 +25,7 @@ from infra.proof.oracle import Oracle
 from tests.support import guard
 from tests.support.builders import Message
 from tests.support.harness import Child, wait_until
-from tests.support.systems import new_system, patient_stack
+from tests.support.systems import new_system, patient, patient_stack
 
 ANY_PARTITION: Final = -1
 """Leaves the choice to the producer's partitioner."""
@@ -138,7 +138,7 @@ def stage(stack: Settings, *, partitions: int = 4, **overrides: object) -> Itera
     serving = settings.serving.model_copy(update={"port": port})
     settings = settings.model_copy(update={"serving": serving, **overrides})
     with ExitStack() as stack_of_exits:
-        session = stack_of_exits.enter_context(connected(settings))
+        session = stack_of_exits.enter_context(connected(patient(settings)))
         url = f"http://127.0.0.1:{port}"
         oracle = Oracle([], partitions, settings.log.currency)
         scene = Stage(settings, session, partitions, LogReader(settings, partitions), oracle, url)
