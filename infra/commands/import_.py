@@ -1,5 +1,6 @@
 """`lambda360 import`: appends a record to the log for each row of a file."""
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ import click
 from infra.context import settings_of
 
 if TYPE_CHECKING:
-    from infra.ingest.importer import Summary
+    from infra.ingest.summary import Summary
+    from infra.ingest.values import FloatIds
 
+BROKEN_OFF: Final = 1
 SOME_REJECTED: Final = 3
 INTERRUPTED: Final = 130
 
@@ -26,10 +29,35 @@ INTERRUPTED: Final = 130
 @click.option("--map-value", "map_values", multiple=True, metavar="FIELD:FROM=TO", help="Translate a field's value.")
 @click.option("--timezone", default="UTC", show_default=True, help="IANA zone of times that have no offset.")
 @click.option(
+    "--date-format",
+    "date_formats",
+    multiple=True,
+    metavar="[FIELD:]FORMAT",
+    help="day-first, month-first, epoch-seconds, epoch-milliseconds, or a pattern of strptime; of all dates or of one."
+    "  [default: iso]",
+)
+@click.option("--decimal-comma", is_flag=True, help="Amounts are written 1234,50.")
+@click.option("--trim", is_flag=True, help="Take white space and invisible characters off both ends of every value.")
+@click.option(
+    "--float-ids",
+    type=click.Choice(["reject", "whole", "keep"]),
+    default="reject",
+    show_default=True,
+    help="What becomes of an id such as 917850.0: `whole` reads 917850.",
+)
+@click.option("--refuse-clashes", is_flag=True, help="Send nothing if rows of one entity and version differ.")
+@click.option(
     "--format", "format_name", type=click.Choice(["csv", "jsonl", "parquet"]), help="If its extension does not tell it."
+)
+@click.option(
+    "--delimiter", metavar="CHARACTER", help="Of a CSV file.  [default: comma, semicolon, tab or |, as found]"
+)
+@click.option(
+    "--encoding", metavar="NAME", help="Of a text file, such as cp1252.  [default: UTF-8, or its byte order mark's]"
 )
 @click.option("--rejects", type=click.Path(path_type=Path), help="Rejected rows.  [default: FILE.rejected.jsonl]")
 @click.option("--dry-run", is_flag=True, help="Validate every row and send nothing; no server is needed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.pass_context
 def import_(
     context: click.Context,
@@ -39,11 +67,19 @@ def import_(
     sets: tuple[str, ...],
     map_values: tuple[str, ...],
     timezone: str,
+    date_formats: tuple[str, ...],
+    decimal_comma: bool,  # click passes options by name
+    trim: bool,
+    float_ids: "FloatIds",
+    refuse_clashes: bool,
     format_name: str | None,
+    delimiter: str | None,
+    encoding: str | None,
     rejects: Path | None,
     dry_run: bool,
+    as_json: bool,
 ) -> int:
-    """Import a CSV, JSON Lines or Parquet file. The same file twice changes no answer.
+    """Import a CSV, JSON Lines or Parquet file, also .gz or .zst. The same file twice changes no answer.
 
     A field is read from the column of its own name, unless --map or --set says otherwise; `lambda360 schema show KIND`
     lists the fields. Without updated_at, an entity's own date is its version; a profile has no such date, and needs
@@ -53,24 +89,41 @@ def import_(
     Exit code: 0 every row is in; 3 some were rejected; 1 it could not be finished; 2 wrong usage, nothing was sent;
     130 interrupted.
     """
-    from infra.ingest.importer import run
+    from infra.ingest.field_mapping import Habits
+    from infra.ingest.importer import Options, run
     from infra.ingest.mapping import mapping_of
+    from infra.ingest.report import lines
+    from infra.ingest.rows import Reading
 
-    mapping = mapping_of(kind, maps=maps, sets=sets, map_values=map_values, zone=timezone)
+    mapping = mapping_of(
+        kind,
+        maps,
+        sets,
+        map_values,
+        zone=timezone,
+        date_formats=date_formats,
+        habits=Habits(decimal_comma=decimal_comma, trim=trim, float_ids=float_ids),
+    )
+    options = Options(
+        format_name=format_name,
+        reading=Reading(delimiter=delimiter, encoding=encoding),
+        rejects=rejects,
+        dry_run=dry_run,
+        refuse_clashes=refuse_clashes,
+    )
     with _bar(file.name) as on_read:
         summary = run(
-            settings_of(context),
-            file,
-            mapping,
-            clock=lambda: time.time_ns() // 1000,
-            format_name=format_name,
-            rejects=rejects,
-            dry_run=dry_run,
-            on_read=on_read,
+            settings_of(context), file, mapping, options, clock=lambda: time.time_ns() // 1000, on_read=on_read
         )
-    _report(summary, dry_run=dry_run)
+    click.echo(json.dumps(summary.as_json(), ensure_ascii=False) if as_json else "\n".join(lines(summary)))
+    return _exit_code(summary)
+
+
+def _exit_code(summary: "Summary") -> int:
     if summary.interrupted:
         return INTERRUPTED
+    if summary.broken is not None:
+        return BROKEN_OFF
     return SOME_REJECTED if summary.rejected else 0
 
 
@@ -83,26 +136,3 @@ def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=None)
         yield lambda read, total: bar.update(task, completed=read, total=total)
-
-
-def _report(summary: "Summary", *, dry_run: bool) -> None:
-    sent = "valid (dry run: nothing was sent)" if dry_run else "sent and acknowledged"
-    click.echo(
-        f"{summary.read:,} rows read, {summary.sent:,} {sent}, {summary.rejected:,} rejected, "
-        f"in {summary.seconds:.1f} s"
-    )
-    if summary.retracted:
-        verb = "takes its" if summary.retracted == 1 else "take their"
-        click.echo(f"{summary.retracted:,} of them {verb} entity back.")
-    if summary.future_dated:
-        click.echo(f"{summary.future_dated:,} of them carry a date more than a day ahead; they count from that day on.")
-    if summary.rejected:
-        click.echo(f"Rejected rows, each with field, value and rule: {summary.rejects}")
-    if summary.interrupted:
-        click.echo("Interrupted. Run the same command again: rows that are in the log already change no answer.")
-    elif summary.rejected:
-        click.echo("Correct them at the source and import the file again: rows that are in already change no answer.")
-    elif dry_run:
-        click.echo("Next: the same command without --dry-run.")
-    elif summary.sent:
-        click.echo("Next: `lambda360 speed wait` returns when the answers hold them.")

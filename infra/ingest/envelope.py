@@ -12,8 +12,9 @@ MAX_CHARACTERS: Final = 512
 
 def event_id(entry: RecordType, data: Data, version: str) -> str:
     """Returns an id that is the same whenever the same row is imported."""
+    suffix = ":retracted" if isinstance(data, RetractionData) else ""
     name = f"{entry.kind}:{getattr(data, entry.entity_id)}:{version}"
-    return (f"{name}:retracted" if isinstance(data, RetractionData) else name)[:MAX_CHARACTERS]
+    return f"{name[: MAX_CHARACTERS - len(suffix)]}{suffix}"
 
 
 def source_of(path: Path) -> str:

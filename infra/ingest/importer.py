@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,12 +13,14 @@ from common.servers import kafka, log_identity
 from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.ingest.envelope import source_of
-from infra.ingest.mapping import FieldMapping
+from infra.ingest.field_mapping import FieldMapping
 from infra.ingest.opening import open_source
 from infra.ingest.records import RecordMaker
 from infra.ingest.rejects import Rejects, rejects_path
-from infra.ingest.rows import Source
+from infra.ingest.repeats import RowsByEntity
+from infra.ingest.rows import BrokenSource, Reading, Source
 from infra.ingest.sender import Sender
+from infra.ingest.summary import Summary
 
 CONNECT_SECONDS: Final = 5.0
 INTERRUPT_SECONDS: Final = 5.0
@@ -30,91 +32,149 @@ OnRead = Callable[[int, int], None]
 """Called with how much of the source was read, and its total, both in the source's own unit."""
 
 
-@dataclass(slots=True)
-class Summary:
-    """What an import did. `sent` counts acknowledged records; in a dry run it counts valid ones."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a file is imported, but for what its columns mean."""
 
-    rejects: Path
-    read: int = 0
-    sent: int = 0
-    rejected: int = 0
-    future_dated: int = 0
-    retracted: int = 0
-    seconds: float = 0.0
-    interrupted: bool = False
+    format_name: str | None = None
+    """None: by the extension."""
+    reading: Reading = Reading()
+    rejects: Path | None = None
+    """None: `FILE.rejected.jsonl`."""
+    dry_run: bool = False
+    refuse_clashes: bool = False
+    """Sends nothing if rows of one entity and version differ, or give it to several customers."""
 
 
 def run(
     settings: Settings,
     path: Path,
     mapping: FieldMapping,
+    options: Options = Options(),
     *,
     clock: Callable[[], int],
-    format_name: str | None = None,
-    rejects: Path | None = None,
-    dry_run: bool = False,
     on_read: OnRead = lambda read, total: None,
 ) -> Summary:
     """Sends every valid row of `path` to the log, and writes every other one to the rejects file.
 
-    Idempotent for answers: a record that is appended again changes none. `clock` returns microseconds, UTC.
-    Raises UsageError for options or a file that cannot be used, before anything is sent; only a Parquet file that is
-    damaged further on is noticed later. Raises Unavailable or LogError if the log cannot be written.
+    Idempotent for answers: a record that is appended again changes none. `clock` returns microseconds, UTC. If the file
+    breaks off in the middle, the rows before are sent, and the summary says why. Raises UsageError for options or a
+    file that cannot be used, before anything is sent. Raises Unavailable or LogError if the log cannot be written.
     """
-    source = open_source(path, format_name)
-    mapping.check(source.columns(mapping.wanted))
-    target = rejects or rejects_path(path)
+    source = open_source(path, options.format_name, options.reading)
+    columns = source.columns(mapping.wanted)
+    mapping = mapping.resolved(columns, source.repeated)
+    target = options.rejects or rejects_path(path)
     if target.resolve() == path.resolve():
         raise UsageError("--rejects", str(target), "a file other than the input")
-    summary = Summary(target)
     started = time.monotonic()
-    with ExitStack() as stack:
-        written = stack.enter_context(Rejects(target))
-        partitions = settings.log.partitions if dry_run else _partitions(settings)
-        sender = None if dry_run else Sender(settings)
-        maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path))
+    partitions = settings.log.partitions if options.dry_run else _partitions(settings)
+    maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path), source.float_columns)
+    if options.refuse_clashes:
+        _refuse_clashes(source, maker, clock(), own_dates=not mapping.has_version(columns))
+    summary = Summary(target, mapping.entry, dry_run=options.dry_run, notes=source.notes)
+    summary.version_is_own_date = not mapping.has_version(columns)
+    with Rejects(target) as rejects:
+        sender = None if options.dry_run else Sender(settings)
+        work = _Import(source, maker, sender=sender, rejects=rejects, summary=summary)
         try:
-            _send_rows(source, maker, sender=sender, rejects=written, summary=summary, clock=clock, on_read=on_read)
-            if sender is not None:
-                sender.finish()
+            work.send_rows(clock, on_read)
+            work.finish()
         except KeyboardInterrupt:
             summary.interrupted = True
-            if sender is not None:
-                sender.abandon(INTERRUPT_SECONDS)
-        summary.sent = summary.sent if sender is None else sender.acknowledged
+            work.abandon()
+    work.look_for_repeats()
     summary.seconds = time.monotonic() - started
     return summary
 
 
-def _send_rows(
-    source: Source,
-    maker: RecordMaker,
-    *,
-    sender: Sender | None,
-    rejects: Rejects,
-    summary: Summary,
-    clock: Callable[[], int],
-    on_read: OnRead,
-) -> None:
-    now = clock()
-    for row in source.rows():
-        summary.read += 1
-        if summary.read % REPORT_EVERY == 0:
-            now = clock()
-            on_read(source.done, source.total)
+class _Import:
+    """One pass over a source: its rows are sent, counted and compared."""
+
+    def __init__(
+        self, source: Source, maker: RecordMaker, *, sender: Sender | None, rejects: Rejects, summary: Summary
+    ) -> None:
+        self._source = source
+        self._maker = maker
+        self._sender = sender
+        self._rejects = rejects
+        self._summary = summary
+        self._rows = RowsByEntity(own_dates=summary.version_is_own_date)
+
+    def send_rows(self, clock: Callable[[], int], on_read: OnRead) -> None:
+        """Sends every valid row, and rejects every other one, to the end of the file or to where it breaks off."""
         try:
-            record = maker.record(row, now)
-        except RejectedRecord as error:
-            rejects.add(row, maker.column_of(error.field), error)
-            summary.rejected += 1
-            continue
-        summary.future_dated += record.future_dated
-        summary.retracted += record.retracted
-        if sender is None:
-            summary.sent += 1
-        else:
-            sender.send(record.key, record.value)
-    on_read(source.total, source.total)
+            self._send_rows(clock, on_read)
+        except BrokenSource as error:
+            self._summary.broken = error.rule.rstrip(".")
+
+    def _send_rows(self, clock: Callable[[], int], on_read: OnRead) -> None:
+        now = clock()
+        for row in self._source.rows():
+            self._summary.read += 1
+            if self._summary.read % REPORT_EVERY == 0:
+                now = clock()
+                on_read(self._source.done, self._source.total)
+            try:
+                record = self._maker.record(row, now)
+            except RejectedRecord as error:
+                column = self._maker.column_of(error.field)
+                self._rejects.add(row, column, error)
+                self._summary.count_rejected(row.number, column, error)
+                continue
+            self._summary.count_valid(record.event)
+            self._rows.add(row.number, record.event)
+            if self._sender is None:
+                self._summary.sent += 1
+            else:
+                self._sender.send(record.key, record.value)
+        on_read(self._source.total, self._source.total)
+
+    def finish(self) -> None:
+        """Waits until every record is acknowledged. Raises LogUnavailable or LogError if one is not."""
+        if self._sender is not None:
+            self._sender.finish()
+            self._summary.sent = self._sender.acknowledged
+
+    def abandon(self) -> None:
+        """Waits a short time for acknowledgements, and drops the records that are still without one."""
+        if self._sender is not None:
+            self._sender.abandon(INTERRUPT_SECONDS)
+            self._summary.sent = self._sender.acknowledged
+
+    def look_for_repeats(self) -> None:
+        """Compares the valid rows, and reads those of the examples again for their entities' ids."""
+        self._summary.repeats = self._rows.repeats()
+        found = {*self._summary.repeats.clashing_example, *self._summary.repeats.moved_example}
+        self._summary.repeats_named = _entity_ids(self._source, self._maker, found)
+
+
+def _entity_ids(source: Source, maker: RecordMaker, numbers: set[int]) -> dict[int, str]:
+    """Returns the entity ids of the rows with these numbers, all of which are valid."""
+    found: dict[int, str] = {}
+    for row in source.rows() if numbers else ():
+        if row.number in numbers:
+            found[row.number] = maker.record(row, 0).event.entity_id
+            if len(found) == len(numbers):
+                break
+    return found
+
+
+def _refuse_clashes(source: Source, maker: RecordMaker, now: int, *, own_dates: bool) -> None:
+    """Reads the whole file, and raises UsageError if rows of one entity clash."""
+    rows = RowsByEntity(own_dates=own_dates)
+    for row in source.rows():
+        with suppress(RejectedRecord):
+            rows.add(row.number, maker.record(row, now).event)
+    repeats = rows.repeats()
+    example = repeats.clashing_example or repeats.moved_example
+    if example:
+        ids = _entity_ids(source, maker, set(example))
+        named = ", ".join(f"row {row} ({ids[row]})" for row in example)
+        rule = (
+            f"with --refuse-clashes, rows that name one entity differ in their version, and name one customer: {named}"
+        )
+        raise source.refused(rule)
 
 
 def _partitions(settings: Settings) -> int:

@@ -1,7 +1,6 @@
-"""Which field of a kind comes from which column, or is a constant, and how its values are translated."""
+"""Reads the options that say which column each field comes from, and how its values are written and translated."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,59 +9,15 @@ import msgspec
 from common.algebra.dates import parse_moment
 from common.algebra.payloads import PAYLOADS
 from common.errors import RejectedRecord, UsageError
-from common.log.texts import DateText
+from common.log.texts import BirthDateText, DateText
 from common.log.wire import ALIASES, BY_KIND, RecordType
-from infra.ingest.fields import RETRACTED_FIELD, fields_of, required_because, required_fields, retraction_fields
-from infra.ingest.values import date_converter, flag_of, zone_of
+from infra.ingest.date_formats import ISO, DateFormat, date_format
+from infra.ingest.dates import date_converter
+from infra.ingest.field_mapping import FieldMapping, Habits
+from infra.ingest.fields import RETRACTED_FIELD, fields_of
+from infra.ingest.values import flag_of, zone_of
 
 KINDS: Final = tuple(PAYLOADS)
-UTC_ZONE: Final = ZoneInfo("UTC")
-
-
-@dataclass(frozen=True, slots=True)
-class FieldMapping:
-    """How a row's columns become a kind's fields. A field that is not named here is in the column of its own name."""
-
-    kind: str
-    columns: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, str] = field(default_factory=dict)
-    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By field, the new text for each text. The empty text stands for a missing value."""
-    zone: ZoneInfo = UTC_ZONE
-
-    @property
-    def entry(self) -> RecordType:
-        return BY_KIND[self.kind]
-
-    def column_of(self, name: str) -> str:
-        return self.columns.get(name, name)
-
-    @property
-    def wanted(self) -> frozenset[str]:
-        """The columns that a file must have."""
-        required = (name for name in self.required() if name not in self.constants)
-        return frozenset((*self.columns.values(), *map(self.column_of, required)))
-
-    def check(self, columns: tuple[str, ...]) -> None:
-        """Raises UsageError, which lists `columns`, if a column that is mapped or required is not among them."""
-        there = f"the columns are: {', '.join(columns)}"
-        for name, column in self.columns.items():
-            if column not in columns:
-                raise UsageError("--map", f"{name}={column}", f"{column!r} is no column of the file; {there}")
-        for name in self.required(columns):
-            if name not in self.constants and self.column_of(name) not in columns:
-                why = required_because(self.entry, name)
-                rule = f"{why}: name its column with --map {name}=COLUMN, or set it with --set {name}=VALUE; {there}"
-                raise UsageError(name, None, rule)
-
-    def required(self, columns: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """Returns the fields that a file with these columns must have.
-
-        If its rows may be retractions, these are only the fields of a retraction. The others are then checked row by
-        row.
-        """
-        may_retract = RETRACTED_FIELD in self.constants or self.column_of(RETRACTED_FIELD) in columns
-        return retraction_fields(self.entry) if may_retract else required_fields(self.entry)
 
 
 def kind_of(name: str) -> str:
@@ -74,9 +29,16 @@ def kind_of(name: str) -> str:
 
 
 def mapping_of(
-    kind: str, maps: Iterable[str] = (), sets: Iterable[str] = (), map_values: Iterable[str] = (), zone: str = "UTC"
+    kind: str,
+    maps: Iterable[str] = (),
+    sets: Iterable[str] = (),
+    map_values: Iterable[str] = (),
+    *,
+    zone: str = "UTC",
+    date_formats: Iterable[str] = (),
+    habits: Habits = Habits(),
 ) -> FieldMapping:
-    """Returns the mapping that a command's options describe.
+    """Returns the mapping that a command's options describe. Constants are written as on the wire.
 
     Raises UsageError with the option, its value and the rule, for an option that cannot be used.
     """
@@ -84,6 +46,7 @@ def mapping_of(
     tz = zone_of(zone)
     columns = _pairs("--map", "field=column", maps, entry)
     constants = _pairs("--set", "field=value", sets, entry)
+    formats = _formats(date_formats, entry)
     for name, constant in constants.items():
         text = f"{name}={constant}"
         if name in columns:
@@ -97,7 +60,33 @@ def mapping_of(
         if old in translations.setdefault(name, {}):
             raise UsageError("--map-value", option, f"{old!r} of {name} is translated twice")
         translations[name][old] = new
-    return FieldMapping(kind=entry.kind, columns=columns, constants=constants, translations=translations, zone=tz)
+    return FieldMapping(
+        kind=entry.kind,
+        columns=columns,
+        constants=constants,
+        translations=translations,
+        zone=tz,
+        date_formats=formats,
+        habits=habits,
+    )
+
+
+def _formats(options: Iterable[str], entry: RecordType) -> dict[str, DateFormat]:
+    """Returns the format of each date. A field's own format stands before that of all dates.
+
+    Raises UsageError for a format that is none, and for two of the same field.
+    """
+    dates = fields_of(entry, DateText) | fields_of(entry, BirthDateText)
+    found: dict[str, DateFormat] = {}
+    for option in options:
+        name, colon, own = option.partition(":")
+        field, text = (name, own) if colon and name in dates else ("", option)
+        if field in found:
+            of = field or "all dates"
+            raise UsageError("--date-format", option, f"the format of {of} is given twice")
+        found[field] = date_format(text)
+    of_all = found.pop("", ISO)
+    return {field: found.get(field, of_all) for field in dates}
 
 
 def _pairs(option: str, form: str, texts: Iterable[str], entry: RecordType) -> dict[str, str]:

@@ -8,11 +8,14 @@ import msgspec
 from common.errors import RejectedRecord
 from common.log.encoding import encode_record, retraction_data
 from common.log.entities import Data, RetractionData
-from common.log.events import parse
+from common.log.events import Event, parse
 from common.log.normalizing import Rules
 from common.log.partition import partition_of
-from common.log.texts import BirthDateText, DateText
+from common.log.texts import AmountText, BirthDateText, DateText
+from infra.ingest.date_formats import ISO
+from infra.ingest.dates import date_converter, day_converter
 from infra.ingest.envelope import event_id
+from infra.ingest.field_mapping import FieldMapping
 from infra.ingest.fields import (
     RETRACTED_FIELD,
     VERSION_FIELD,
@@ -22,25 +25,34 @@ from infra.ingest.fields import (
     required_fields,
     retraction_fields,
 )
-from infra.ingest.mapping import FieldMapping
 from infra.ingest.rows import Row
-from infra.ingest.values import Convert, date_converter, flag_of, plain_date, text_of, word_of
+from infra.ingest.values import Convert, comma_amount, flag_of, id_converter, text_of, trimmed, word_of
 
 
 class ReadyRecord(NamedTuple):
-    """A record ready to be produced. The flags `future_dated` and `retracted` are only counted."""
+    """A record ready to be produced, and the event that both layers will read from it."""
 
     key: bytes
     value: bytes
-    future_dated: bool
-    retracted: bool
+    event: Event
 
 
 class RecordMaker:
-    """Makes records from rows, for one mapping, one log and one source (a URI)."""
+    """Makes records from rows, for one mapping, one log and one source (a URI).
 
-    def __init__(self, mapping: FieldMapping, partitions: int, rules: Rules, source: str) -> None:
+    `float_columns` are those whose type the file declares a float.
+    """
+
+    def __init__(
+        self,
+        mapping: FieldMapping,
+        partitions: int,
+        rules: Rules,
+        source: str,
+        float_columns: frozenset[str] = frozenset(),
+    ) -> None:
         self._mapping = mapping
+        self._float_columns = float_columns
         self._partitions = partitions
         self._rules = rules
         self._source = source
@@ -57,12 +69,23 @@ class RecordMaker:
         self._named = {"subject": "customer_id", "key": "customer_id", "time": time, "id": self._entry.entity_id}
 
     def _step(self, name: str) -> "_Step":
-        convert: Convert = text_of
+        column = self._mapping.column_of(name)
+        constant = self._mapping.constants.get(name)
+        return _Step(name, column, constant, self._converter(name, column, written_here=constant is None))
+
+    def _converter(self, name: str, column: str, *, written_here: bool) -> Convert:
+        """Returns the conversion of a field's values. `written_here` says that they are the file's, not a constant."""
+        habits = self._mapping.habits
+        form = self._mapping.date_formats.get(name, ISO) if written_here else ISO
         if name in fields_of(self._entry, DateText):
-            convert = date_converter(self._mapping.zone)
-        elif name in fields_of(self._entry, BirthDateText):
-            convert = plain_date
-        return _Step(name, self._mapping.column_of(name), self._mapping.constants.get(name), convert)
+            return date_converter(self._mapping.zone, form)
+        if name in fields_of(self._entry, BirthDateText):
+            return day_converter(form)
+        if name.endswith("_id") and written_here:
+            return id_converter(habits.float_ids, float_column=column in self._float_columns)
+        if name in fields_of(self._entry, AmountText) and habits.decimal_comma and written_here:
+            return comma_amount
+        return text_of
 
     def record(self, row: Row, appended_at: int) -> ReadyRecord:
         """Returns the row's record. Raises RejectedRecord, which names the kind's field, its value and the rule."""
@@ -93,7 +116,7 @@ class RecordMaker:
         except RejectedRecord as error:
             name = error.field.removeprefix("data.")
             raise RejectedRecord(self._named.get(name, name), error.value, error.rule) from None
-        return ReadyRecord(key, value, event.future_dated, isinstance(data, RetractionData))
+        return ReadyRecord(key, value, event)
 
     def column_of(self, name: str) -> str | None:
         """Returns the column that a field comes from. Returns None for a constant, and for what is not a field."""
@@ -132,6 +155,8 @@ class RecordMaker:
     def _value(self, step: "_Step", row: Row) -> object:
         """Returns the field's value in the row, translated."""
         value = row.values.get(step.column) if step.constant is None else step.constant
+        if self._mapping.habits.trim and isinstance(value, str | bytes):
+            value = trimmed(step.name, value)
         translations = self._mapping.translations.get(step.name)
         return value if translations is None else translations.get(word_of(step.name, value) or "", value)
 

@@ -48,7 +48,7 @@ class Rejects:
             "column": column,
             "value": error.value,
             "rule": error.rule,
-            "input": row.values,
+            "input": row.values if row.text is None else row.text,
         }
         json.dump(entry, self._file, default=str)  # ASCII escapes can also quote what is not UTF-8
         self._file.write("\n")

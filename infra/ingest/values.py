@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from common.errors import RejectedRecord, UsageError
 
-_NAIVE: Final = re.compile(r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?$(?!\n)", re.ASCII)
+_COMMA_AMOUNT: Final = re.compile(r"\d+(,\d+)?", re.ASCII)
+_BLANK: Final = r"\s\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+_AROUND: Final = re.compile(f"^[{_BLANK}]+|[{_BLANK}]+$")
+"""White space, and what takes no room; a variation selector at the end belongs to its emoji."""
+_FLOAT_TEXT: Final = re.compile(r"-?\d+\.0+", re.ASCII)
 _EXACT_FLOAT: Final = 2**53
 _MOST_DIGITS: Final = 40
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
@@ -33,8 +37,8 @@ def zone_of(name: str) -> ZoneInfo:
 def text_of(field: str, value: object) -> str | None:
     """A `Convert`: a text stays as it is, a number becomes its shortest decimal, without an exponent."""
     match value:
-        case str():
-            return _utf8(field, value) if value else None
+        case str() | bytes():
+            return _utf8(field, value)
         case bool():
             pass
         case int():
@@ -50,7 +54,7 @@ def text_of(field: str, value: object) -> str | None:
             return value.isoformat()
         case None:
             return None
-    raise RejectedRecord(field, value, "a text, a number or a date")
+    raise RejectedRecord(field, value, "a text, a number or a date (--map-value translates true and false)")
 
 
 def word_of(field: str, value: object) -> str | None:
@@ -70,49 +74,49 @@ def flag_of(field: str, value: object) -> bool:
         raise RejectedRecord(field, value, rule) from None
 
 
-def plain_date(field: str, value: object) -> str | None:
-    """A `Convert`: as `text_of`, but midnight without a zone, which is how pandas writes a date, becomes that day."""
-    if isinstance(value, datetime) and value.tzinfo is None and value.time() == time.min:
-        return value.date().isoformat()
-    return text_of(field, value)
+def trimmed(field: str, value: str | bytes) -> str:
+    """Returns the text without white space and invisible characters around it."""
+    return _AROUND.sub("", text_of(field, value) or "")
 
 
-def date_converter(zone: ZoneInfo) -> Convert:
-    """Returns the `Convert` for dates. A time without an offset is a time in `zone`; a plain date stays that UTC day.
+FloatIds = Literal["reject", "whole", "keep"]
+"""What becomes of an id such as 917850.0, which was a whole number before a program made its column floats."""
+_FLOAT_ID_RULE: Final = (
+    "an id that is no float; --float-ids whole reads 917850.0 as 917850 (in pandas: astype('Int64') before saving), "
+    "--float-ids keep leaves it as it is"
+)
 
-    A time that the clocks of `zone` skipped is rejected. A time that they showed twice is taken as the first.
+
+def id_converter(treatment: FloatIds, *, float_column: bool) -> Convert:
+    """Returns the `Convert` for ids. `float_column` says that the file declares the column's type a float.
+
+    A float is a value of such a column, a JSON number with a decimal point or an exponent, and a text such as 917850.0.
     """
 
     def convert(field: str, value: object) -> str | None:
-        if isinstance(value, datetime):
-            return _in_zone(field, value, value, zone) if value.tzinfo is None else _instant(value)
         text = text_of(field, value)
-        if text is None or not _NAIVE.match(text):
+        if text is None or treatment == "keep":
             return text
-        try:
-            return _in_zone(field, text, datetime.fromisoformat(text.upper()), zone)
-        except ValueError:
-            return text  # no such day or time: validation rejects it
+        written = isinstance(value, str | bytes) and _FLOAT_TEXT.fullmatch(text)
+        if not (float_column or written or (isinstance(value, Decimal) and value.as_tuple().exponent != 0)):
+            return text
+        whole, _, decimals = text.partition(".")
+        if treatment == "reject" or decimals.strip("0"):
+            rule = _FLOAT_ID_RULE if treatment == "reject" else "an id that is a whole number"
+            raise RejectedRecord(field, value, rule)
+        return whole
 
     return convert
 
 
-def _in_zone(field: str, value: object, naive: datetime, zone: ZoneInfo) -> str:
-    try:
-        aware = naive.replace(tzinfo=zone).astimezone(UTC)
-        skipped = aware.astimezone(zone).replace(tzinfo=None, fold=0) != naive.replace(fold=0)
-    except OverflowError:
-        return naive.isoformat() + "Z"  # year 1 or 9999: validation rejects it
-    if skipped:
-        raise RejectedRecord(field, value, f"a time that the clocks of {zone.key} showed; they skipped this one")
-    return _instant(aware)
-
-
-def _instant(aware: datetime) -> str:
-    try:
-        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return aware.isoformat()
+def comma_amount(field: str, value: object) -> str | None:
+    """A `Convert` for amounts whose texts have a decimal comma; a number stays what it is."""
+    text = text_of(field, value)
+    if text is None or not isinstance(value, str | bytes):
+        return text
+    if not _COMMA_AMOUNT.fullmatch(text):
+        raise RejectedRecord(field, value, "an amount with a decimal comma and no other separator, such as 1234,50")
+    return text.replace(",", ".")
 
 
 def _decimal_text(field: str, value: Decimal) -> str | None:
@@ -126,13 +130,14 @@ def _decimal_text(field: str, value: Decimal) -> str | None:
     return f"{whole}.{decimals}" if decimals else "0" if whole == "-0" else whole
 
 
-def _utf8(field: str, value: str) -> str:
-    if not value.isascii():
+def _utf8(field: str, value: str | bytes) -> str | None:
+    text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+    if not text.isascii():
         try:
-            value.encode()
+            text.encode()
         except UnicodeEncodeError:
             raise RejectedRecord(field, value, "text in UTF-8") from None
-    return value
+    return text or None
 
 
 def _not_exact(field: str, value: object) -> str:

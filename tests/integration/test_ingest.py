@@ -17,8 +17,9 @@ from common.log.events import parse
 from common.log.normalizing import Rules
 from common.servers import kafka
 from common.settings import LogSettings, Settings
-from infra.ingest.importer import Summary, run
+from infra.ingest.importer import run
 from infra.ingest.mapping import mapping_of
+from infra.ingest.summary import Summary
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Oracle
 from tests.support.harness import running, wait_until

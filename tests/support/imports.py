@@ -13,10 +13,11 @@ from common.log.partition import partition_of
 from common.log.wire import RECORD_TYPES, RETRACTIONS, Record, RetractionRecord
 from common.settings import Settings
 from infra.ingest.envelope import source_of
-from infra.ingest.importer import Summary, run
+from infra.ingest.importer import Options, run
 from infra.ingest.mapping import mapping_of
 from infra.ingest.opening import open_source
 from infra.ingest.records import ReadyRecord, RecordMaker
+from infra.ingest.summary import Summary
 
 PARTITIONS = 4
 RULES = Rules("USD")
@@ -24,7 +25,7 @@ RULES = Rules("USD")
 
 def dry_run(path: Path, kind: str = "order", /, **options: Any) -> Summary:
     """What an import of the file would do."""
-    return run(Settings(), path, mapping_of(kind, **options), clock=lambda: 0, dry_run=True)
+    return run(Settings(), path, mapping_of(kind, **options), Options(dry_run=True), clock=lambda: 0)
 
 
 def rejected(summary: Summary) -> list[dict[str, Any]]:
@@ -54,9 +55,12 @@ def _decoded(value: bytes) -> Record | RetractionRecord:
 
 
 def _made(path: Path, kind: str, /, **options: Any) -> list[ReadyRecord]:
-    maker = RecordMaker(mapping_of(kind, **options), PARTITIONS, RULES, source_of(path))
+    source = open_source(path, None)
+    mapping = mapping_of(kind, **options)
+    mapping = mapping.resolved(source.columns(mapping.wanted), source.repeated)
+    maker = RecordMaker(mapping, PARTITIONS, RULES, source_of(path), source.float_columns)
     made = []
-    for row in open_source(path, None).rows():
+    for row in source.rows():
         try:
             made.append(maker.record(row, 0))
         except RejectedRecord:

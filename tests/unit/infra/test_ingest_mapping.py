@@ -10,7 +10,7 @@ COLUMNS = ("id", "customer_id", "order_date", "total_amount", "status")
 
 def test_fields_come_from_their_own_columns_unless_mapped_or_set() -> None:
     mapping = mapping_of("order", ["order_id=id"], ["currency=USD"], ["status:Done=completed", "status:a=b=shipped"])
-    mapping.check(COLUMNS)
+    mapping = mapping.resolved(COLUMNS)
     assert mapping.column_of("order_id") == "id"
     assert mapping.column_of("status") == "status"
     assert mapping.translations == {"status": {"Done": "completed", "a=b": "shipped"}}
@@ -42,12 +42,12 @@ def test_a_wrong_option_is_named_with_its_rule(options: dict[str, list[str]], na
 
 def test_a_mapping_that_names_no_column_lists_the_columns() -> None:
     with pytest.raises(UsageError, match="'nr' is no column of the file; the columns are: id, customer_id"):
-        mapping_of("order", ["order_id=nr"]).check(COLUMNS)
+        mapping_of("order", ["order_id=nr"]).resolved(COLUMNS)
 
 
 def test_a_required_field_without_a_source_is_named() -> None:
     with pytest.raises(UsageError, match=r"order_id.*required.*--map order_id=COLUMN.*the columns are: id"):
-        mapping_of("order").check(COLUMNS)
+        mapping_of("order").resolved(COLUMNS)
 
 
 def test_an_unknown_kind_lists_the_kinds() -> None:

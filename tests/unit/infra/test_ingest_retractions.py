@@ -169,7 +169,7 @@ def test_the_report_says_how_many_rows_take_their_entity_back(
 
     told = capsys.readouterr().out
     assert "2 rows read, 2 valid (dry run: nothing was sent), 0 rejected" in told
-    assert "1 of them takes its entity back" in told
+    assert "1 row takes its entity back" in told
 
 
 def test_a_retraction_has_an_id_of_its_own_that_is_the_same_at_each_import(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from common.errors import UsageError
 from common.log.normalizing import Rules
 from common.settings import Settings
 from infra import cli
-from infra.ingest.importer import run
+from infra.ingest.field_mapping import Habits
+from infra.ingest.importer import Options, run
 from infra.ingest.mapping import mapping_of
 from infra.ingest.opening import open_source
 from infra.ingest.records import RecordMaker
@@ -87,7 +88,7 @@ def test_a_missing_version_is_the_entitys_own_date_and_an_empty_value_can_be_tra
     data = json.loads(first.value)["data"]
     assert (data["updated_at"], data["status"], data["total_amount"]) == ("2024-01-01", "completed", "12.5")
     assert (first.key, first.value) == (b"ada", again.value)
-    assert (first.future_dated, again.future_dated) == (True, True)
+    assert (first.event.future_dated, again.event.future_dated) == (True, True)
 
 
 def test_json_lines_keep_numbers_as_written_and_a_broken_line_is_one_bad_row(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_parquet_floats_decimals_and_times_become_exact_texts(tmp_path: Path) ->
         "total_amount": Decimal("12.1"), "updated_at": datetime(2024, 7, 1, tzinfo=UTC), "day": date(2024, 1, 1),
         "status": "completed",
     }  # fmt: skip
-    summary = dry_run(path)
+    summary = dry_run(path, habits=Habits(float_ids="whole"))
     assert summary.sent == 2
     assert [(entry["row"], entry["field"], entry["value"]) for entry in rejected(summary)] == [
         (2, "total_amount", "12.345"), (3, "total_amount", None),
@@ -168,7 +169,7 @@ def test_rejects_that_could_not_be_written_are_refused_before_anything_is_sent(c
     path = csv(HEADER + GOOD)
     for target in (path, path / "x", path.parent):
         with pytest.raises(UsageError, match="--rejects"):
-            run(Settings(), path, mapping_of("order"), clock=lambda: 0, rejects=target, dry_run=True)
+            run(Settings(), path, mapping_of("order"), Options(rejects=target, dry_run=True), clock=lambda: 0)
 
 
 def test_exit_codes_tell_rejected_rows_and_wrong_usage_apart(

@@ -1,12 +1,12 @@
 """Values of files become the wire's texts, exactly."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from common.errors import RejectedRecord, UsageError
-from infra.ingest.values import date_converter, text_of, zone_of
+from infra.ingest.values import comma_amount, id_converter, text_of, trimmed, zone_of
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ from infra.ingest.values import date_converter, text_of, zone_of
         (Decimal("-0.0"), "0"),
         (Decimal("1234567890123456789012345678.10"), "1234567890123456789012345678.1"),
         (date(1997, 1, 2), "1997-01-02"),
+        (b"caf\xc3\xa9", "café"),
+        (b"", None),
     ],
 )
 def test_a_value_becomes_its_shortest_exact_text(value: object, text: str | None) -> None:
@@ -33,36 +35,69 @@ def test_a_value_becomes_its_shortest_exact_text(value: object, text: str | None
 
 @pytest.mark.parametrize(
     "value",
-    [True, [1], {}, b"x", float("inf"), 2.0**53, 10**50, Decimal("1E+999999999"), Decimal("Infinity"), "\udcff"],
+    [True, [1], {}, b"\xff", float("inf"), 2.0**53, 10**50, Decimal("1E+999999999"), Decimal("Infinity"), "\udcff"],
 )
 def test_what_is_no_exact_text_is_rejected_and_never_guessed(value: object) -> None:
     with pytest.raises(RejectedRecord):
         text_of("f", value)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("2024-07-01 12:00:00", "2024-07-01T10:00:00Z"),
-        ("2024-07-01T12:00", "2024-07-01T10:00:00Z"),
-        (datetime(2024, 1, 1, 0, 30), "2023-12-31T23:30:00Z"),  # noqa: DTZ001 # naive is the case
-        (datetime(2024, 1, 1, 0, 30, tzinfo=UTC), "2024-01-01T00:30:00Z"),
-        ("2024-07-01T12:00:00+09:00", "2024-07-01T12:00:00+09:00"),
-        ("2024-07-01", "2024-07-01"),
-        ("2024-10-27 02:30:00", "2024-10-27T00:30:00Z"),
-        ("2024-07-41 12:00:00", "2024-07-41 12:00:00"),
-    ],
-)
-def test_a_time_without_an_offset_is_one_of_the_zone_and_a_plain_date_stays(value: object, text: str) -> None:
-    assert date_converter(zone_of("Europe/Berlin"))("order_date", value) == text
-
-
-def test_a_time_that_the_clocks_skipped_is_rejected() -> None:
-    with pytest.raises(RejectedRecord, match="skipped"):
-        date_converter(zone_of("Europe/Berlin"))("order_date", "2024-03-31 02:30:00")
-
-
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd", "Europe"])
 def test_an_unknown_time_zone_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageError, match="--timezone"):
         zone_of(name)
+
+
+FLOATS = [("917850.0", False), (b"917850.00", False), (Decimal("917850.0"), False), (Decimal(917850), True)]
+
+
+@pytest.mark.parametrize(("value", "float_column"), FLOATS)
+def test_an_id_that_was_made_a_float_is_rejected_with_the_ways_to_mend_it(value: object, float_column: bool) -> None:
+    with pytest.raises(RejectedRecord, match=r"--float-ids whole.*--float-ids keep"):
+        id_converter("reject", float_column=float_column)("customer_id", value)
+
+
+@pytest.mark.parametrize(("value", "float_column"), FLOATS)
+def test_an_option_reads_such_an_id_as_the_whole_number(value: object, float_column: bool) -> None:
+    assert id_converter("whole", float_column=float_column)("customer_id", value) == "917850"
+
+
+def test_an_option_leaves_such_an_id_as_it_is() -> None:
+    assert id_converter("keep", float_column=False)("customer_id", "917850.0") == "917850.0"
+
+
+@pytest.mark.parametrize("value", ["917850.5", "1.2.0", "v1.0", "5.36E+05", 917850, Decimal(917850), "007", "a.0"])
+def test_any_other_id_is_what_it_is(value: object) -> None:
+    assert id_converter("reject", float_column=False)("customer_id", value) == text_of("customer_id", value)
+
+
+def test_a_float_with_decimals_is_no_whole_number() -> None:
+    with pytest.raises(RejectedRecord, match="whole number"):
+        id_converter("whole", float_column=True)("customer_id", Decimal("917850.5"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("1234,50", "1234.50"), ("7", "7"), (12.5, "12.5"), ("", None), (b"1,5", "1.5")]
+)
+def test_an_amount_with_a_decimal_comma_has_a_point_on_the_wire(value: object, text: str | None) -> None:
+    assert comma_amount("total_amount", value) == text
+
+
+@pytest.mark.parametrize("value", ["1.234,50", "12.50", "1,234,5", "-1,00", "1, 5", ",5"])
+def test_an_amount_that_is_not_written_so_is_rejected_and_never_guessed(value: str) -> None:
+    with pytest.raises(RejectedRecord, match="decimal comma"):
+        comma_amount("total_amount", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (" a b\t", "a b"),
+        ("\u00a031-0042 ", "31-0042"),
+        ("\ufeffx\u200b", "x"),
+        ("  ", ""),
+        (" \u2764\ufe0f ", "\u2764\ufe0f"),
+    ],
+)
+def test_what_is_invisible_around_a_value_can_be_trimmed(value: str, text: str) -> None:
+    assert trimmed("customer_id", value) == text
