@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _TIME: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
@@ -41,6 +42,7 @@ def parse_moment(text: str) -> Moment:
     return moment_of(text)
 
 
+@lru_cache(maxsize=1024)  # a record names the same moment up to three times
 def moment_of(text: str) -> Moment:
     """Returns and raises what `parse_moment` does. `text` must match `DATE_PATTERN`, which is not checked here."""
     plain = len(text) == 10

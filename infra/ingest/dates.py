@@ -50,6 +50,8 @@ def day_converter(form: DateFormat = ISO) -> Convert:
 
 
 def _in_zone(field: str, value: object, naive: datetime, zone: ZoneInfo) -> str:
+    if zone.key == "UTC":  # whose clocks never change
+        return f"{naive.isoformat()}Z"
     try:
         aware = naive.replace(tzinfo=zone).astimezone(UTC)
         skipped = aware.astimezone(zone).replace(tzinfo=None, fold=0) != naive.replace(fold=0)

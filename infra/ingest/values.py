@@ -36,9 +36,9 @@ def zone_of(name: str) -> ZoneInfo:
 
 def text_of(field: str, value: object) -> str | None:
     """A `Convert`: a text stays as it is, a number becomes its shortest decimal, without an exponent."""
+    if isinstance(value, str | bytes):
+        return _utf8(field, value)
     match value:
-        case str() | bytes():
-            return _utf8(field, value)
         case bool():
             pass
         case int():
@@ -97,7 +97,7 @@ def id_converter(treatment: FloatIds, *, float_column: bool) -> Convert:
         text = text_of(field, value)
         if text is None or treatment == "keep":
             return text
-        written = isinstance(value, str | bytes) and _FLOAT_TEXT.fullmatch(text)
+        written = text.endswith("0") and isinstance(value, str | bytes) and _FLOAT_TEXT.fullmatch(text)
         if not (float_column or written or (isinstance(value, Decimal) and value.as_tuple().exponent != 0)):
             return text
         whole, _, decimals = text.partition(".")
