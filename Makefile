@@ -17,7 +17,7 @@ demo: $(SETUP) ## the whole system on real purchases, every answer checked, and 
 	.venv/bin/lambda360 demo
 
 test: $(SETUP) check ## the checks, then all tests, on servers of their own; those without servers run beside the others
-	$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadgroup
+	$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadscope
 
 check: .venv/.done ## format, lint, types, import rules and dependencies
 	.venv/bin/ruff format --check .

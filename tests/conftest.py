@@ -9,16 +9,21 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from common.settings import PREFIX, Settings
 from infra.local.stack import servers
 from tests.support import guard, logs
 from tests.support.systems import new_system, patient_stack
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
 _NICENESS: Final = 5
+_WITH_SERVERS: Final = ("tests/integration/", "tests/e2e/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,21 +33,30 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever asks for a server is marked `stack`: `pytest -m "not stack"` is the quick half.
-
-    With `-n`, all of it runs in one process, on servers that are started once.
-    """
+    """Whatever asks for a server is marked `stack`: `pytest -m "not stack"` is the quick half."""
     for item in items:
-        if {"stack", "scratch", "spark"} & set(getattr(item, "fixturenames", ())):
+        if {"stack", "scratch"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("stack")
-            item.add_marker(pytest.mark.xdist_group("servers"))
+
+
+class OneProcessForServers(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """With `-n`, the tests with servers run in one process, which starts them once; any other test runs where it fits.
+
+    Groups of xdist 3.8 do the same by a mark, which pytest 9 does not see.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "servers" if nodeid.startswith(_WITH_SERVERS) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> OneProcessForServers:
+    return OneProcessForServers(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """With `-n`, the tests without servers give way to the others, which wait for servers and for time-outs."""
-    if "PYTEST_XDIST_WORKER" in os.environ and item.get_closest_marker("stack") is None:
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.startswith(_WITH_SERVERS):
         os.nice(max(0, _NICENESS - os.nice(0)))
 
 
