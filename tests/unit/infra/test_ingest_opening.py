@@ -43,6 +43,7 @@ def archive(name: str) -> bytes:
         ("orders.csv.gz", gzip.compress(b"order_id")[:12], "the file cannot be read: Compressed file ended"),
         ("orders.gz", gzip.compress(b"order_id\n"), "--format csv | jsonl | parquet"),
     ],
+    ids=lambda value: "content" if isinstance(value, bytes) else value,  # the bytes hold the time of day
 )
 def test_a_file_of_another_kind_is_named_for_what_it_is(tmp_path: Path, name: str, content: bytes, named: str) -> None:
     with pytest.raises(UsageError, match=named):
