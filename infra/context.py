@@ -1,7 +1,9 @@
 """What commands share: the settings of a run, the ways to report, and types of options."""
 
+import getpass
 import math
 import os
+import socket
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -24,6 +26,22 @@ def quiet(_: str) -> None:
 
 class OwnProcess:
     """Marks a click context whose command is all that its process runs. Under a test it is not."""
+
+
+def time_text(micros: int) -> str:
+    """Returns microseconds since the epoch as people read them: `2026-11-25 23:05:00Z`."""
+    from common.algebra.dates import datetime_of
+
+    return f"{datetime_of(micros):%Y-%m-%d %H:%M:%SZ}"
+
+
+def operator() -> str:
+    """Returns who runs this command, for the journal: `ada@host`."""
+    try:
+        account = getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as containers have
+        account = str(os.getuid())
+    return f"{account}@{socket.gethostname()}"
 
 
 def settings_of(context: click.Context) -> Settings:

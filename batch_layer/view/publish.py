@@ -68,6 +68,42 @@ def publish(session: Session, mine: Claim, done: Published) -> None:
     transition(session, change)
 
 
+class Rollback(msgspec.Struct, frozen=True):
+    """A change of the current batch to one that a slot still holds."""
+
+    left: int | None
+    """The batch that was current."""
+    to: Published
+
+
+def planned_rollback(session: Session, batch_id: int | None) -> Rollback:
+    """Returns the rollback to `batch_id`, or to the batch before the current one, without doing it.
+
+    Raises BatchError, which names the batches in slots, if no slot holds that batch.
+    """
+    now = read(session)
+    target = pointer.previous(now) if batch_id is None else pointer.switch(now, batch_id).published
+    if target is None:
+        raise BatchError("there is no batch yet; `lambda360 batch run` makes the first")
+    return Rollback(now.current, target)
+
+
+def roll_back(session: Session, planned: Rollback) -> None:
+    """Makes the batch current that was planned. Idempotent. The slot that is left stays as it is.
+
+    Raises BatchError if another batch became current since, or if a run claimed the batch's slot.
+    """
+
+    def change(before: Pointer) -> Pointer:
+        if before.current not in (planned.left, planned.to.batch_id):
+            raise BatchError(
+                f"batch {before.current} became current meanwhile; `lambda360 batch list` shows the batches"
+            )
+        return pointer.switch(before, planned.to.batch_id)
+
+    transition(session, change)
+
+
 def check_held(session: Session, mine: Claim) -> None:
     """Raises ClaimLost if the claim is no longer held."""
     if mine not in read(session).claims:

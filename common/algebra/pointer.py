@@ -108,6 +108,19 @@ def switch(pointer: Pointer, batch_id: int) -> Pointer:
     return Pointer(pointer.last_batch_id, batch_id, pointer.complete, pointer.claims)
 
 
+def previous(pointer: Pointer) -> Published:
+    """Returns the batch that a rollback goes back to: the latest in a slot that is older than the current one.
+
+    Raises BatchError if there is none.
+    """
+    current = pointer.published
+    older = [batch for batch in pointer.complete if current is not None and batch.batch_id < current.batch_id]
+    if not older:
+        known = [batch.batch_id for batch in pointer.complete]
+        raise BatchError(f"no batch in a slot is older than the current one, {pointer.current}; in slots are {known}")
+    return max(older, key=lambda batch: batch.batch_id)
+
+
 def encode(pointer: Pointer) -> str:
     """Returns the row's text, which compare-and-set compares: compact JSON, the same text for equal pointers."""
     return msgspec.json.encode(pointer).decode()

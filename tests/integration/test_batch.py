@@ -1,5 +1,7 @@
 """R15, R17, R19 and R24 on real servers: one batch after another on one log, and what refuses to go on."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import TopicPartition
@@ -201,3 +203,58 @@ def test_the_read_back_sees_only_rows_of_its_batch(jobs: Jobs) -> None:
     assert (whole.rows, part.rows) == (2, 1)
     assert verify.read_back(job, newer) == part
     assert verify.read_back(job, older) != whole
+
+
+def command(jobs: Jobs, *arguments: str) -> tuple[int, str]:
+    """The exit code and the output of a `lambda360` command."""
+    done = CliRunner().invoke(lambda360, arguments, obj=jobs.settings, standalone_mode=False)
+    code = done.return_value if isinstance(done.return_value, int) else int(done.exception is not None)
+    return code, done.output if done.exception is None else str(done.exception)
+
+
+def test_r17_an_operator_goes_back_and_forth_between_the_batches_in_slots(jobs: Jobs) -> None:
+    """R17, R19: the cut travels with its slot; the journal keeps who did it and why; a slot that is gone is refused."""
+    for number in range(4):
+        produce(jobs.settings, [order("ada", f"o{number}")])
+        assert run(jobs()) is not None
+    before = publish.read(jobs.session)
+    assert [batch.batch_id for batch in before.complete] == [2, 3, 4]
+
+    code, told = command(jobs, "batch", "rollback", "--reason", "wrong prices")
+
+    after = publish.read(jobs.session)
+    assert (code, after.current, after.complete) == (0, 3, before.complete)
+    assert served(jobs) == expected(jobs.settings, before.complete[1].plan.cut)
+    assert told.splitlines()[-1] == "To undo it: `lambda360 batch rollback --to 4`."
+
+    assert command(jobs, "batch", "rollback", "--to", "4")[0] == 0
+    assert publish.read(jobs.session) == before
+    assert "current already" in command(jobs, "batch", "rollback", "--to", "4")[1]
+    assert command(jobs, "batch", "rollback", "--to", "1") == (
+        1,
+        "batch 1 is in no slot; the batches in slots are [2, 3, 4]",
+    )
+
+    entries = [json.loads(line) for line in command(jobs, "journal", "--json")[1].splitlines()]
+    assert [(entry["action"], entry["what"], entry["reason"], entry["done"]) for entry in entries] == [
+        ("rollback", "from batch 3 to batch 4", "", True),
+        ("rollback", "from batch 4 to batch 3", "wrong prices", True),
+    ]
+    shown = json.loads(command(jobs, "batch", "show", "3", "--json")[1])
+    assert (shown["batch_id"], shown["status"], shown["step"], shown["customers"]) == (3, "kept", "published", 1)
+    listed = [json.loads(line)["batch_id"] for line in command(jobs, "batch", "list", "--json")[1].splitlines()]
+    assert listed == [4, 3, 2, 1]
+
+
+def test_r17_a_rollback_that_was_planned_before_another_batch_became_current_changes_nothing(jobs: Jobs) -> None:
+    for number in range(2):
+        produce(jobs.settings, [order("ada", f"o{number}")])
+        assert run(jobs()) is not None
+    planned = publish.planned_rollback(jobs.session, None)
+    produce(jobs.settings, [order("ada", "o9")])
+    assert run(jobs()) is not None
+    before = publish.read(jobs.session)
+
+    with pytest.raises(BatchError, match="batch 3 became current meanwhile"):
+        publish.roll_back(jobs.session, planned)
+    assert publish.read(jobs.session) == before

@@ -3,7 +3,7 @@
 import pytest
 
 from common.algebra.cut import Cut
-from common.algebra.pointer import Plan, Pointer, claim, decode, publish, switch
+from common.algebra.pointer import Plan, Pointer, claim, decode, previous, publish, switch
 from common.errors import BatchError, ClaimLost
 
 
@@ -65,6 +65,20 @@ def test_a_rollback_points_at_an_earlier_batch_with_its_own_cut_and_can_be_undon
     assert back.published is not None
     assert back.published.plan == plan(1)
     assert switch(back, 2) == both
+
+
+def test_a_rollback_goes_back_to_the_latest_batch_that_is_older_than_the_current_one() -> None:
+    three = published(published(published(Pointer(), 1), 2), 3)
+
+    assert previous(three).batch_id == 2
+    assert previous(switch(three, 2)).batch_id == 1
+    with pytest.raises(BatchError, match=r"older than the current one, 1; in slots are \[1, 2, 3\]"):
+        previous(switch(three, 1))
+
+
+def test_there_is_nothing_to_go_back_to_before_the_first_batch() -> None:
+    with pytest.raises(BatchError, match="no batch in a slot is older"):
+        previous(Pointer())
 
 
 def test_after_a_rollback_the_next_claim_spares_the_current_and_the_latest_other() -> None:

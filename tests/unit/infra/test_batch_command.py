@@ -1,9 +1,15 @@
 """`lambda360 batch list` says of each batch what the pointer says."""
 
+import re
+
+import pytest
+
 from batch_layer.view.publish import Manifest
 from common.algebra import pointer
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan, Pointer, Published
+from common.errors import ClaimLost, LogError, LogUnavailable, StoreUnavailable
+from infra import cli
 from infra.commands.batch import HEADINGS, row_of, status_of
 
 
@@ -27,3 +33,30 @@ def test_a_line_of_the_list_names_slot_customers_snapshot_versions_and_cut() -> 
     assert len(line) == len(HEADINGS)
     assert line == ("2", "a", "replaced", "2023-11-14 22:13:20Z", "3", "77", "logic", "rules", "0:17,1:9")
     assert row_of(manifest(2, "loading"), Pointer())[2:4] == ("abandoned", "-")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ClaimLost("another run"), 5),
+        (StoreUnavailable("Cassandra does not answer"), 6),
+        (LogUnavailable("Kafka does not answer"), 6),
+        (LogError("not the recorded log"), 7),
+    ],
+)
+def test_a_batch_ends_with_the_code_that_says_whether_to_retry(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("common.servers.cassandra.connected", fail)
+
+    assert cli.run(["batch", "list"]) == code
+    assert f"error: {error}" in capsys.readouterr().err
+
+
+def test_the_help_lists_every_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["batch", "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(re.search(rf"^ +{code} ", printed, re.MULTILINE) for code in (0, 1, 2, 5, 6, 7, 130))

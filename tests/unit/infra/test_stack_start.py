@@ -60,6 +60,7 @@ def test_the_schema_holds_every_table_of_the_contract() -> None:
         "batch_pointer",
         "batches",
         "log_identity",
+        "journal",
     }
 
 
