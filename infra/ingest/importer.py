@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from common.log.normalizing import Rules
 from common.servers import kafka, log_identity
 from common.servers.cassandra import connected
 from common.settings import Settings
+from infra.ingest.clashes import entity_ids, refuse_clashes
 from infra.ingest.envelope import source_of
 from infra.ingest.field_mapping import FieldMapping
 from infra.ingest.opening import open_source
@@ -71,7 +71,7 @@ def run(
     partitions = settings.log.partitions if options.dry_run else _partitions(settings)
     maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path), source.float_columns)
     if options.refuse_clashes:
-        _refuse_clashes(source, maker, clock(), own_dates=not mapping.has_version(columns))
+        refuse_clashes(source, maker, clock(), own_dates=not mapping.has_version(columns))
     summary = Summary(target, mapping.entry, dry_run=options.dry_run, notes=source.notes)
     summary.version_is_own_date = not mapping.has_version(columns)
     with Rejects(target) as rejects:
@@ -146,35 +146,7 @@ class _Import:
         """Compares the valid rows, and reads those of the examples again for their entities' ids."""
         self._summary.repeats = self._rows.repeats()
         found = {*self._summary.repeats.clashing_example, *self._summary.repeats.moved_example}
-        self._summary.repeats_named = _entity_ids(self._source, self._maker, found)
-
-
-def _entity_ids(source: Source, maker: RecordMaker, numbers: set[int]) -> dict[int, str]:
-    """Returns the entity ids of the rows with these numbers, all of which are valid."""
-    found: dict[int, str] = {}
-    for row in source.rows() if numbers else ():
-        if row.number in numbers:
-            found[row.number] = maker.record(row, 0).event.entity_id
-            if len(found) == len(numbers):
-                break
-    return found
-
-
-def _refuse_clashes(source: Source, maker: RecordMaker, now: int, *, own_dates: bool) -> None:
-    """Reads the whole file, and raises UsageError if rows of one entity clash."""
-    rows = RowsByEntity(own_dates=own_dates)
-    for row in source.rows():
-        with suppress(RejectedRecord):
-            rows.add(row.number, maker.record(row, now).event)
-    repeats = rows.repeats()
-    example = repeats.clashing_example or repeats.moved_example
-    if example:
-        ids = _entity_ids(source, maker, set(example))
-        named = ", ".join(f"row {row} ({ids[row]})" for row in example)
-        rule = (
-            f"with --refuse-clashes, rows that name one entity differ in their version, and name one customer: {named}"
-        )
-        raise source.refused(rule)
+        self._summary.repeats_named = entity_ids(self._source, self._maker, found)
 
 
 def _partitions(settings: Settings) -> int:
