@@ -30,6 +30,8 @@ A class that one layer alone knows stands in that layer. The oracle's `Invalid` 
 imports none of the packages that it judges.
 """
 
+from typing import ClassVar
+
 
 class Lambda360Error(Exception):
     """The root of the family."""
@@ -38,11 +40,14 @@ class Lambda360Error(Exception):
 class FieldError(Lambda360Error):
     """A value that breaks a rule: `value` stands in `field` and breaks `rule`."""
 
+    shown: ClassVar[int] = 80
+    """The most characters of the value that the text quotes."""
+
     def __init__(self, field: str, value: object, rule: str) -> None:
         self.field = field
         self.value = value
         self.rule = rule
-        super().__init__(f"{field}: {shorten(value)}: {rule}")
+        super().__init__(f"{field}: {shorten(value, self.shown)}: {rule}")
 
 
 class SettingsError(FieldError):
@@ -55,6 +60,8 @@ class RejectedRecord(FieldError):
 
 class UsageError(FieldError):
     """A command's argument or input file that cannot be used."""
+
+    shown = 1_000  # a path is known by its end
 
 
 class Unavailable(Lambda360Error):

@@ -31,7 +31,7 @@ class Response:
         self.start_fetching_next_page()
 
     def start_fetching_next_page(self) -> None:
-        Timer(0.001, self._answer).start()
+        Timer(0.05, self._answer).start()  # long enough to begin the next statement on a loaded machine
 
     def _answer(self) -> None:
         if self._error is not None:

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 import common.errors
-from common.errors import Lambda360Error, LogError, LogUnavailable, StoreUnavailable, Unavailable
+from common.errors import (
+    Lambda360Error,
+    LogError,
+    LogUnavailable,
+    RejectedRecord,
+    StoreUnavailable,
+    Unavailable,
+    UsageError,
+)
 
 PACKAGES = ("common", "batch_layer", "speed_layer", "serving_layer", "infra")
 OUTSIDE = {"infra.proof.oracle_values.Invalid"}
@@ -61,3 +69,10 @@ def test_a_server_that_does_not_answer_is_named_and_is_no_error_of_the_log_itsel
 @pytest.mark.parametrize("kind", [StoreUnavailable, LogUnavailable])
 def test_its_text_is_what_the_user_reads(kind: type[Unavailable]) -> None:
     assert str(kind("it does not answer")) == "it does not answer"
+
+
+def test_the_path_of_a_file_is_quoted_to_its_end() -> None:
+    path = f"/a/{'long/' * 40}orders.csv"
+
+    assert str(UsageError("FILE", path, "there is no such file")) == f"FILE: {path!r}: there is no such file"
+    assert "orders.csv" not in str(RejectedRecord("source", path, "a rule"))

@@ -11,7 +11,7 @@ import pytest
 from common.algebra.dates import MICROS_PER_DAY
 from common.algebra.facts import Image, Origin
 from common.algebra.payloads import Retracted
-from common.errors import FieldError, RejectedRecord, UsageError, shorten
+from common.errors import FieldError, RejectedRecord, SettingsError, shorten
 from common.log.encoding import encode_record, retraction_data
 from common.log.events import parse
 from common.log.normalizing import Rules
@@ -155,7 +155,7 @@ def test_the_six_types_are_named_as_in_the_contract() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [RejectedRecord, UsageError])
+@pytest.mark.parametrize("kind", [RejectedRecord, SettingsError])
 def test_an_error_of_a_field_is_one_line_with_field_value_and_rule(kind: type[FieldError]) -> None:
     error = kind("data.amount", "line\nbreak" + "9" * 300, "a rule")
     assert str(error).startswith("data.amount: 'line\\nbreak999")
