@@ -1,8 +1,8 @@
 """What commands share: the settings of a run, the ways to report, and types of options."""
 
-import getpass
 import math
 import os
+import pwd
 import socket
 import sys
 from collections.abc import Callable
@@ -36,11 +36,11 @@ def time_text(micros: int) -> str:
 
 
 def operator() -> str:
-    """Returns who runs this command, for the journal: `ada@host`."""
+    """Returns who runs this command, for what is kept of it: `ada@host`."""
     try:
-        account = getpass.getuser()
-    except (OSError, KeyError):  # an account without a name, as containers have
-        account = str(os.getuid())
+        account = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container, any number may be a user
+        account = f"uid {os.getuid()}"
     return f"{account}@{socket.gethostname()}"
 
 

@@ -2,13 +2,11 @@
 
 import re
 from datetime import datetime
-from typing import Final, Literal, get_args, get_origin
+from typing import Final
 
-import msgspec
-
-from common.log.texts import AmountText, BirthDateText, DateText
+from common.log.texts import AmountText
 from common.log.wire import RecordType
-from infra.ingest.fields import fields_of
+from infra.ingest.fields import choice_fields, date_fields, fields_of
 
 _DAY_AND_MONTH: Final = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}\b.*", re.ASCII)
 _YEAR_FIRST: Final = re.compile(r"\d{4}-\d\d-\d\d.*", re.ASCII)
@@ -42,13 +40,13 @@ def advice(entry: RecordType, field: str, value: object) -> str | None:
 
 
 def _of_text(entry: RecordType, field: str, text: str) -> str | None:
-    if field in fields_of(entry, DateText) | fields_of(entry, BirthDateText):
+    if field in date_fields(entry):
         return _of_date(field, text)
     if field in fields_of(entry, AmountText):
         return _of_amount(text)
     if field == "currency" and text.upper() != text:
         return f"--map-value currency:{text}={text.upper()}"
-    if is_choice(entry, field):
+    if field in choice_fields(entry):
         return f"--map-value {field}:{text}=WORD, and so for every other value, where WORD is what it means here"
     return None
 
@@ -89,10 +87,3 @@ def _of_amount(text: str) -> str | None:
     if _PLAIN_NUMBER.fullmatch(text):
         return None
     return "an amount is a number alone, such as 1234.50: no currency, no separator of thousands, no exponent"
-
-
-def is_choice(entry: RecordType, field: str) -> bool:
-    """Returns whether the field is one of a few words."""
-    kinds = {found.name: found.type for found in msgspec.structs.fields(entry.data)}
-    kind = kinds.get(field)
-    return any(get_origin(one) is Literal for one in (kind, *get_args(kind)))

@@ -34,21 +34,21 @@ def opened(path: Path, on_read: Callable[[int], None] = lambda done: None) -> It
         plain = stack.enter_context(path.open("rb"))
         packing = packing_of(plain.read(4))
         plain.seek(0)
-        counted = stack.enter_context(io.BufferedReader(_Counted(plain, on_read), 1 << 16))
+        counted = stack.enter_context(io.BufferedReader(_Raw(plain, on_read), 1 << 16))
         if packing is None:
             yield cast(BinaryIO, counted)
         elif packing == "gzip":
             yield cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=counted, mode="rb")))
         else:
             frames = pa.CompressedInputStream(pa.PythonFile(counted, mode="r"), "zstd")
-            yield cast(BinaryIO, stack.enter_context(io.BufferedReader(_Frames(frames))))
+            yield cast(BinaryIO, stack.enter_context(io.BufferedReader(_Raw(frames))))
 
 
-class _Counted(io.RawIOBase):
-    """A file that reports how much of it was read."""
+class _Raw(io.RawIOBase):
+    """A stream of bytes as Python's own files are. It reports how many bytes were read."""
 
-    def __init__(self, file: BinaryIO, on_read: Callable[[int], None]) -> None:
-        self._file = file
+    def __init__(self, stream: "BinaryIO | pa.NativeFile", on_read: Callable[[int], None] = lambda done: None) -> None:
+        self._stream = stream
         self._on_read = on_read
         self._done = 0
 
@@ -57,24 +57,8 @@ class _Counted(io.RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer)
-        data = self._file.read(len(view))
+        data = self._stream.read(len(view))
         view[: len(data)] = data
         self._done += len(data)
         self._on_read(self._done)
-        return len(data)
-
-
-class _Frames(io.RawIOBase):
-    """Arrow's stream of decompressed bytes, as Python's own files are."""
-
-    def __init__(self, stream: "pa.NativeFile") -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer)
-        data = self._stream.read(len(view))
-        view[: len(data)] = data
         return len(data)

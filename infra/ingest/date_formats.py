@@ -6,11 +6,11 @@ A spelling that names one moment is taken. One that could name two stays as it i
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from common.algebra.dates import DATE_PATTERN
+from common.algebra.dates import DATE_PATTERN, datetime_of
 from common.errors import UsageError
 
 _WIRE: Final = re.compile(DATE_PATTERN)
@@ -27,7 +27,6 @@ _SPELLINGS: Final = (
 """Postgres writes `+00`, BigQuery ` UTC`, Shopify ` -0500`, Java no seconds, Log4j `,250`."""
 _WRITTEN: Final = rf"(?:[Tt]| +){_CLOCK}(?:{_OFFSET})?"
 _NAMES_UTC: Final = re.compile(r"\b(UTC|GMT)\b", re.IGNORECASE)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
 
 
@@ -99,7 +98,7 @@ def _since_epoch(units_per_second: int) -> Callable[[str], str | None]:
             return None
         try:
             micros = int(Decimal(text) * 1_000_000 // units_per_second)
-            return instant(_EPOCH + timedelta(microseconds=micros))
+            return instant(datetime_of(micros))
         except (InvalidOperation, OverflowError):
             return text  # a moment that no calendar here holds: validation rejects it
 

@@ -1,9 +1,10 @@
 """Derives from the wire's types which fields a row must have, for an entity in full and for a retraction."""
 
-from typing import Final
+from typing import Final, Literal, get_args, get_origin
 
 import msgspec
 
+from common.log.texts import BirthDateText, DateText
 from common.log.wire import RecordType
 
 VERSION_FIELD: Final = "updated_at"
@@ -45,3 +46,16 @@ def fields_of(entry: RecordType, text_type: object) -> frozenset[str]:
     """Returns the names of the fields that are of `text_type`, one of the wire's text types."""
     fields = msgspec.structs.fields(entry.data)
     return frozenset(found.name for found in fields if found.type in (text_type, text_type | None))  # type: ignore[operator] # a type
+
+
+def date_fields(entry: RecordType) -> frozenset[str]:
+    """Returns the names of the fields that are dates, a birth date too."""
+    return fields_of(entry, DateText) | fields_of(entry, BirthDateText)
+
+
+def choice_fields(entry: RecordType) -> frozenset[str]:
+    """Returns the names of the fields that are one of a few words."""
+    fields = msgspec.structs.fields(entry.data)
+    return frozenset(
+        found.name for found in fields if any(get_origin(one) is Literal for one in (found.type, *get_args(found.type)))
+    )

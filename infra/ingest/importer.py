@@ -64,6 +64,7 @@ def run(
     source = open_source(path, options.format_name, options.reading)
     columns = source.columns(mapping.wanted)
     mapping = mapping.resolved(columns, source.repeated)
+    own_dates = not mapping.has_version(columns)
     target = options.rejects or rejects_path(path)
     if target.resolve() == path.resolve():
         raise UsageError("--rejects", str(target), "a file other than the input")
@@ -71,9 +72,8 @@ def run(
     partitions = settings.log.partitions if options.dry_run else _partitions(settings)
     maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path), source.float_columns)
     if options.refuse_clashes:
-        refuse_clashes(source, maker, clock(), own_dates=not mapping.has_version(columns))
-    summary = Summary(target, mapping.entry, dry_run=options.dry_run, notes=source.notes)
-    summary.version_is_own_date = not mapping.has_version(columns)
+        refuse_clashes(source, maker, clock(), own_dates=own_dates)
+    summary = Summary(target, mapping.entry, dry_run=options.dry_run, notes=source.notes, version_is_own_date=own_dates)
     with Rejects(target) as rejects:
         sender = None if options.dry_run else Sender(settings)
         work = _Import(source, maker, sender=sender, rejects=rejects, summary=summary)

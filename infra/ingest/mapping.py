@@ -9,12 +9,12 @@ import msgspec
 from common.algebra.dates import parse_moment
 from common.algebra.payloads import PAYLOADS
 from common.errors import RejectedRecord, UsageError
-from common.log.texts import BirthDateText, DateText
+from common.log.texts import DateText
 from common.log.wire import ALIASES, BY_KIND, RecordType
 from infra.ingest.date_formats import ISO, DateFormat, date_format
 from infra.ingest.dates import date_converter
 from infra.ingest.field_mapping import FieldMapping, Habits
-from infra.ingest.fields import RETRACTED_FIELD, fields_of
+from infra.ingest.fields import RETRACTED_FIELD, date_fields, fields_of
 from infra.ingest.values import flag_of, zone_of
 
 KINDS: Final = tuple(PAYLOADS)
@@ -76,7 +76,7 @@ def _formats(options: Iterable[str], entry: RecordType) -> dict[str, DateFormat]
 
     Raises UsageError for a format that is none, and for two of the same field.
     """
-    dates = fields_of(entry, DateText) | fields_of(entry, BirthDateText)
+    dates = date_fields(entry)
     found: dict[str, DateFormat] = {}
     for option in options:
         name, colon, own = option.partition(":")

@@ -13,14 +13,13 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.algebra.dates import date_of, datetime_of
+from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
 
 _EXACT_FLOAT: Final = Decimal(2**53)
 _UNITS: Final = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _PER_SECOND: Final = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
 _EPOCH: Final = "since 1970-01-01"
-_DAY_MICROS: Final = 86_400_000_000
-_DAY_MILLIS: Final = 86_400_000
+_MILLIS_PER_DAY: Final = MICROS_PER_DAY // 1_000
 
 
 def is_float(kind: pa.DataType) -> bool:
@@ -78,7 +77,7 @@ def _temporal(kind: pa.DataType) -> Callable[[int], object]:
     if pa.types.is_date32(kind):
         return lambda value: _or_quoted(date_of, value, value, f"days {_EPOCH}")
     if pa.types.is_date64(kind):
-        return lambda value: _or_quoted(date_of, value // _DAY_MILLIS, value, f"milliseconds {_EPOCH}")
+        return lambda value: _or_quoted(date_of, value // _MILLIS_PER_DAY, value, f"milliseconds {_EPOCH}")
     name = _UNITS[kind.unit]
     micros = _micros(kind.unit)
     if pa.types.is_timestamp(kind):
@@ -112,6 +111,6 @@ def _duration(micros: int) -> timedelta:
 
 
 def _clock(micros: int) -> time:
-    if not 0 <= micros < _DAY_MICROS:
+    if not 0 <= micros < MICROS_PER_DAY:
         raise OverflowError(micros)
     return datetime_of(micros).time()

@@ -12,7 +12,8 @@ from common.algebra.payloads import Retracted
 from common.errors import RejectedRecord, shorten
 from common.log.events import Event
 from common.log.wire import RecordType
-from infra.ingest.advice import advice, is_choice
+from infra.ingest.advice import advice
+from infra.ingest.fields import choice_fields
 from infra.ingest.repeats import Repeats
 
 MOST_WORDS: Final = 20
@@ -57,12 +58,17 @@ class Summary:
     repeats_named: dict[int, str] = field(default_factory=dict)
     """The entity ids of the rows that `repeats` gives as examples, by row."""
     version_is_own_date: bool = False
-    """Whether some valid row had no `updated_at`, so that its own date is its version."""
+    """Whether the file has no `updated_at`, so that an entity's own date is its version."""
     seconds: float = 0.0
     interrupted: bool = False
     broken: str | None = None
     """Why the file could not be read to its end, if so."""
     _rules: dict[tuple[str, str], BrokenRule] = field(default_factory=dict)
+    _choices: frozenset[str] = field(init=False)
+    """The fields that are one of a few words."""
+
+    def __post_init__(self) -> None:
+        self._choices = choice_fields(self.entry)
 
     @property
     def rejected(self) -> int:
@@ -83,7 +89,7 @@ class Summary:
         found.count += 1
         word = error.value
         known = found.words
-        if isinstance(word, str) and is_choice(self.entry, error.field) and (word in known or len(known) < MOST_WORDS):
+        if isinstance(word, str) and error.field in self._choices and (word in known or len(known) < MOST_WORDS):
             known[word] = known.get(word, 0) + 1
 
     def _first_of(self, key: tuple[str, str], row: int, column: str | None, error: RejectedRecord) -> BrokenRule:

@@ -2,8 +2,6 @@
 
 import math
 import os
-import pwd
-import socket
 import uuid
 from importlib.metadata import version
 from typing import Final
@@ -12,7 +10,7 @@ from common.servers import log_identity
 from common.servers.cassandra import connected
 from common.servers.kafka import topic_identity
 from common.settings import Settings
-from infra.context import Report, quiet
+from infra.context import Report, operator, quiet
 from infra.schema import changes, ddl, topics
 from infra.schema.changes import Change
 from infra.schema.ledger import Ledger
@@ -73,8 +71,4 @@ def _terms(settings: Settings) -> Terms:
 
 def _user() -> str:
     """Who applies changes: user, host and release."""
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # in a container, any number may be a user
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()} with lambda360 {version('lambda360')}"
+    return f"{operator()} with lambda360 {version('lambda360')}"
