@@ -19,6 +19,8 @@ Lambda360Error
 │   └── OutOfSequence            a record was lost or repeated inside it (speed_layer.apply.lanes)
 ├── BatchError               a batch step cannot go on (R19)
 │   ├── ClaimLost                another run claimed the slot, or published, first (R17)
+│   ├── GateClosed               a quality rule, or the shape of the data, stops the run: findings
+│   ├── DriftFound               the audit stops the run, or `verify` found a difference (R18): findings
 │   └── Conflict                 another commit to the master came first (R15, batch_layer.master.table)
 ├── SchemaError              a keyspace's schema does not fit this release (infra.schema.changes)
 ├── StackError               a local server cannot be started, reached or stopped
@@ -110,6 +112,14 @@ class BatchError(Lambda360Error):
 
 class ClaimLost(BatchError):
     """Another run claimed the slot, or published, first (R17); this one changed no view."""
+
+
+class GateClosed(BatchError):
+    """The quality gate stops the run before anything is computed; the text names each rule and how to waive it."""
+
+
+class DriftFound(BatchError):
+    """The new view and the answers that are served differ (R18); the text names customers, classes and the way on."""
 
 
 class StackError(Lambda360Error):

@@ -6,6 +6,7 @@ Its changes are pure functions. Knows no store: the caller applies a change by c
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from common.algebra.cut import Cut
 from common.errors import BatchError, ClaimLost
@@ -45,6 +46,21 @@ class Published(msgspec.Struct, frozen=True):
     checksum: str
 
 
+class Loss(msgspec.Struct, frozen=True):
+    """A range of offsets that neither Kafka nor the master holds, and that an operator accepted as lost (R15).
+
+    The range is half-open: `from_offset` is lost, and `to_offset` is the first one that is not.
+    """
+
+    partition: int
+    from_offset: int
+    to_offset: int
+    accepted_at: int
+    """Microseconds since the epoch, UTC."""
+    sent_again: bool = False
+    """Whether an operator declared that the sources sent the range again; until then its answers are degraded."""
+
+
 class Pointer(msgspec.Struct, frozen=True):
     """The whole row. `current` is a batch id; `complete` holds that batch and the others that may become current."""
 
@@ -52,6 +68,11 @@ class Pointer(msgspec.Struct, frozen=True):
     current: int | None = None
     complete: tuple[Published, ...] = ()
     claims: tuple[Claim, ...] = ()
+    generation: int = 1
+    """The speed tables to read and to write (R13). A rollback never changes it."""
+    marked: bool = False
+    """Whether any customer of this generation has a mark of accepted drift (R18)."""
+    losses: tuple[Loss, ...] = ()
 
     @property
     def published(self) -> Published | None:
@@ -78,7 +99,7 @@ def claim(pointer: Pointer, plan: Plan) -> tuple[Pointer, Claim]:
     batch_id = pointer.last_batch_id + 1
     mine = Claim(batch_id, next(slot for slot in SLOTS if slot not in kept), plan)
     complete = tuple(batch for batch in pointer.complete if batch.slot != mine.slot)
-    return Pointer(batch_id, pointer.current, complete, (mine,)), mine
+    return replace(pointer, last_batch_id=batch_id, complete=complete, claims=(mine,)), mine
 
 
 def publish(pointer: Pointer, mine: Claim, *, published_at: int, rows: int, checksum: str) -> Pointer:
@@ -94,7 +115,7 @@ def publish(pointer: Pointer, mine: Claim, *, published_at: int, rows: int, chec
         checksum=checksum,
     )
     claims = tuple(held for held in pointer.claims if held != mine)
-    return Pointer(pointer.last_batch_id, mine.batch_id, (*pointer.complete, done), claims)
+    return replace(pointer, current=mine.batch_id, complete=(*pointer.complete, done), claims=claims)
 
 
 def switch(pointer: Pointer, batch_id: int) -> Pointer:
@@ -105,7 +126,7 @@ def switch(pointer: Pointer, batch_id: int) -> Pointer:
     if all(batch.batch_id != batch_id for batch in pointer.complete):
         known = [batch.batch_id for batch in pointer.complete]
         raise BatchError(f"batch {batch_id} is in no slot; the batches in slots are {known}")
-    return Pointer(pointer.last_batch_id, batch_id, pointer.complete, pointer.claims)
+    return replace(pointer, current=batch_id)
 
 
 def previous(pointer: Pointer) -> Published:
