@@ -22,6 +22,7 @@ Lambda360Error
 │   ├── GateClosed               a quality rule, or the shape of the data, stops the run: findings
 │   ├── DriftFound               the audit stops the run, or `verify` found a difference (R18): findings
 │   └── Conflict                 another commit to the master came first (R15, batch_layer.master.table)
+├── PointerUnreadable        a newer release wrote what this one does not know into the pointer row (R17)
 ├── SchemaError              a keyspace's schema does not fit this release (infra.schema.changes)
 ├── StackError               a local server cannot be started, reached or stopped
 ├── UnreadableCell           a stored cell of another release (R22, serving_layer.read.cells)
@@ -120,6 +121,10 @@ class GateClosed(BatchError):
 
 class DriftFound(BatchError):
     """The new view and the answers that are served differ (R18); the text names customers, classes and the way on."""
+
+
+class PointerUnreadable(Lambda360Error):
+    """A newer release wrote what this one does not know into the pointer row, and a write would drop it (R17)."""
 
 
 class StackError(Lambda360Error):

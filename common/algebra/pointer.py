@@ -1,22 +1,26 @@
 """The pointer: the one row that names the slot to read, its cut, and who may write the other slots (R17, R20).
 
 Its changes are pure functions. Knows no store: the caller applies a change by compare-and-set of the whole row.
+
+Releases that run beside each other read and write one row. A new field has a default, and the default is not written:
+so an older release reads the row until the field is used. A release refuses a row with a field that it does not know,
+since its next write would drop that field. Only a claim may lose one: its run then finds that it lost the claim.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from common.algebra.cut import Cut
-from common.errors import BatchError, ClaimLost
+from common.errors import BatchError, ClaimLost, PointerUnreadable
 
 SLOTS: Final = ("a", "b", "c")
 NAME: Final = "current"
 """The name of the one row in `batch_pointer`."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a batch is computed from, all of it: equal plans give equal batches."""
 
     snapshot: int
@@ -25,7 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
     validation_version: str
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     """The right to write one slot as one batch; a different slot or plan needs a new batch id."""
 
     batch_id: int
@@ -33,7 +37,7 @@ class Claim(msgspec.Struct, frozen=True):
     plan: Plan
 
 
-class Published(msgspec.Struct, frozen=True):
+class Published(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A complete batch in its slot."""
 
     batch_id: int
@@ -46,7 +50,7 @@ class Published(msgspec.Struct, frozen=True):
     checksum: str
 
 
-class Loss(msgspec.Struct, frozen=True):
+class Loss(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A range of offsets that neither Kafka nor the master holds, and that an operator accepted as lost (R15).
 
     The range is half-open: `from_offset` is lost, and `to_offset` is the first one that is not.
@@ -61,7 +65,7 @@ class Loss(msgspec.Struct, frozen=True):
     """Whether an operator declared that the sources sent the range again; until then its answers are degraded."""
 
 
-class Pointer(msgspec.Struct, frozen=True):
+class Pointer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The whole row. `current` is a batch id; `complete` holds that batch and the others that may become current."""
 
     last_batch_id: int = 0
@@ -144,15 +148,34 @@ def previous(pointer: Pointer) -> Published:
 
 def encode(pointer: Pointer) -> str:
     """Returns the row's text, which compare-and-set compares: compact JSON, the same text for equal pointers."""
-    return msgspec.json.encode(pointer).decode()
+    # The release before drops fields that it does not know. It can read no array, so it refuses this one.
+    told: object = (_WITH_MORE, pointer) if _says_more(pointer) else pointer
+    return msgspec.json.encode(told).decode()
 
 
 def decode(text: str | None) -> Pointer:
-    """Returns the pointer in the row's text; without a row, the pointer as it is before the first batch."""
-    return Pointer() if text is None else _POINTER.decode(text)
+    """Returns the pointer in the row's text; without a row, the pointer as it is before the first batch.
+
+    Raises PointerUnreadable if a newer release wrote what this one does not know.
+    """
+    if text is None:
+        return Pointer()
+    try:
+        found = _POINTER.decode(text)
+    except msgspec.DecodeError as error:
+        raise PointerUnreadable(
+            f"the pointer row cannot be read by this release ({error}): a newer one wrote it. Use that release"
+        ) from error
+    return found if isinstance(found, Pointer) else found[1]
 
 
-_POINTER: Final = msgspec.json.Decoder(Pointer)
+_WITH_MORE: Final = "pointer-2"
+_POINTER: Final = msgspec.json.Decoder(Pointer | tuple[Literal["pointer-2"], Pointer])
+
+
+def _says_more(pointer: Pointer) -> bool:
+    """Whether the pointer has a value that releases which know neither generations nor losses would drop."""
+    return pointer.generation != 1 or pointer.marked or bool(pointer.losses)
 
 
 def _kept(pointer: Pointer) -> list[Published]:

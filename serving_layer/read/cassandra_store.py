@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from cassandra import DriverException
 from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
 from common.algebra import pointer
-from common.errors import StoreUnavailable
+from common.errors import PointerUnreadable, StoreUnavailable
 from common.progress import Progress, select_progress
 from common.servers.cassandra import UNAVAILABLE, AsyncSession, in_one_page
 from common.settings import Settings
@@ -70,8 +69,8 @@ class CassandraViewStore:
         [(value,)] = pointers or [(None,)]
         try:
             return Pin(pointer.decode(value), partitions)
-        except msgspec.DecodeError as error:
-            raise StoreUnavailable(f"the pointer row cannot be read by this release: {error}") from error
+        except PointerUnreadable as error:
+            raise StoreUnavailable(str(error)) from error
 
     async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
         rows = await self._rows(self._progress, (self._generation, list(partitions)))

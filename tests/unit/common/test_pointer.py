@@ -1,10 +1,21 @@
 """R17, R19: the pointer's transitions; what no sequence of them may do is in `tests/laws`."""
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from common.algebra.cut import Cut
-from common.algebra.pointer import Plan, Pointer, claim, decode, previous, publish, switch
-from common.errors import BatchError, ClaimLost
+from common.algebra.pointer import Loss, Plan, Pointer, claim, decode, encode, previous, publish, switch
+from common.errors import BatchError, ClaimLost, PointerUnreadable
+
+
+class ReleaseBefore(msgspec.Struct, frozen=True):
+    """The pointer of a release that knows neither generations nor marks nor losses, and drops unknown fields."""
+
+    last_batch_id: int = 0
+    current: int | None = None
+    complete: tuple[msgspec.Raw, ...] = ()
+    claims: tuple[msgspec.Raw, ...] = ()
 
 
 def plan(snapshot: int) -> Plan:
@@ -92,3 +103,43 @@ def test_a_batch_whose_slot_was_claimed_anew_cannot_be_pointed_at() -> None:
     claimed, _ = claim(three, plan(4))
     with pytest.raises(BatchError, match=r"batch 1 is in no slot; the batches in slots are \[2, 3\]"):
         switch(claimed, 1)
+
+
+MORE = {"generation": 2, "marked": True, "losses": (Loss(0, 5, 9, accepted_at=7),)}
+
+
+def test_a_pointer_without_anything_new_is_read_by_the_release_before() -> None:
+    """R17: releases that run beside each other read one row."""
+    pointer, _ = claim(published(Pointer(), 1), plan(2))
+
+    read = msgspec.json.decode(encode(pointer), type=ReleaseBefore)
+
+    assert (read.last_batch_id, read.current, len(read.complete), len(read.claims)) == (2, 1, 1, 1)
+    assert not any(word in encode(pointer) for word in MORE)
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_what_the_release_before_would_drop_makes_the_row_unreadable_to_it(name: str) -> None:
+    """R13, R15, R18: it would answer from the old tables, or forget a mark or a loss with its next write."""
+    pointer = replace(published(Pointer(), 1), **{name: MORE[name]})
+
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode(encode(pointer), type=ReleaseBefore)
+
+    assert decode(encode(pointer)) == pointer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"current":1,"newer":true}',
+        '["pointer-2",{"current":1,"newer":true}]',
+        '["pointer-3",{"current":1}]',
+        '{"losses":[{"partition":0,"from_offset":5,"to_offset":9,"accepted_at":7,"newer":true}]}',
+        "not json",
+    ],
+)
+def test_a_row_that_says_what_this_release_does_not_know_is_refused(text: str) -> None:
+    """R17: its next write would drop it."""
+    with pytest.raises(PointerUnreadable, match="a newer one wrote it"):
+        decode(text)
