@@ -106,8 +106,14 @@ def claim(pointer: Pointer, plan: Plan) -> tuple[Pointer, Claim]:
     return replace(pointer, last_batch_id=batch_id, complete=complete, claims=(mine,)), mine
 
 
-def publish(pointer: Pointer, mine: Claim, *, published_at: int, rows: int, checksum: str) -> Pointer:
-    """Returns the pointer with the claimed slot as the current one. Raises ClaimLost if the claim is no longer held."""
+def publish(
+    pointer: Pointer, mine: Claim, *, published_at: int, rows: int, checksum: str, marked_in: int | None = None
+) -> Pointer:
+    """Returns the pointer with the claimed slot as the current one. Raises ClaimLost if the claim is no longer held.
+
+    `marked_in` is the generation in which the batch's audit left marks of accepted drift (R18). They do not count in
+    another generation, so if the pointer names another one by now, it says nothing of them.
+    """
     if mine not in pointer.claims:
         raise ClaimLost(f"batch {mine.batch_id} lost slot {mine.slot!r} to another run; the current view is unchanged")
     done = Published(
@@ -119,7 +125,8 @@ def publish(pointer: Pointer, mine: Claim, *, published_at: int, rows: int, chec
         checksum=checksum,
     )
     claims = tuple(held for held in pointer.claims if held != mine)
-    return replace(pointer, current=mine.batch_id, complete=(*pointer.complete, done), claims=claims)
+    marked = pointer.marked or marked_in == pointer.generation
+    return replace(pointer, current=mine.batch_id, complete=(*pointer.complete, done), claims=claims, marked=marked)
 
 
 def switch(pointer: Pointer, batch_id: int) -> Pointer:

@@ -15,7 +15,7 @@ from common.algebra.state import State
 from common.log.partition import partition_of
 from common.settings import Settings
 from serving_layer.answer.provenance import Condition, Release, batch_info, condition
-from serving_layer.read.cells import UnreadableCell, decoded, view_row
+from serving_layer.read.cells import UnreadableCell, decoded, mark_reason, view_row
 from serving_layer.read.reading import Reading, read
 from serving_layer.read.store import StoreSource
 from serving_layer.schemas.provenance import BatchInfo, LogInfo, Provenance, SpeedInfo
@@ -91,6 +91,8 @@ def _answer(
     partition = partition_of(customer, reading.pin.partitions)
     layers = conditions[partition]
     reasons = list(layers.reasons)
+    if customer in reading.marks:
+        reasons.append(mark_reason(reading.marks[customer]))
     metrics: dict[str, MetricValue]
     try:
         deltas = decoded(reading.deltas.get(customer, ()))

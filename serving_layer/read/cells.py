@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from common.algebra.facts import Delta, decode_delta
+from common.algebra.marks import decode_mark
 from common.algebra.measures import MEASURES
 from common.algebra.view_row import ViewRow
 from common.errors import Lambda360Error
@@ -46,6 +47,14 @@ def is_reset(text: str) -> bool:
         return decode_delta(text).is_reset
     except msgspec.DecodeError:
         return False
+
+
+def mark_reason(text: str) -> str:
+    """Returns why the answer of a customer with this mark is degraded (R18), also for another release's mark."""
+    try:
+        return decode_mark(text).reason
+    except msgspec.DecodeError:
+        return "accepted drift: the mark is another release's; the speed tables must be rebuilt"
 
 
 def decoded(rows: Sequence[DeltaRow]) -> list[tuple[int, Delta]]:

@@ -1,17 +1,25 @@
 """Reads deltas so that none is missing below the last one, although a quorum read may be torn (R22)."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from common.algebra.marks import MARK_OFFSET
 from serving_layer.read.cells import is_reset
 from serving_layer.read.store import DeltaRow, SlotReused, ViewStore
 
 ATTEMPTS: Final = 4
 
 
-async def whole_deltas(
-    store: ViewStore, customers: Collection[str], cut: int, complete_below: int
-) -> Mapping[str, Sequence[DeltaRow]]:
+@dataclass(frozen=True, slots=True)
+class Deltas:
+    """The rows by customer, and the cells of the customers' marks of accepted drift (R18)."""
+
+    rows: Mapping[str, Sequence[DeltaRow]]
+    marks: Mapping[str, str]
+
+
+async def whole_deltas(store: ViewStore, customers: Collection[str], cut: int, complete_below: int) -> Deltas:
     """Returns the customers' deltas at or above `cut`: for each customer, all that the log left below some offset.
 
     Every delta below `complete_below` was acknowledged before this call. Above it one read may be torn: it has a delta
@@ -24,14 +32,17 @@ async def whole_deltas(
     3. If a reset is among what lies above, it deleted deltas that the first read saw. The second read then counts as
        the first, and the customer is read again.
 
+    A mark is no delta: it is set aside. A customer's mark is that of its last read, since a reset deletes it.
+
     Raises SlotReused if a customer was reset during each of ATTEMPTS reads.
     """
-    found = dict(await store.deltas(customers, cut))
+    marks: dict[str, str] = {}
+    found = await _read(store, customers, cut, marks)
     uncertain = {customer: rows for customer, rows in found.items() if _last(rows) >= complete_below}
     for _ in range(ATTEMPTS):
         if not uncertain:
-            return found
-        later = await store.deltas(uncertain, cut)
+            return Deltas(found, marks)
+        later = await _read(store, uncertain, cut, marks)
         erased: dict[str, Sequence[DeltaRow]] = {}
         for customer, rows in uncertain.items():
             again = later.get(customer, ())
@@ -42,6 +53,22 @@ async def whole_deltas(
                 found[customer] = sorted({*rows, *((offset, text) for offset, text in again if offset <= last)})
         uncertain = erased
     raise SlotReused(f"customers were erased during each of {ATTEMPTS} reads")
+
+
+async def _read(
+    store: ViewStore, customers: Collection[str], cut: int, marks: dict[str, str]
+) -> dict[str, Sequence[DeltaRow]]:
+    """Returns the customers' deltas, and keeps in `marks` which of them have a mark now."""
+    found: dict[str, Sequence[DeltaRow]] = {}
+    for customer in customers:
+        marks.pop(customer, None)
+    for customer, rows in (await store.deltas(customers, cut)).items():
+        cells = dict(rows)
+        if MARK_OFFSET in cells:
+            marks[customer] = cells.pop(MARK_OFFSET)
+        if cells:
+            found[customer] = list(cells.items())
+    return found
 
 
 def _last(rows: Sequence[DeltaRow]) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 from common.algebra.pointer import Published, cut_of
 from common.log.partition import partition_of
 from common.progress import Progress
-from serving_layer.read.deltas import whole_deltas
+from serving_layer.read.deltas import Deltas, whole_deltas
 from serving_layer.read.store import DeltaRow, Pin, SlotReused, SlotRow, ViewStore
 
 PIN_ATTEMPTS: Final = 4
@@ -23,6 +23,8 @@ class Reading:
     rows: Mapping[str, SlotRow]
     progress: Mapping[int, Progress]
     deltas: Mapping[str, Sequence[DeltaRow]]
+    marks: Mapping[str, str]
+    """The cells of the marks of accepted drift, by customer (R18)."""
 
 
 async def read(store: ViewStore, customers: Collection[str]) -> Reading:
@@ -35,12 +37,12 @@ async def read(store: ViewStore, customers: Collection[str]) -> Reading:
         pin = await store.pin()
         published = pin.pointer.published
         try:
-            rows, (progress, deltas) = await asyncio.gather(
+            rows, (progress, found) = await asyncio.gather(
                 _batch_side(store, published, customers), _speed_side(store, pin, customers)
             )
         except SlotReused:
             continue
-        return Reading(pin, rows, progress, deltas)
+        return Reading(pin, rows, progress, found.rows, found.marks)
     raise SlotReused(
         f"the slot was overwritten during each of {PIN_ATTEMPTS} reads: batches are published faster than this is read"
     )
@@ -59,10 +61,8 @@ async def _batch_side(
     return {customer: row for customer, row in rows.items() if row.batch_id == published.batch_id}
 
 
-async def _speed_side(
-    store: ViewStore, pin: Pin, customers: Collection[str]
-) -> tuple[Mapping[int, Progress], Mapping[str, Sequence[DeltaRow]]]:
-    """Returns progress and the deltas at or above each partition's cut."""
+async def _speed_side(store: ViewStore, pin: Pin, customers: Collection[str]) -> tuple[Mapping[int, Progress], Deltas]:
+    """Returns progress, the deltas at or above each partition's cut, and the marks beside them."""
     cut = cut_of(pin.pointer.published)
     by_partition: dict[int, list[str]] = {}
     for customer in customers:
@@ -75,7 +75,9 @@ async def _speed_side(
             for partition, members in by_partition.items()
         )
     )
-    return progress, {customer: rows for deltas in found for customer, rows in deltas.items()}
+    rows = {customer: rows for each in found for customer, rows in each.rows.items()}
+    marks = {customer: mark for each in found for customer, mark in each.marks.items()}
+    return progress, Deltas(rows, marks)
 
 
 def complete_below(progress: Progress | None, cut: int) -> int:

@@ -30,7 +30,7 @@ class SlotRow:
 
 
 DeltaRow = tuple[int, str]
-"""A delta's offset and its cell as stored."""
+"""A delta's offset and its cell as stored; or a mark's (R18), at the offset `common.algebra.marks.MARK_OFFSET`."""
 
 
 class ViewStore(Protocol):
@@ -46,7 +46,7 @@ class ViewStore(Protocol):
         """Returns the slot's rows by customer, of whatever batch. A customer without a row is absent."""
 
     async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
-        """Returns every delta at or above `cut` by customer, resets included. A customer without any is absent."""
+        """Returns every delta at or above `cut` by customer, resets and marks included. One without any is absent."""
 
 
 StoreSource = Callable[[], ViewStore]

@@ -44,3 +44,14 @@ def check(before: Pointer, after: Pointer) -> None:
     if len(before.complete) > 1:
         assert len(after.complete) > 1, "there is always one to roll back to"
     assert decode(encode(after)) == after
+
+
+def test_r18_the_pointer_says_that_there_are_marks_until_its_generation_changes() -> None:
+    """A batch without marks and a rollback leave it; marks that were left in another generation do not count."""
+    first, mine = claim(Pointer(generation=2), plan(1))
+    other = publish(first, mine, published_at=0, rows=0, checksum="", marked_in=1)
+    marked = publish(first, mine, published_at=0, rows=0, checksum="", marked_in=2)
+    later, second = claim(marked, plan(2))
+    after = publish(later, second, published_at=0, rows=0, checksum="")
+
+    assert (other.marked, marked.marked, after.marked, switch(after, 1).marked) == (False, True, True, True)

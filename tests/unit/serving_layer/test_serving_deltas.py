@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 import pytest
 
 from common.algebra.facts import Delta, encode
-from serving_layer.read.deltas import whole_deltas
+from common.algebra.marks import MARK_OFFSET, Mark, encode_mark
+from serving_layer.read.deltas import Deltas, whole_deltas
 from serving_layer.read.store import DeltaRow, SlotReused
 from tests.support.serving_fakes import delta, order
 
 RESET = encode(Delta.reset(1))
+MARK = (MARK_OFFSET, encode_mark(Mark(accepted_drift=7, classes=("missing delta",))))
 
 
 def row(offset: int) -> DeltaRow:
@@ -28,8 +30,12 @@ class Reads:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def read(reads: Reads, complete_below: int = 10) -> Mapping[str, Sequence[DeltaRow]]:
+def read_both(reads: Reads, complete_below: int = 10) -> Deltas:
     return asyncio.run(whole_deltas(reads, ["ada", "bob"], 0, complete_below))  # type: ignore[arg-type] # all it asks
+
+
+def read(reads: Reads, complete_below: int = 10) -> Mapping[str, Sequence[DeltaRow]]:
+    return read_both(reads, complete_below).rows
 
 
 def test_what_progress_covers_is_read_once() -> None:
@@ -70,3 +76,22 @@ def test_a_cell_that_cannot_be_read_is_no_reset() -> None:
 def test_a_customer_that_is_erased_all_the_time_is_given_up_after_some_reads() -> None:
     with pytest.raises(SlotReused, match="erased during each of 4"):
         read(Reads({"ada": [row(11)]}, *({"ada": [(12 + n, RESET)]} for n in range(9))))
+
+
+def test_r18_a_mark_is_set_aside_and_is_no_reason_to_read_again() -> None:
+    """Its offset is above every progress; a customer may have a mark alone."""
+    reads = Reads({"ada": [row(3), MARK], "bob": [MARK]})
+
+    found = read_both(reads)
+
+    assert (found.rows, found.marks) == ({"ada": [row(3)]}, {"ada": MARK[1], "bob": MARK[1]})
+    assert reads.asked == [["ada", "bob"]]
+
+
+def test_r18_a_mark_that_a_reset_deleted_between_two_reads_is_gone() -> None:
+    reset = (12, RESET)
+    reads = Reads({"ada": [row(11), MARK], "bob": [MARK]}, {"ada": [reset]}, {"ada": [reset]})
+
+    found = read_both(reads)
+
+    assert (found.rows, found.marks) == ({"ada": [reset]}, {"bob": MARK[1]})

@@ -8,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from common.algebra.facts import encode
+from common.algebra.marks import MARK_OFFSET, Mark, encode_mark
 from common.algebra.metrics import METRICS, present
 from common.algebra.pointer import Pointer
 from common.algebra.state import State
@@ -248,6 +249,38 @@ def test_a_delta_that_cannot_be_read_degrades_that_customer() -> None:
     answer = Api.over(store).metrics().json()
     assert (answer["provenance"]["status"], set(answer["metrics"].values())) == ("degraded", {None})
     assert answer["provenance"]["reasons"][0].startswith("the delta at offset 7 cannot be read")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_r18_a_mark_of_accepted_drift_degrades_that_customer_by_name_in_one_read(known: bool) -> None:
+    """R20, R22: it counts as no delta, moves no offset, and takes no read of its own."""
+    store = MemoryViewStore(progress_rows=dict.fromkeys(range(PARTITIONS), progress(20)))
+    mark = encode_mark(Mark(accepted_drift=7, classes=("missing delta", "wrong fact")))
+    if known:
+        store.put_delta("ada", 3, delta(order(500)))
+    store.delta_rows.setdefault("ada", []).append((MARK_OFFSET, mark))
+
+    answer = Api.over(store).metrics().json()
+
+    provenance = answer["provenance"]
+    assert provenance["reasons"] == [
+        "accepted drift: the audit of batch 7 found missing delta and wrong fact; the speed tables must be rebuilt"
+    ]
+    assert (provenance["status"], provenance["log"]["next_offset"]) == ("degraded", 20)
+    assert provenance["speed"]["deltas"] == int(known)
+    assert ("metrics" in answer) is known
+    assert sorted(store.calls) == ["deltas", "pin", "progress"]
+
+
+def test_r18_a_mark_of_another_release_degrades_too() -> None:
+    store = MemoryViewStore()
+    store.put_delta("ada", 3, delta(order(500)))
+    store.delta_rows["ada"].append((MARK_OFFSET, '{"accepted":true}'))
+
+    answer = Api.over(store).metrics().json()
+
+    assert answer["metrics"]["total_revenue"] == "5.00"
+    assert answer["provenance"]["reasons"][0].startswith("accepted drift: the mark is another release's")
 
 
 def test_a_degraded_partition_degrades_its_customers_only() -> None:
