@@ -84,5 +84,32 @@ def select_progress(mark: str = "?", *, keyspace: str = "") -> str:
     )
 
 
+def insert_progress(mark: str = "?") -> str:
+    """Returns the statement that writes a row; see `cells_of` for its values.
+
+    The row's timestamp is its `next_offset`, so that no row ever goes back. Of two rows with the same timestamp each
+    cell takes the greater value.
+    """
+    return (
+        f"INSERT INTO {Tables.progress} (generation, kafka_partition, from_offset, next_offset, end_offset, "
+        f"validation_version, beat_at, caught_up_at) VALUES ({', '.join([mark] * 8)}) USING TIMESTAMP {mark}"
+    )
+
+
+def cells_of(generation: int, row: Progress) -> tuple[object, ...]:
+    """Returns the values of `insert_progress`, in their order."""
+    return (
+        generation,
+        row.partition,
+        row.from_offset,
+        row.next_offset,
+        row.end_offset,
+        row.validation_version,
+        row.beat_at,
+        row.caught_up_at,
+        row.next_offset,
+    )
+
+
 def _seconds(then: int, now: int) -> float | None:
     return round(max(now - then, 0) / 1e6, 3) if then else None

@@ -84,7 +84,6 @@ class CassandraSettings(Group):
 class SpeedSettings(Group):
     """The speed layer's workers."""
 
-    generation: Positive = Field(1, description="the set of speed tables that is written and read (R13)")
     batch_records: Positive = Field(1000, description="records that a worker fetches at once, at most")
     in_flight: Positive = Field(128, description="statements awaiting Cassandra at once, at most (back-pressure)")
     cache_customers: Positive = Field(50_000, description="customers whose current facts a worker caches, at most")
@@ -157,16 +156,6 @@ class ServingSettings(Group):
     )
 
 
-class ErasureSettings(Group):
-    """What is kept of erasures outside of the system's data (R24, R25)."""
-
-    ledger: str = Field(
-        "",
-        description="file that keeps every erased customer's id for restores; empty means `<home>-erasures.jsonl` "
-        "beside the home. Keep it on another disk, and out of the backups that it is applied to",
-    )
-
-
 class Settings(Group):
     """All settings; every field's environment name is `LAMBDA360_<GROUP>_<FIELD>`."""
 
@@ -177,7 +166,6 @@ class Settings(Group):
     speed: SpeedSettings = SpeedSettings()
     batch: BatchSettings = BatchSettings()
     serving: ServingSettings = ServingSettings()
-    erasure: ErasureSettings = ErasureSettings()
 
     @model_validator(mode="after")
     def _deltas_outlive_the_batch_interval(self) -> Self:
@@ -224,15 +212,10 @@ class Settings(Group):
     def warehouse(self) -> str:
         return self.batch.warehouse or str((self.home / "warehouse").absolute())
 
-    @property
-    def erasure_ledger(self) -> Path:
-        home = self.home.absolute()
-        return Path(self.erasure.ledger) if self.erasure.ledger else home.with_name(f"{home.name}-erasures.jsonl")
-
 
 TOPIC_FIELDS: Final = ("topic", "errors_topic", "deltas_topic", "alerts_topic")
 """The settings of `log` that name a topic; the log is the first."""
-GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving", "erasure")
+GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving")
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:

@@ -9,14 +9,17 @@ from cassandra.cluster import Session
 
 from common.errors import NotApplied
 from common.progress import SILENT_SECONDS, Progress, select_progress
-from common.settings import Settings
+from common.servers import pointer_row
 
 POLL_SECONDS: Final = 0.2
 
 
-def read_progress(session: Session, settings: Settings, ends: Mapping[int, int]) -> dict[int, Progress]:
-    """Returns every partition's progress with the given `ends` or, if there are none, with its own last known end."""
-    rows = session.execute(select_progress("%s"), (settings.speed.generation,))
+def read_progress(session: Session, ends: Mapping[int, int]) -> dict[int, Progress]:
+    """Returns every partition's progress with the given `ends` or, if there are none, with its own last known end.
+
+    The rows are those of the generation that the pointer names (R13).
+    """
+    rows = session.execute(select_progress("%s"), (pointer_row.read(session).generation,))
     found = {row.partition: row for row in map(Progress.of_row, rows)}
     if not ends:
         return dict(sorted(found.items()))
@@ -28,7 +31,6 @@ def read_progress(session: Session, settings: Settings, ends: Mapping[int, int])
 
 def wait(
     session: Session,
-    settings: Settings,
     ends: Mapping[int, int],
     *,
     timeout: float,
@@ -43,7 +45,7 @@ def wait(
     deadline = time.monotonic() + timeout
     at_first = None
     while True:
-        behind = [each for each in read_progress(session, settings, ends).values() if each.behind_records]
+        behind = [each for each in read_progress(session, ends).values() if each.behind_records]
         missing = sum(each.behind_records for each in behind)
         at_first = missing if at_first is None else at_first
         report(missing, at_first)

@@ -13,12 +13,14 @@ from typing import Final
 
 from cassandra.cluster import Session
 
+from common.algebra.generation import Generation
 from common.algebra.versions import logic_version
 from common.log.events import validation_version
 from common.log.normalizing import Rules
 from common.servers.breaker import Breaker
 from common.servers.cassandra import AsyncSession
 from common.servers.log_identity import LogIdentity
+from common.servers.off_loop import OffLoop
 from common.servers.retry import Retry
 from common.settings import Settings
 from common.tables import Tables
@@ -32,7 +34,7 @@ from speed_layer.progress.log_watch import Watch
 from speed_layer.progress.table import ProgressTable
 from speed_layer.publish.copies import Copies
 from speed_layer.publish.dead_letters import DeadLetters
-from speed_layer.publish.publisher import OffLoop, Publisher, Send
+from speed_layer.publish.publisher import Publisher, Send
 from speed_layer.store.cassandra_store import CassandraFactStore
 from speed_layer.store.letters import LetterTable
 
@@ -80,9 +82,17 @@ class Core:
 
 
 def assemble(
-    settings: Settings, recorded: LogIdentity, outside: Outside, *, delta_ttl_seconds: int | None = None
+    settings: Settings,
+    recorded: LogIdentity,
+    outside: Outside,
+    generation: Generation,
+    *,
+    delta_ttl_seconds: int | None = None,
 ) -> Core:
-    """The parts, wired. Nothing runs yet. A delta lives for `delta_ttl_seconds`; none means the setting's days."""
+    """The parts, wired, on the tables of `generation`. Nothing runs yet.
+
+    A delta lives for `delta_ttl_seconds`; none means the setting's days.
+    """
     speed = settings.speed
     rules = Rules(settings.log.currency)
     lanes = Lanes()
@@ -93,7 +103,7 @@ def assemble(
     publisher = Publisher(outside.send, kafka_retry, outside.off_loop)
     ttl = speed.delta_ttl_days * SECONDS_PER_DAY if delta_ttl_seconds is None else delta_ttl_seconds
     ports = Ports(
-        store=CassandraFactStore(session, store_retry, Tables(speed.generation), ttl),
+        store=CassandraFactStore(session, store_retry, Tables(generation.number), ttl),
         cache=cache,
         lanes=lanes,
         publish_copies=Copies(settings, publisher, logic_version()).publish,
@@ -108,7 +118,8 @@ def assemble(
     worker = Worker(terms, ports)
     keeper = Keeper(
         settings=speed,
-        table=ProgressTable(AsyncSession(outside.session, recorded.partitions), speed.generation),
+        table=ProgressTable(AsyncSession(outside.session, recorded.partitions), generation.number),
+        written_since=generation.written_since,
         watch=outside.watch,
         lanes=lanes,
         store_retry=store_retry,

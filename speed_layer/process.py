@@ -7,12 +7,15 @@ from typing import Any, Final
 import structlog
 from cassandra.cluster import Session
 
+from common.algebra.generation import Generation
 from common.errors import WorkerError
+from common.servers.cassandra import AsyncSession
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
 from speed_layer.apply.lanes import Start
 from speed_layer.apply.pipeline import innermost
 from speed_layer.core import Outside, assemble
+from speed_layer.progress.generation import GenerationWatch
 from speed_layer.progress.log_watch import LogWatch
 from speed_layer.publish.publisher import KafkaSender
 from speed_layer.read.app import keep_membership, keep_reading, make_app
@@ -31,10 +34,12 @@ class Process:
         session: Session,
         recorded: LogIdentity,
         clock: Callable[[], int],
+        generation: Generation,
         member: str | None = None,
     ) -> None:
         outside = Outside(session=session, send=KafkaSender(settings), watch=LogWatch(settings, recorded), clock=clock)
-        self.core = assemble(settings, recorded, outside)
+        self.core = assemble(settings, recorded, outside, generation)
+        self._generation = GenerationWatch(AsyncSession(session, 1), generation)
         self.lanes = self.core.lanes
         self.backlog_bytes = BACKLOG_BYTES
         self.leaves = True
@@ -76,23 +81,32 @@ class Process:
             if new:
                 log.info("applied", records=new, future_dated=odd, cached_customers=len(cache))
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set. Raises what ended the worker otherwise."""
+    async def run(self, stop: asyncio.Event) -> bool:
+        """Work until `stop` is set, or until the pointer names another generation: returns whether it does (R13).
+
+        After a switch the process stays a member of the group, for whoever goes on in its seat. Raises what ended the
+        worker otherwise.
+        """
         working = asyncio.ensure_future(self._work())
+        switched = asyncio.ensure_future(self._generation.until_switch())
         stopping = asyncio.ensure_future(stop.wait())
         crashed = asyncio.ensure_future(self.app.wait_for_crash())
         watching = asyncio.ensure_future(keep_membership(self.app))
-        ends: set[asyncio.Future[Any]] = {working, stopping, crashed, self.failure}
+        ends: set[asyncio.Future[Any]] = {working, stopping, switched, crashed, self.failure}
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for end in done - {stopping, crashed}:
                 end.result()
-            if stopping not in done:
+            if done <= {crashed}:
                 raise WorkerError(f"Faust ended: {self.app.crash_reason!r}")
+            if stopping not in done:
+                log.info("generation_switched", to=switched.result().number, action="start_again")
+                self.leaves = False
             await self._within(self.stop_seconds / 4, self.core.keeper.write())
+            return stopping not in done
         finally:
             self.lanes.close()
-            for task in (working, stopping, crashed, watching):
+            for task in (working, stopping, switched, crashed, watching):
                 task.cancel()
             await self._within(self.stop_seconds, self.app.stop())
 

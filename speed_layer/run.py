@@ -14,14 +14,15 @@ import structlog
 import uvloop
 from cassandra.cluster import Session
 
+from common.algebra.generation import generation_of
 from common.errors import Lambda360Error
 from common.logs import Whereabouts
-from common.servers import kafka, log_identity
+from common.servers import kafka, log_identity, pointer_row
 from common.servers.cassandra import connected
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
 from speed_layer.operate.prometheus import endpoint
-from speed_layer.operate.seats import Seat
+from speed_layer.operate.seats import KeptSeat, Seat
 from speed_layer.operate.vitals import Gauge, Watched
 from speed_layer.process import Process
 
@@ -31,23 +32,34 @@ SETTLE_SECONDS: Final = 0.1
 Clock = Callable[[], int]
 
 
-def run(settings: Settings, clock: Clock, whereabouts: Whereabouts, *, succeed: int | None = None) -> None:
+def run(
+    settings: Settings,
+    clock: Clock,
+    whereabouts: Whereabouts,
+    *,
+    succeed: int | None = None,
+    keep: KeptSeat | None = None,
+) -> KeptSeat | None:
     """Be a worker until SIGTERM or SIGINT, or SIGHUP: then its membership is kept for whoever takes its seat.
 
-    `whereabouts` is what the lines of the process's log carry: it learns the seat and the positions here. With
-    `succeed`, the worker waits, ready to go, until that seat is free. Raises a Lambda360Error, or an ExceptionGroup on
-    a defect.
+    Returns None then. Once the pointer names another generation of the speed tables, it stops as at SIGHUP, and returns
+    its seat: this process must execute itself again, with that seat as `keep` (R13). `whereabouts` is what the lines of
+    the process's log carry: it learns the seat and the positions here. With `succeed`, the worker waits, ready to go,
+    until that seat is free. Raises a Lambda360Error, or an ExceptionGroup on a defect.
     """
+    seat = None if keep is None else Seat.kept(settings.home, keep)
     with connected(settings) as session:
         recorded = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
-        seat = Seat.take(settings.home) if succeed is None else Seat.succeed(settings.home, succeed)
+        if seat is None:
+            seat = Seat.take(settings.home) if succeed is None else Seat.succeed(settings.home, succeed)
         whereabouts.seat = seat.number
         _collect_seldom()
         try:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-            asyncio.run(_main(settings, session, recorded, clock, seat, whereabouts))
+            moves = asyncio.run(_main(settings, session, recorded, clock, seat, whereabouts))
         finally:
             seat.withdraw()
+    return seat.keep() if moves else None
 
 
 def _collect_seldom() -> None:
@@ -59,11 +71,14 @@ def _collect_seldom() -> None:
 
 async def _main(
     settings: Settings, session: Session, recorded: LogIdentity, clock: Clock, seat: Seat, whereabouts: Whereabouts
-) -> None:
+) -> bool:
+    """Returns whether the worker is to start again, in another generation."""
     stop = asyncio.Event()
-    log.info("worker_start", topic=settings.log.topic, group=settings.log.group)
+    moves = False
+    generation = generation_of(pointer_row.read(session))
+    log.info("worker_start", topic=settings.log.topic, group=settings.log.group, generation=generation.number)
     try:
-        process = Process(settings, session, recorded, clock, seat.member)
+        process = Process(settings, session, recorded, clock, generation, seat.member)
         _heed_signals(process, stop)
         gauge = Gauge(_watched(process), seat.number, seat.member, clock)
         whereabouts.positions = gauge.positions
@@ -72,15 +87,16 @@ async def _main(
             announce()
             telling = asyncio.ensure_future(_tell_when_settled(gauge, announce))
             try:
-                await process.run(stop)
+                moves = await process.run(stop)
             finally:
                 telling.cancel()
     except Lambda360Error as error:
         log.critical("worker_failed", error=error)
         raise
     finally:
-        _bound_the_end(settings.speed.session_timeout_seconds / 4)
+        _bound_the_end(settings.speed.session_timeout_seconds / 4, os.EX_TEMPFAIL if moves else 0)
     log.info("worker_stop", left_group=process.leaves)
+    return moves
 
 
 def _heed_signals(process: Process, stop: asyncio.Event) -> None:
@@ -116,9 +132,12 @@ async def _tell_when_settled(gauge: Gauge, announce: Callable[..., None]) -> Non
     announce(settled=True)
 
 
-def _bound_the_end(seconds: float) -> None:
-    """Threads of the clients may hang on a server that is silent: `seconds` from now the process ends all the same."""
-    code = 0 if sys.exc_info()[0] is None else 1
+def _bound_the_end(seconds: float, code: int) -> None:
+    """Threads of the clients may hang on a server that is silent: `seconds` from now the process ends all the same.
+
+    Its exit code is `code`, or 1 after an error.
+    """
+    code = code if sys.exc_info()[0] is None else 1
     timer = threading.Timer(seconds, os._exit, (code,))
     timer.daemon = True
     timer.start()

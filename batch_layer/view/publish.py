@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
-from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
-from cassandra.query import SimpleStatement
 
 from common.algebra import pointer
 from common.algebra.pointer import NAME, Claim, Plan, Pointer, Published
 from common.errors import BatchError, ClaimLost
+from common.servers import pointer_row
 from common.servers.cassandra import UNAVAILABLE
 from common.servers.patience import patiently
 from common.tables import Tables
@@ -147,11 +146,7 @@ def manifests(session: Session) -> list[Manifest]:
 
 
 def _read(session: Session) -> str | None:
-    select = SimpleStatement(
-        f"SELECT value FROM {Tables.batch_pointer} WHERE name = %s", consistency_level=ConsistencyLevel.LOCAL_SERIAL
-    )
-    row = patiently(lambda: session.execute(select, (NAME,)).one(), "reading the pointer")
-    return None if row is None else row.value
+    return patiently(lambda: pointer_row.read_text(session), "reading the pointer")
 
 
 def _compare_and_set(session: Session, before: str | None, after: str) -> bool:

@@ -77,6 +77,12 @@ class Pointer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     marked: bool = False
     """Whether any customer of this generation has a mark of accepted drift (R18)."""
     losses: tuple[Loss, ...] = ()
+    generation_since: int = 0
+    """Every delta of the generation was written at this moment or later; microseconds (UTC), 0 for the first one."""
+    last_generation: int = 1
+    """The greatest number that a generation was ever given; the tables of a killed rebuild may exist."""
+    rebuilding: int | None = None
+    """The generation that a rebuild is filling, and that only it may switch to."""
 
     @property
     def published(self) -> Published | None:
@@ -182,7 +188,7 @@ _POINTER: Final = msgspec.json.Decoder(Pointer | tuple[Literal["pointer-2"], Poi
 
 def _says_more(pointer: Pointer) -> bool:
     """Whether the pointer has a value that releases which know neither generations nor losses would drop."""
-    return pointer.generation != 1 or pointer.marked or bool(pointer.losses)
+    return pointer.last_generation != 1 or pointer.generation != 1 or pointer.marked or bool(pointer.losses)
 
 
 def _kept(pointer: Pointer) -> list[Published]:

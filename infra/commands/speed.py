@@ -26,8 +26,9 @@ def speed() -> None:
 )
 @click.option("--parent", type=int, hidden=True, help="The process that started this one, and ends it.")
 @click.option("--succeed", type=int, hidden=True, help="Wait until this seat is free, and take it.")
+@click.option("--keep", hidden=True, help="The seat and the lock that this process held before it started again.")
 @click.pass_context
-def run_(context: click.Context, *, workers: int, parent: int | None, succeed: int | None) -> int:
+def run_(context: click.Context, *, workers: int, parent: int | None, succeed: int | None, keep: str | None) -> int:
     """Apply the log's records until SIGTERM or Ctrl-C; workers share the partitions.
 
     At SIGHUP several workers are replaced one after another. A single worker ends at SIGHUP, and stays a member of the
@@ -38,18 +39,21 @@ def run_(context: click.Context, *, workers: int, parent: int | None, succeed: i
         _supervise(context, workers)
         return 0
     from infra.operate.workers import children
+    from speed_layer.operate.seats import KeptSeat
     from speed_layer.run import run
 
-    whereabouts = whereabouts_of(context)
-    if parent is None:
-        run(settings, _clock, whereabouts)
-        return 0
-    children.end_with(parent)
+    if parent is not None:
+        children.end_with(parent)
+    kept = None if keep is None else KeptSeat.parse(keep)
     try:
-        run(settings, _clock, whereabouts, succeed=succeed)
+        seat = run(settings, _clock, whereabouts_of(context), succeed=succeed, keep=kept)
     except Unavailable as error:
+        if parent is None:
+            raise
         click.secho(f"error: {error}", fg="red", err=True)
         return os.EX_TEMPFAIL
+    if seat is not None:
+        children.execute_again(parent, seat)
     return 0
 
 
@@ -78,7 +82,7 @@ def wait_(context: click.Context, *, timeout: float) -> None:
     with connected(settings) as session:
         identity = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
         ends = kafka.end_offsets(settings, identity.partitions)
-        wait(session, settings, ends, timeout=timeout, clock=_clock, report=_Waiting())
+        wait(session, ends, timeout=timeout, clock=_clock, report=_Waiting())
     click.echo(f"applied: {sum(ends.values()):,} offsets in {len(ends)} partitions")
 
 

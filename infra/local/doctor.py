@@ -14,7 +14,7 @@ from cassandra.cluster import Session
 from packaging.requirements import Requirement
 
 from common.errors import Lambda360Error
-from common.servers import log_identity
+from common.servers import log_identity, pointer_row
 from common.servers.cassandra import connected
 from common.servers.kafka import topic_identity
 from common.settings import PREFIX, Settings
@@ -118,7 +118,8 @@ def _log(session: Session, settings: Settings) -> str:
 
 def _worker(session: Session, settings: Settings) -> Finding:
     query = f"SELECT beat_at FROM {Tables.progress} WHERE generation = %s"
-    beats = [row.beat_at for row in session.execute(query, (settings.speed.generation,)) if row.beat_at]
+    generation = pointer_row.read(session).generation
+    beats = [row.beat_at for row in session.execute(query, (generation,)) if row.beat_at]
     age = time.time() - max(beats, default=0) / 1_000_000
     alive = age < settings.serving.max_behind_seconds
     detail = f"last heartbeat {age:.1f} s ago" if beats else "never ran"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from cassandra import DriverException
@@ -12,8 +13,9 @@ from common.algebra import pointer
 from common.errors import PointerUnreadable, StoreUnavailable
 from common.progress import Progress, select_progress
 from common.servers.cassandra import UNAVAILABLE, AsyncSession, in_one_page
+from common.servers.off_loop import OffLoop
 from common.settings import Settings
-from common.tables import Tables
+from common.tables import FIRST_GENERATION, Tables
 from serving_layer.read.store import DeltaRow, Pin, SlotRow
 
 CHUNK: Final = 32
@@ -24,8 +26,7 @@ would save that hop. The statement for a single customer already goes to one of 
 """
 _SLOT: Final = "SELECT customer_id, batch_id, state FROM {keyspace}.{view} WHERE customer_id {of}"
 _DELTAS: Final = (
-    "SELECT customer_id, kafka_offset, value FROM {keyspace}.{tables.deltas} "
-    "WHERE customer_id {of} AND kafka_offset >= ?"
+    "SELECT customer_id, kafka_offset, value FROM {keyspace}.{deltas} WHERE customer_id {of} AND kafka_offset >= ?"
 )
 _POINTER: Final = "SELECT value FROM {keyspace}.{tables.batch_pointer} WHERE name = ?"
 _LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE topic = ?"
@@ -34,27 +35,23 @@ _LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE top
 class CassandraViewStore:
     """Implements `serving_layer.read.store.ViewStore` with one session, whose rows must be plain tuples."""
 
-    def __init__(self, session: Session, settings: Settings) -> None:
-        """Prepares every statement. Raises StoreUnavailable if a table is missing or the store does not answer."""
+    def __init__(self, session: Session, settings: Settings, off_loop: OffLoop = asyncio.to_thread) -> None:
+        """Prepares every statement but those of later generations, which are prepared at their first use.
+
+        Raises StoreUnavailable if a table is missing or the store does not answer.
+        """
         self._session = AsyncSession(session, settings.serving.in_flight)
         self._topic = settings.log.topic
-        self._generation = settings.speed.generation
-        tables = Tables(self._generation)
-        progress = select_progress(keyspace=settings.cassandra.keyspace)
-
-        def prepare(query: str, **parts: str) -> PreparedStatement:
-            return session.prepare(query.format(keyspace=settings.cassandra.keyspace, tables=tables, **parts))
-
-        def by_customer(query: str, **parts: str) -> _ByCustomer:
-            return _ByCustomer(one=prepare(query, of="= ?", **parts), many=prepare(query, of="IN ?", **parts))
-
+        self._keyspace = settings.cassandra.keyspace
+        self._off_loop = off_loop
+        self._deltas: dict[int, _ByCustomer] = {}
+        progress = select_progress(keyspace=self._keyspace)
         try:
-            self._pointer = prepare(_POINTER)
-            self._log = prepare(_LOG)
-            self._progress = prepare(f"{progress} AND kafka_partition IN ?")
-            self._slots = {slot: by_customer(_SLOT, view=tables.batch_view(slot)) for slot in pointer.SLOTS}
-            deltas = by_customer(_DELTAS)
-            self._deltas = _ByCustomer(one=in_one_page(deltas.one), many=in_one_page(deltas.many))
+            self._pointer = self._prepare(_POINTER)
+            self._log = self._prepare(_LOG)
+            self._progress = self._prepare(f"{progress} AND kafka_partition IN ?")
+            self._slots = {slot: self._by_customer_id(_SLOT, view=Tables.batch_view(slot)) for slot in pointer.SLOTS}
+            self._prepare_deltas(FIRST_GENERATION)
         except (*UNAVAILABLE, DriverException) as error:
             raise StoreUnavailable(f"the schema is not there, `lambda360 schema apply` applies it: {error}") from error
 
@@ -72,8 +69,8 @@ class CassandraViewStore:
         except PointerUnreadable as error:
             raise StoreUnavailable(str(error)) from error
 
-    async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
-        rows = await self._rows(self._progress, (self._generation, list(partitions)))
+    async def progress(self, generation: int, partitions: Collection[int]) -> Mapping[int, Progress]:
+        rows = await self._rows(self._progress, (generation, list(partitions)))
         found = map(Progress.of_row, rows)
         return {row.partition: row for row in found}
 
@@ -81,11 +78,30 @@ class CassandraViewStore:
         rows = await self._by_customer(self._slots[slot], customers)
         return {customer: SlotRow(batch_id, state or "") for customer, batch_id, state in rows}
 
-    async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+    async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+        select = self._deltas.get(generation)
+        if select is None:
+            select = await self._off_loop(partial(self._prepare_deltas, generation))
         deltas: dict[str, list[DeltaRow]] = {}
-        for customer, offset, value in await self._by_customer(self._deltas, customers, cut):
+        for customer, offset, value in await self._by_customer(select, customers, cut):
             deltas.setdefault(customer, []).append((offset, value))
         return deltas
+
+    def _prepare(self, query: str, **parts: str) -> PreparedStatement:
+        return self._session.driver.prepare(query.format(keyspace=self._keyspace, tables=Tables, **parts))
+
+    def _by_customer_id(self, query: str, **parts: str) -> "_ByCustomer":
+        one, many = (self._prepare(query, of=of, **parts) for of in ("= ?", "IN ?"))
+        return _ByCustomer(one, many)
+
+    def _prepare_deltas(self, generation: int) -> "_ByCustomer":
+        """Returns the select of a generation's deltas, and keeps it. Raises StoreUnavailable without the table."""
+        try:
+            made = self._by_customer_id(_DELTAS, deltas=Tables(generation).deltas)
+        except (*UNAVAILABLE, DriverException) as error:
+            raise StoreUnavailable(f"generation {generation} of the speed tables cannot be read: {error}") from error
+        self._deltas[generation] = _ByCustomer(in_one_page(made.one), in_one_page(made.many))
+        return self._deltas[generation]
 
     async def _by_customer(self, select: "_ByCustomer", customers: Collection[str], *parameters: object) -> list[Any]:
         members = list(customers)

@@ -19,8 +19,12 @@ class Deltas:
     marks: Mapping[str, str]
 
 
-async def whole_deltas(store: ViewStore, customers: Collection[str], cut: int, complete_below: int) -> Deltas:
+async def whole_deltas(
+    store: ViewStore, generation: int, customers: Collection[str], *, cut: int, complete_below: int
+) -> Deltas:
     """Returns the customers' deltas at or above `cut`: for each customer, all that the log left below some offset.
+
+    They are those of one generation of the speed tables (R13).
 
     Every delta below `complete_below` was acknowledged before this call. Above it one read may be torn: it has a delta
     and lacks the one before. That happens if one replica answered before the first of them was written, and the other
@@ -37,12 +41,12 @@ async def whole_deltas(store: ViewStore, customers: Collection[str], cut: int, c
     Raises SlotReused if a customer was reset during each of ATTEMPTS reads.
     """
     marks: dict[str, str] = {}
-    found = await _read(store, customers, cut, marks)
+    found = await _read(store, generation, customers, cut, marks)
     uncertain = {customer: rows for customer, rows in found.items() if _last(rows) >= complete_below}
     for _ in range(ATTEMPTS):
         if not uncertain:
             return Deltas(found, marks)
-        later = await _read(store, uncertain, cut, marks)
+        later = await _read(store, generation, uncertain, cut, marks)
         erased: dict[str, Sequence[DeltaRow]] = {}
         for customer, rows in uncertain.items():
             again = later.get(customer, ())
@@ -56,13 +60,13 @@ async def whole_deltas(store: ViewStore, customers: Collection[str], cut: int, c
 
 
 async def _read(
-    store: ViewStore, customers: Collection[str], cut: int, marks: dict[str, str]
+    store: ViewStore, generation: int, customers: Collection[str], cut: int, marks: dict[str, str]
 ) -> dict[str, Sequence[DeltaRow]]:
     """Returns the customers' deltas, and keeps in `marks` which of them have a mark now."""
     found: dict[str, Sequence[DeltaRow]] = {}
     for customer in customers:
         marks.pop(customer, None)
-    for customer, rows in (await store.deltas(customers, cut)).items():
+    for customer, rows in (await store.deltas(generation, customers, cut)).items():
         cells = dict(rows)
         if MARK_OFFSET in cells:
             marks[customer] = cells.pop(MARK_OFFSET)

@@ -68,10 +68,17 @@ async def _speed_side(store: ViewStore, pin: Pin, customers: Collection[str]) ->
     for customer in customers:
         by_partition.setdefault(partition_of(customer, pin.partitions), []).append(customer)
     # Progress is read first: all that it covers is then in the deltas (R22).
-    progress = await store.progress(by_partition)
+    generation = pin.pointer.generation
+    progress = await store.progress(generation, by_partition)
     found = await asyncio.gather(
         *(
-            whole_deltas(store, members, cut[partition], complete_below(progress.get(partition), cut[partition]))
+            whole_deltas(
+                store,
+                generation,
+                members,
+                cut=cut[partition],
+                complete_below=complete_below(progress.get(partition), cut[partition]),
+            )
             for partition, members in by_partition.items()
         )
     )

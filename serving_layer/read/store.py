@@ -39,14 +39,14 @@ class ViewStore(Protocol):
     async def pin(self) -> Pin:
         """Returns the pointer and the log's recorded partition count, as they are now."""
 
-    async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
-        """Returns the speed layer's progress by partition. A partition without a row is absent."""
+    async def progress(self, generation: int, partitions: Collection[int]) -> Mapping[int, Progress]:
+        """Returns the speed layer's progress in a generation, by partition. A partition without a row is absent."""
 
     async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
         """Returns the slot's rows by customer, of whatever batch. A customer without a row is absent."""
 
-    async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
-        """Returns every delta at or above `cut` by customer, resets and marks included. One without any is absent."""
+    async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+        """Returns a generation's deltas at or above `cut`, resets and marks included. One without any is absent."""
 
 
 StoreSource = Callable[[], ViewStore]

@@ -23,7 +23,7 @@ def health(source: StoreSource) -> APIRouter:
         """The store answers, and its schema and log are there: requests will be answered."""
         try:
             pin = await source().pin()
-            await source().progress(range(pin.partitions))
+            await source().progress(pin.pointer.generation, range(pin.partitions))
         except StoreUnavailable as error:
             raise NotReady([str(error)]) from error
         return Health("ready")

@@ -39,6 +39,23 @@ class Occupant(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class KeptSeat:
+    """A seat whose lock goes on being held while its process executes another program, or itself again."""
+
+    number: int
+    lock_fd: int
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.lock_fd}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Inverse of `str`. Raises ValueError."""
+        number, lock_fd = text.split(":")
+        return cls(int(number), int(lock_fd))
+
+
+@dataclass(frozen=True, slots=True)
 class Seat:
     """A number that is this process's own until it ends, or releases it."""
 
@@ -73,6 +90,17 @@ class Seat:
         fcntl.flock(fd, fcntl.LOCK_EX)
         waiting.unlink(missing_ok=True)
         return cls(number, member_id(home, number), folder, fd)
+
+    @classmethod
+    def kept(cls, home: Path, seat: KeptSeat) -> Self:
+        """The seat that this process held before it executed itself again."""
+        os.set_inheritable(seat.lock_fd, False)
+        return cls(seat.number, member_id(home, seat.number), home / FOLDER, seat.lock_fd)
+
+    def keep(self) -> KeptSeat:
+        """Let the lock outlive the program that this process executes next."""
+        os.set_inheritable(self._fd, True)
+        return KeptSeat(self.number, self._fd)
 
     def announce(self, *, started_at: int, metrics_port: int, settled: bool = False) -> None:
         """Say who holds the seat; the file is replaced at once, so a reader never sees half of it."""

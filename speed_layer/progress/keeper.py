@@ -16,7 +16,7 @@ from common.servers.retry import Retry
 from common.settings import SpeedSettings
 from speed_layer.apply.lanes import Lane, Lanes, Start
 from speed_layer.progress.log_watch import Watch
-from speed_layer.progress.table import ProgressTable, start_of
+from speed_layer.progress.table import ProgressTable, horizon, start_of
 from speed_layer.progress.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,8 @@ class Keeper:
     validation_version: str
     clock: Callable[[], int]
     monotonic: Callable[[], float] = time.monotonic
+    written_since: int = 0
+    """Every delta of the generation was written at this moment or later, in microseconds; 0 where unknown."""
     latest: Mapping[int, Progress] = field(default_factory=dict)
     """The rows of the last heartbeat, written or not."""
     beat_at: int = 0
@@ -96,7 +98,10 @@ class Keeper:
         It runs before a row claims that deltas are alive, so a worker that was stopped for long claims nothing stale.
         """
         asked_at = self.monotonic()
-        found = await self.watch.expired_below(self.clock())
+        now = self.clock()
+        # A rebuild writes the deltas of old records anew, so their age says nothing until its own deltas expire (R13).
+        are_alive = horizon(now, self.settings.delta_ttl_days) < self.written_since
+        found = {} if are_alive else await self.watch.expired_below(now)
         self._expired_at = asked_at
         return found
 

@@ -4,28 +4,20 @@ from typing import Final
 
 from common.algebra.dates import MICROS_PER_DAY
 from common.errors import LogError
-from common.progress import Progress, select_progress
+from common.progress import Progress, cells_of, insert_progress, select_progress
 from common.servers.cassandra import AsyncSession
-from common.tables import Tables
 
 HORIZON_MARGIN_MICROS: Final = 3_600_000_000
 """Deltas count as expired an hour early: clocks differ, and a row is up to a minute old when it is read."""
 
 
 class ProgressTable:
-    """The rows of one generation; nothing in a row ever goes back.
-
-    A row's timestamp is its `next_offset`: a worker that is behind loses to one ahead. Of two rows with the same
-    timestamp each cell takes the greater value.
-    """
+    """The rows of one generation; nothing in a row ever goes back: a worker that is behind loses to one ahead."""
 
     def __init__(self, session: AsyncSession, generation: int) -> None:
         self._session, self._generation = session, generation
         self._read = session.driver.prepare(select_progress())
-        self._write = session.driver.prepare(
-            f"INSERT INTO {Tables.progress} (generation, kafka_partition, from_offset, next_offset, end_offset, "
-            "validation_version, beat_at, caught_up_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
-        )
+        self._write = session.driver.prepare(insert_progress())
 
     async def read(self) -> dict[int, Progress]:
         """The rows by partition. Raises StoreUnavailable."""
@@ -34,9 +26,7 @@ class ProgressTable:
 
     async def write(self, row: Progress) -> None:
         """Write the row. Raises StoreUnavailable."""
-        cells = (row.partition, row.from_offset, row.next_offset, row.end_offset)
-        times = (row.validation_version, row.beat_at, row.caught_up_at)
-        await self._session.execute(self._write.bind((self._generation, *cells, *times, row.next_offset)))
+        await self._session.execute(self._write.bind(cells_of(self._generation, row)))
 
 
 def start_of(partition: int, row: Progress | None, first: int, end: int) -> int:

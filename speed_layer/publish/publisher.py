@@ -3,17 +3,17 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
 from common.errors import LogUnavailable
+from common.servers.off_loop import OffLoop
 from common.servers.producer import producer
 from common.servers.retry import Retry
 from common.settings import Settings
 
-T = TypeVar("T")
 MAX_BYTES: Final = 2 * 2**20
 """The largest message of any topic beside the log: a record of the log in base64, and what is said about it."""
 
@@ -29,12 +29,6 @@ class Outgoing(NamedTuple):
 
 Send = Callable[[Sequence[Outgoing]], Awaitable[None]]
 """Returns once every message is acknowledged. Raises LogUnavailable if one is not, in time."""
-
-
-class OffLoop(Protocol):
-    """Runs a function without blocking the event loop, as `asyncio.to_thread` does."""
-
-    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 class Publisher:

@@ -10,11 +10,12 @@ from common.algebra.alerts import decode_alert
 from common.algebra.facts import decode_delta, decode_fact
 from common.servers.cassandra import AsyncSession, in_one_page
 from common.servers.retry import Retry
+from common.speed_cql import MARKER
 from common.tables import Tables
 from speed_layer.apply.known import EVERY_KIND, Known
 from speed_layer.apply.rows import EntityKey, Mutation, Stored
 from speed_layer.store.grouped import Grouped
-from speed_layer.store.statements import MARKER, Statements
+from speed_layer.store.statements import Statements
 
 FEW: Final = 64
 """Up to so many facts are read whole when a customer is first applied. Then absent entities are known, too."""

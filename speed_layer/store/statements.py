@@ -7,13 +7,13 @@ from typing import Final
 from cassandra.cluster import Session
 from cassandra.query import BoundStatement, PreparedStatement
 
+from common import speed_cql
 from common.algebra.alerts import encode_alert, rule_of
 from common.algebra.facts import encode
+from common.speed_cql import MARKER
 from common.tables import Tables
 from speed_layer.apply.rows import Change, Mutation, Reset
 
-MARKER: Final = ("", "")
-"""Kind and entity id of the reset marker's row."""
 ROW_BYTES: Final = 100
 """The bytes of a row besides its texts, about."""
 bigint: Final = Struct(">q").pack
@@ -36,21 +36,16 @@ class Statements:
 
     def __init__(self, session: Session, tables: Tables, delta_ttl_seconds: int) -> None:
         self._ttl, prepare = int4(delta_ttl_seconds), session.prepare
-        insert_delta = (
-            f"INSERT INTO {tables.deltas} (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TIMESTAMP ?"
-        )
-        self._fact = prepare(
-            f"INSERT INTO {tables.facts} (customer_id, kind, entity_id, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
-        )
-        self._delta = prepare(f"{insert_delta} AND TTL ?")
-        self._reset_delta = prepare(insert_delta)
+        self._fact = prepare(speed_cql.insert_fact(tables))
+        self._delta = prepare(speed_cql.insert_delta(tables))
+        self._reset_delta = prepare(speed_cql.insert_reset(tables))
         self._alert = prepare(
             f"INSERT INTO {tables.alerts} (customer_id, kafka_offset, rule, value) "
             "VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
         )
-        self._delete_alerts = prepare(f"DELETE FROM {tables.alerts} USING TIMESTAMP ? WHERE customer_id = ?")
-        self._delete_facts = prepare(f"DELETE FROM {tables.facts} USING TIMESTAMP ? WHERE customer_id = ?")
-        self._delete_deltas = prepare(f"DELETE FROM {tables.deltas} USING TIMESTAMP ? WHERE customer_id = ?")
+        self._delete_alerts = prepare(speed_cql.delete_all(tables.alerts))
+        self._delete_facts = prepare(speed_cql.delete_all(tables.facts))
+        self._delete_deltas = prepare(speed_cql.delete_all(tables.deltas))
 
     def of(self, customer_id: str, mutation: Mutation) -> tuple[list[BoundStatement], int]:
         """Returns the statements, all of the customer's partition key, and about how many bytes they hold."""

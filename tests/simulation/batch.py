@@ -22,7 +22,7 @@ from common.servers.cassandra import AsyncSession
 from serving_layer.answer.answers import Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
 from tests.simulation.network import Session
-from tests.simulation.process import RULES, SETTINGS, Process
+from tests.simulation.process import RULES, SETTINGS, Process, at_once
 from tests.support.builders import AS_OF
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Reader(Process):
     def __init__(self, world: "World", name: str, customers: Sequence[str]) -> None:
         super().__init__(world, name)
         self._customers = customers
-        self._store = CassandraViewStore(Session(world, self, named=False), SETTINGS)
+        self._store = CassandraViewStore(Session(world, self, named=False), SETTINGS, at_once)
         self._answers = Answers(lambda: self._store, SETTINGS, lambda: world.loop.now)
         self.spawn(self._ask())
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from common.algebra.pointer import decode
 from common.log.partition import partition_of
+from common.tables import Tables
 from infra.proof.oracle import Answer as Expected
 from infra.proof.oracle import Oracle
 from serving_layer.answer.answers import Answer, Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
 from tests.simulation.cql import Put
 from tests.simulation.network import Glance
-from tests.simulation.process import SETTINGS, TTL_SECONDS
+from tests.simulation.process import SETTINGS, TTL_SECONDS, at_once
 from tests.simulation.replicas import Cells, merged
 from tests.simulation.scenery import PARTITIONS
 from tests.support.builders import AS_OF
@@ -71,7 +72,7 @@ class Judge:
 
     def __post_init__(self) -> None:
         session: Any = Glance(self.world, None, named=False)
-        store = CassandraViewStore(session, SETTINGS)
+        store = CassandraViewStore(session, SETTINGS, at_once)
         self._answers = Answers(lambda: store, SETTINGS, lambda: self.world.loop.now)
 
     def reached(self, row: Put) -> None:
@@ -119,11 +120,12 @@ class Judge:
     def _is_news(self, customer: str) -> bool:
         """Whether the rows that its answer is made of, apart from heartbeats, are new."""
         pointer, partition = self.world.pointer, partition_of(customer, PARTITIONS)
-        progress = self._cells("speed_progress", SETTINGS.speed.generation)
+        tables = Tables(decode(pointer).generation)
+        progress = self._cells("speed_progress", tables.generation)
         content = (
             customer,
             pointer,
-            frozenset(self._cells("speed_deltas", customer).items()),
+            frozenset(self._cells(tables.deltas, customer).items()),
             frozenset(self._cells(self._slot(pointer), customer).items()),
             progress.get(((partition,), "next_offset")),
             progress.get(((partition,), "from_offset")),

@@ -15,6 +15,7 @@ from common.algebra.profile import KIND as PROFILE
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 from common.progress import Progress
+from common.speed_cql import MARKER
 from serving_layer.answer import answers
 from serving_layer.read import reading
 from serving_layer.read.store import DeltaRow, ViewStore
@@ -26,7 +27,7 @@ from speed_layer.apply.rows import Change, Mutation, Reset
 from speed_layer.apply.worker import Step, Worker
 from speed_layer.progress.keeper import Keeper, Kept
 from speed_layer.progress.table import ProgressTable
-from speed_layer.store.statements import MARKER, Statements
+from speed_layer.store.statements import Statements
 from tests.simulation import network
 from tests.simulation.cql import Table
 from tests.simulation.network import Bound, said
@@ -109,9 +110,11 @@ def keep_the_cache(_: FactCache) -> None:
     """What was known is taken for known after a rebalance."""
 
 
-async def read_once(store: ViewStore, customers: Collection[str], cut: int, _: int) -> Mapping[str, Sequence[DeltaRow]]:
+async def read_once(
+    store: ViewStore, generation: int, customers: Collection[str], *, cut: int, complete_below: int
+) -> Mapping[str, Sequence[DeltaRow]]:
     """Serving names the offset after the last delta it found, however torn the read."""
-    return await store.deltas(customers, cut)
+    return await store.deltas(generation, customers, cut)
 
 
 async def remember(table: ProgressTable) -> dict[int, Progress]:

@@ -15,7 +15,7 @@ from common.progress import Progress
 from common.servers.breaker import Breaker
 from common.servers.cassandra import AsyncSession
 from common.servers.retry import Retry
-from common.tables import Tables
+from common.tables import FIRST_GENERATION, Tables
 from serving_layer.answer.answers import Answer, Answers
 from serving_layer.answer.provenance import Release, condition
 from serving_layer.read import cassandra_store as serving
@@ -31,7 +31,7 @@ from tests.simulation.batch import recomputed
 from tests.simulation.cql import Change, Delete, Put, Select
 from tests.simulation.judge import Judge
 from tests.simulation.network import Read, Response, Session, said
-from tests.simulation.process import ALERTS, RULES, SETTINGS, TTL_SECONDS
+from tests.simulation.process import ALERTS, RULES, SETTINGS, TTL_SECONDS, at_once
 from tests.simulation.replicas import Replica
 from tests.simulation.scenery import PARTITIONS, SimLog
 from tests.support.builders import APPENDED_AT, AS_OF, Message
@@ -40,7 +40,7 @@ ADA: Final = "ada"
 """The only customer."""
 PARTITION: Final = partition_of(ADA, PARTITIONS)
 EVERYWHERE: Final = (0, 1, 2)
-TABLES: Final = Tables(SETTINGS.speed.generation)
+TABLES: Final = Tables(FIRST_GENERATION)
 
 
 class Stage:
@@ -93,7 +93,7 @@ class Stage:
         await self.progress_table().write(Progress(PARTITION, 0, next_offset, end, version, self.now, self.now))
 
     def progress_table(self) -> ProgressTable:
-        return ProgressTable(AsyncSession(self.session(), 4), SETTINGS.speed.generation)
+        return ProgressTable(AsyncSession(self.session(), 4), FIRST_GENERATION)
 
     def keeper(self, validation: str) -> Keeper:
         """A worker's keeper, of a release with this validation version."""
@@ -118,15 +118,18 @@ class Stage:
     async def answer(self, *deltas: tuple[int, int]) -> Answer:
         """The answer about the customer, whose reads of deltas ask these pairs of replicas. Raises Wrong."""
         self.pairs = {"speed_deltas": list(deltas)}
-        store, since = serving.CassandraViewStore(self.session(named=False), SETTINGS), self.judge.now()
+        store, since = serving.CassandraViewStore(self.session(named=False), SETTINGS, at_once), self.judge.now()
         (answer,) = await Answers(lambda: store, SETTINGS, lambda: self.now).of([ADA], AS_OF)
         self.judge.check([answer], since)
         return answer
 
     async def reasons(self, validation: str) -> Sequence[str]:
         """Why a reader of a release with this validation version calls its answers degraded."""
-        store = serving.CassandraViewStore(self.session(named=False), SETTINGS)
-        row, release = (await store.progress([PARTITION]))[PARTITION], Release(logic_version(), validation)
+        store = serving.CassandraViewStore(self.session(named=False), SETTINGS, at_once)
+        row, release = (
+            (await store.progress(FIRST_GENERATION, [PARTITION]))[PARTITION],
+            Release(logic_version(), validation),
+        )
         return condition(PARTITION, None, row, release=release, limits=SETTINGS.serving, now=self.now).reasons
 
     def _placed(self, offset: int) -> Placed:

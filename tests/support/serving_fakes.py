@@ -76,6 +76,8 @@ class MemoryViewStore:
     delta_rows: dict[str, list[DeltaRow]] = field(default_factory=dict)
     progress_rows: dict[int, Progress] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), progress()))
     calls: list[str] = field(default_factory=list)
+    generations: list[int] = field(default_factory=list)
+    """The generations that were asked for, one for each read of progress and of deltas."""
     on_read: Callable[[str], None] = lambda _: None
 
     def put_state(
@@ -93,8 +95,9 @@ class MemoryViewStore:
         self._called("pin")
         return Pin(self.pointer, PARTITIONS)
 
-    async def progress(self, partitions: Collection[int]) -> Mapping[int, Progress]:
+    async def progress(self, generation: int, partitions: Collection[int]) -> Mapping[int, Progress]:
         self._called("progress")
+        self.generations.append(generation)
         await asyncio.sleep(0)
         return {partition: self.progress_rows[partition] for partition in partitions if partition in self.progress_rows}
 
@@ -103,8 +106,9 @@ class MemoryViewStore:
         rows = self.slots.get(slot, {})
         return {customer: rows[customer] for customer in customers if customer in rows}
 
-    async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+    async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
         self._called("deltas")
+        self.generations.append(generation)
         assert len({partition_of(customer, PARTITIONS) for customer in customers}) == 1
         found = {each: [row for row in self.delta_rows.get(each, []) if row[0] >= cut] for each in customers}
         return {customer: rows for customer, rows in found.items() if rows}

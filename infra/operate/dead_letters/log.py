@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from common.algebra.facts import decode_delta
 from common.log.dead_letters import HEADER
 from common.log.position import Position
+from common.servers import pointer_row
 from common.servers.producer import producer, undelivered
 from common.settings import Settings
 from common.tables import Tables
@@ -31,17 +32,16 @@ class Servers:
         self._session = session
         self._table = table
         self._producer = producer(settings, **{"message.timeout.ms": TIMEOUT_MS, "message.max.bytes": MAX_BYTES})
-        tables = Tables(settings.speed.generation)
-        self._marker = session.prepare(
-            f"SELECT customer_id, value FROM {tables.facts} WHERE customer_id IN ? AND kind = '' AND entity_id = ''"
-        )
-        self._reset = session.prepare(f"SELECT value FROM {tables.deltas} WHERE customer_id = ? AND kafka_offset = ?")
 
     def erasures(self, customers: Collection[str]) -> Mapping[str, Erasure]:
         """Returns the last applied erasure of each customer that has one. Raises StoreUnavailable."""
         with translated_errors():
-            rows = self._session.execute(self._marker, (sorted(customers),))
-            return {row.customer_id: self._erasure(row.customer_id, int(row.value)) for row in rows}
+            tables = Tables(pointer_row.read(self._session).generation)
+            marker = (
+                f"SELECT customer_id, value FROM {tables.facts} WHERE customer_id IN ? AND kind = '' AND entity_id = ''"
+            )
+            rows = self._session.execute(self._session.prepare(marker), (sorted(customers),))
+            return {row.customer_id: self._erasure(tables, row.customer_id, int(row.value)) for row in rows}
 
     def append(self, ready: Sequence[Ready]) -> Sent:
         """Appends each record to its customer's partition, and returns the outcome of each after the last answer.
@@ -98,12 +98,13 @@ class Servers:
         except BufferError as error:
             failures.append(KafkaError(KafkaError._QUEUE_FULL, str(error)))  # noqa: SLF001 # the client's name
 
-    def _erasure(self, customer_id: str, offset: int) -> Erasure:
+    def _erasure(self, tables: Tables, customer_id: str, offset: int) -> Erasure:
         """Returns the erasure with the append time of its delta.
 
         Without a delta the time is the largest one, so that every record of another partition counts as erased.
         """
-        row = self._session.execute(self._reset, (customer_id, offset)).one()
+        select = f"SELECT value FROM {tables.deltas} WHERE customer_id = ? AND kafka_offset = ?"
+        row = self._session.execute(self._session.prepare(select), (customer_id, offset)).one()
         return Erasure(offset, decode_delta(row.value).appended_at if row else 2**63)
 
 

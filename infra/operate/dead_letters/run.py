@@ -81,7 +81,6 @@ def _wait_for_erasures(settings: Settings, table: OperatorTable, partitions: int
     try:
         wait(
             table.session,
-            settings,
             ends,
             timeout=timeout,
             clock=lambda: time.time_ns() // 1000,

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from common.errors import WorkerError
 from common.settings import Settings, environment_of
@@ -41,6 +41,13 @@ class Children:
         """Returns the seats recorded by this process. Ignores records of an earlier process with the same pid."""
         home = self._settings.home
         return [each for each in seats.occupants(home) if each.pid == pid and seats.is_alive(home, each)]
+
+
+def execute_again(parent: int | None, seat: seats.KeptSeat) -> NoReturn:
+    """Replaces this worker by a new one in the same process: it keeps its parent, its environment and its seat."""
+    program = str(Path(sys.executable).parent / "lambda360")
+    of_parent = () if parent is None else ("--parent", str(parent))
+    os.execv(program, [program, "speed", "run", *of_parent, "--keep", str(seat)])  # noqa: S606 # no shell is meant
 
 
 def end_with(parent: int) -> None:

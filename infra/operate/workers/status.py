@@ -46,7 +46,7 @@ def _progress(settings: Settings, ends: Mapping[int, int], away: dict[str, str])
     impatient = settings.cassandra.model_copy(update={"request_timeout_seconds": ASK_SECONDS})
     try:
         with connected(settings.model_copy(update={"cassandra": impatient})) as session:
-            return read_progress(session, settings, ends)
+            return read_progress(session, ends)
     except Lambda360Error as error:
         away["cassandra"] = str(error)
         return {}

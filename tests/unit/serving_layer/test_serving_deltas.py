@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -25,13 +26,14 @@ class Reads:
     def __init__(self, *answers: Mapping[str, Sequence[DeltaRow]]) -> None:
         self.answers, self.asked = list(answers), list[list[str]]()
 
-    async def deltas(self, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+    async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
         self.asked.append(sorted(customers))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 def read_both(reads: Reads, complete_below: int = 10) -> Deltas:
-    return asyncio.run(whole_deltas(reads, ["ada", "bob"], 0, complete_below))  # type: ignore[arg-type] # all it asks
+    store: Any = reads  # which is all that is asked of one
+    return asyncio.run(whole_deltas(store, 1, ["ada", "bob"], cut=0, complete_below=complete_below))
 
 
 def read(reads: Reads, complete_below: int = 10) -> Mapping[str, Sequence[DeltaRow]]:

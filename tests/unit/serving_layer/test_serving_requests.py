@@ -80,6 +80,25 @@ def test_progress_is_read_before_the_deltas_and_the_pointer_before_everything() 
     assert store.calls.index("progress") < store.calls.index("deltas")
 
 
+def test_r13_a_request_reads_the_speed_tables_of_the_generation_that_it_pinned() -> None:
+    """R20: a switch in the middle of the request changes nothing of it; the next request is of the new generation."""
+    pinned = msgspec.structs.replace(pointing_at(published(cut=10)), generation=2)
+    store = MemoryViewStore(pinned)
+    store.put_order("ada")
+    store.put_delta("ada", 120, delta(order(500), entity_id="o2"))
+
+    def switch(step: str) -> None:
+        if step == "progress":
+            store.pointer = msgspec.structs.replace(pinned, generation=3)
+
+    store.on_read = switch
+
+    for generation in (2, 3):
+        store.generations.clear()
+        assert Api.over(store).metrics().json()["provenance"]["speed"]["deltas"] == 1
+        assert store.generations == [generation] * 3, "progress, deltas, and the last one's customer again"
+
+
 def test_without_a_pointer_the_cut_is_zero_and_no_slot_is_read() -> None:
     """R20."""
     store = MemoryViewStore()

@@ -312,3 +312,16 @@ def test_another_log_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     for look in (watch.check, watch.confirm):
         with pytest.raises(LogError, match="not the log this system was built on"):
             asyncio.run(look())
+
+
+@pytest.mark.parametrize(("age_days", "from_offset"), [(29, 0), (30, 5)])
+def test_r13_the_age_of_a_record_says_nothing_of_its_delta_until_the_rebuilds_own_deltas_expire(
+    age_days: int, from_offset: int
+) -> None:
+    """The rebuild wrote the deltas of old records anew, with a whole life before them."""
+    scene = Scene(Table({0: row(8)}), Watch(expired=5))
+    scene.keeper.written_since = NOW - age_days * MICROS_PER_DAY
+
+    scene.start()
+
+    assert scene.beat().from_offset == from_offset

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from infra.paths import ROOT
 from speed_layer.operate.seats import Seat, is_alive, is_waiting, member_id, occupants
 from tests.support.harness import wait_until
 
@@ -144,3 +145,34 @@ def test_workers_and_parents_of_an_earlier_release_find_the_lock_and_the_occupan
 def test_the_member_id_differs_by_home_and_seat(tmp_path: Path) -> None:
     ids = {member_id(tmp_path, 0), member_id(tmp_path, 1), member_id(tmp_path / "other", 0)}
     assert len(ids) == 3
+
+
+KEEPING = """
+import os, sys
+from pathlib import Path
+from speed_layer.operate.seats import KeptSeat, Seat
+home, *kept = sys.argv[1:]
+if not kept:
+    seat = Seat.take(Path(home))
+    os.execv(sys.executable, [sys.executable, "-c", sys.orig_argv[2], home, str(seat.keep())])
+seat = Seat.kept(Path(home), KeptSeat.parse(kept[0]))
+seat.announce(started_at=1, metrics_port=0)
+print(seat.number, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_r13_a_process_that_executes_itself_again_keeps_its_seat_all_the_while(tmp_path: Path) -> None:
+    """Nobody else could take it in between, and whoever looks sees the holder alive."""
+    command = [sys.executable, "-c", KEEPING, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as again:
+        assert again.stdin is not None
+        assert again.stdout is not None
+        assert again.stdout.readline() == b"0\n"
+
+        other = Seat.take(tmp_path)
+        (occupant,) = occupants(tmp_path)
+
+        assert (other.number, occupant.pid, is_alive(tmp_path, occupant)) == (1, again.pid, True)
+        other.release()
+        again.stdin.close()

@@ -1,0 +1,31 @@
+"""The statements that write the speed tables, for both that write them: the workers and a rebuild. Knows no driver.
+
+Each write and each delete carries the log offset of its record as its timestamp, and there are no others (R11).
+"""
+
+from typing import Final
+
+from common.tables import Tables
+
+MARKER: Final = ("", "")
+"""Kind and entity id of the reset marker's row among the facts."""
+
+
+def insert_fact(tables: Tables) -> str:
+    """Values: customer, kind, entity id, cell, offset. The reset marker is written by it, too."""
+    return f"INSERT INTO {tables.facts} (customer_id, kind, entity_id, value) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
+
+
+def insert_delta(tables: Tables) -> str:
+    """Values: customer, offset, cell, offset, seconds to live."""
+    return f"{insert_reset(tables)} AND TTL ?"
+
+
+def insert_reset(tables: Tables) -> str:
+    """Values: customer, offset, cell, offset. A reset's delta never expires (R24)."""
+    return f"INSERT INTO {tables.deltas} (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TIMESTAMP ?"
+
+
+def delete_all(table: str) -> str:
+    """Values: an offset, customer. Deletes the customer's rows that were written at or below the offset."""
+    return f"DELETE FROM {table} USING TIMESTAMP ? WHERE customer_id = ?"
