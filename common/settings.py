@@ -156,6 +156,16 @@ class ServingSettings(Group):
     )
 
 
+class ErasureSettings(Group):
+    """What is kept of erasures outside of the system's data (R24, R25)."""
+
+    ledger: str = Field(
+        "",
+        description="file that keeps every erased customer's id for restores; empty means `<home>-erasures.jsonl` "
+        "beside the home. Keep it on another disk, and out of the backups that it is applied to",
+    )
+
+
 class Settings(Group):
     """All settings; every field's environment name is `LAMBDA360_<GROUP>_<FIELD>`."""
 
@@ -166,6 +176,7 @@ class Settings(Group):
     speed: SpeedSettings = SpeedSettings()
     batch: BatchSettings = BatchSettings()
     serving: ServingSettings = ServingSettings()
+    erasure: ErasureSettings = ErasureSettings()
 
     @model_validator(mode="after")
     def _deltas_outlive_the_batch_interval(self) -> Self:
@@ -212,10 +223,15 @@ class Settings(Group):
     def warehouse(self) -> str:
         return self.batch.warehouse or str((self.home / "warehouse").absolute())
 
+    @property
+    def erasure_ledger(self) -> Path:
+        home = self.home.absolute()
+        return Path(self.erasure.ledger) if self.erasure.ledger else home.with_name(f"{home.name}-erasures.jsonl")
+
 
 TOPIC_FIELDS: Final = ("topic", "errors_topic", "deltas_topic", "alerts_topic")
 """The settings of `log` that name a topic; the log is the first."""
-GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving")
+GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving", "erasure")
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "watch": Entry("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),
     "batch": Entry("infra.commands.batch", "batch", "Run the nightly job, list its runs, roll back."),
     "journal": Entry("infra.commands.journal", "journal", "List what operators decided, and why."),
+    "erase": Entry("infra.commands.erase", "erase", "Forget a customer, in both layers and for good."),
     "dead-letters": Entry("infra.commands.dead_letters", "dead_letters", "List, replay or discard rejected records."),
     "serve": Entry("infra.commands.serve", "serve", "Answer REST requests on 127.0.0.1:8360."),
     "doctor": Entry("infra.commands.doctor", "doctor", "Show what is installed, running and reachable."),

@@ -14,6 +14,7 @@ CHANGED = {
     "LAMBDA360_SPEED_RETRY_MIN_SECONDS": "0.5",
     "LAMBDA360_BATCH_BUCKETS": "64",
     "LAMBDA360_SERVING_PORT": "9000",
+    "LAMBDA360_ERASURE_LEDGER": "/kept/erasures.jsonl",
 }
 
 
@@ -26,6 +27,7 @@ def test_every_group_is_set_from_the_environment(tmp_path: Path) -> None:
     assert {name.removeprefix(PREFIX).split("_")[0].lower() for name in CHANGED} == set(GROUPS)
     assert (settings.stack.port_base, settings.log.topic, settings.cassandra_port) == (20_000, "events", 9042)
     assert (settings.speed.retry_min_seconds, settings.batch.buckets, settings.serving.port) == (0.5, 64, 9000)
+    assert settings.erasure_ledger == Path("/kept/erasures.jsonl")
     assert settings.home == tmp_path
 
 
@@ -34,6 +36,7 @@ def test_what_is_not_said_follows_from_the_home_and_the_ports(tmp_path: Path) ->
     assert settings.bootstrap_servers == "127.0.0.1:20000"
     assert (settings.cassandra_hosts, settings.cassandra_port) == (("127.0.0.1",), 20_002)
     assert settings.warehouse == str(tmp_path / "warehouse")
+    assert settings.erasure_ledger == tmp_path.with_name(f"{tmp_path.name}-erasures.jsonl")
     said = {"LAMBDA360_CASSANDRA_HOSTS": "one, two", "LAMBDA360_LOG_BOOTSTRAP_SERVERS": "kafka:1"}
     settings = load_settings({**said, "LAMBDA360_BATCH_WAREHOUSE": "s3://there"})
     assert (settings.cassandra_hosts, settings.bootstrap_servers) == (("one", "two"), "kafka:1")
