@@ -1,4 +1,4 @@
-"""A job: what the steps of one run work with, and the report of each step. Knows no step."""
+"""A job: what the steps of one run work with, and the reports of each step. Knows no step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 
+from batch_layer.decisions import Decisions
 from common.settings import Settings
 
 Report = Callable[[str, str, float], None]
 """Called after each step, with its name, its figures as text and its seconds."""
+Progress = Callable[[str, int, int], None]
+"""Called now and then during a step, with its name, the records read so far, and how many there are about."""
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """A `Progress` that drops what it is told."""
 
 
 @dataclass(slots=True)
@@ -21,9 +28,15 @@ class Job:
     session: Session
     clock: Callable[[], int]
     report: Report
+    progress: Progress = silent
+    decisions: Decisions = field(default_factory=Decisions)
+    who: str = ""
+    """The account and host that runs it, for the manifest and for others who want to run at the same time."""
     started_at: int = field(init=False)
     seconds: dict[str, float] = field(init=False, default_factory=dict)
     """How long each step took, by its name."""
+    figures: dict[str, str] = field(init=False, default_factory=dict)
+    """What each step reported, by its name."""
     _last: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -34,5 +47,6 @@ class Job:
         """Reports that `step` is done, and keeps its seconds, which count from the end of the step before."""
         now = self.clock()
         self.seconds[step] = (now - self._last) / 1e6
+        self.figures[step] = figures
         self._last = now
         self.report(step, figures, self.seconds[step])

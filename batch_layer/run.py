@@ -1,69 +1,121 @@
 """The nightly job, step by step. How a step is done is in the step's own module."""
 
+from contextlib import suppress
+
+from msgspec.structs import replace
+
+from batch_layer import manifest as manifests
+from batch_layer.begin import begun, resumed
 from batch_layer.job import Job
+from batch_layer.manifest import Step
 from batch_layer.master import table as master
 from batch_layer.master.archive import archive
+from batch_layer.owner import Lease, owned
+from batch_layer.record import Record
+from batch_layer.until import Until
 from batch_layer.view import publish
+from batch_layer.view.digest import Digest
 from batch_layer.view.load import load
-from batch_layer.view.publish import Manifest
 from batch_layer.view.recompute import recomputed
 from batch_layer.view.verify import verify
-from common.algebra.pointer import Claim, Plan, Published
-from common.algebra.versions import logic_version
+from batch_layer.watch import watched
+from common.algebra.cut import Cut
+from common.algebra.pointer import Claim, Published
+from common.errors import Lambda360Error, Unavailable
 
 
-def run(job: Job, *, force: bool = False) -> Published | None:
-    """Publishes a complete view of the log as it stood at the call, and returns the published batch.
+def run(job: Job, *, until: Until | None = None, resume: int | None = None, force: bool = False) -> Published | None:
+    """Publishes a complete view of the log as it stood at the call, or below `until`, and returns the published batch.
 
     Returns None, and changes nothing, if the current batch has the same plan already and not `force`. A run that is
-    killed at any step leaves the current view as it was, and the next run finishes the batch (R19). Raises ClaimLost if
-    another run claimed a slot, or published, first.
+    killed at any step leaves the current view as it was (R19). The next run finishes it, from its open step, if nothing
+    has changed since; `resume` names a run to finish with the plan that it has. Raises ClaimLost if another run is at
+    work, or claimed a slot or published first.
     """
-    archived = archive(job)
-    job.done("archive", f"{archived.records} new records, {archived.rejected} rejected")
-    # Not built yet: the quality gate, which judges the snapshot before anything is computed from it.
-    plan = Plan(
-        snapshot=archived.snapshot,
-        cut=archived.cut,
-        logic_version=logic_version(),
-        validation_version=archived.validation_version,
-    )
-    current = publish.read(job.session).published
-    if current is not None and current.plan == plan and not force:
-        return None
-    claim = publish.claim(job.session, plan)
-    publish.write_manifest(job.session, _manifest(job, claim, "loading"))
-    job.done("claim", f"batch {claim.batch_id} in slot {claim.slot}")
-    states = recomputed(master.at_snapshot(job, plan.snapshot), plan.cut)
-    loaded = load(job, states, claim)
-    job.done("recompute and load", f"{loaded.rows} customers")
+    with owned(job.session, job.settings.home, job.who) as lease:
+        _finish_what_is_published(job, lease)
+        owner = str(lease.owner)
+        manifest = begun(job, owner, until=until, force=force) if resume is None else resumed(job, owner, resume)
+        if manifest is None:
+            return None
+        record = Record(job, lease, manifest)
+        try:
+            return _steps(record)
+        except Unavailable:
+            raise  # the open step in the manifest says where the run stopped: nothing can be written now
+        except Lambda360Error as error:
+            with suppress(Unavailable):
+                record.stopped(str(error))
+            raise
+
+
+def _steps(record: Record) -> Published:
+    job = record.job
+    if record.manifest.step.number < Step.LOAD.number:
+        _prepare(record)
+    claim = Claim(record.manifest.batch_id, record.manifest.slot, record.manifest.plan)
+    loaded = _loaded(record, claim)
+    record.enter(Step.AUDIT)
     verify(job, claim, loaded)
     job.done("verify", f"{loaded.rows} rows read back, checksum {loaded.checksum}")
     # Not built yet: the audit, which compares the loaded slot with the current one and the deltas between (R18).
+    record.enter(Step.PUBLISH)
     done = Published(
         batch_id=claim.batch_id,
         slot=claim.slot,
-        plan=plan,
+        plan=claim.plan,
         published_at=job.clock(),
         rows=loaded.rows,
         checksum=loaded.checksum,
     )
-    publish.write_manifest(job.session, _manifest(job, claim, "verified", done))
     publish.publish(job.session, claim, done)
     job.done("publish", f"batch {done.batch_id} is current")
-    publish.write_manifest(job.session, _manifest(job, claim, "published", done))
+    _finish(record, done)
     return done
 
 
-def _manifest(job: Job, claim: Claim, status: str, done: Published | None = None) -> Manifest:
-    return Manifest(
-        batch_id=claim.batch_id,
-        slot=claim.slot,
-        plan=claim.plan,
-        status=status,
-        started_at=job.started_at,
-        finished_at=done.published_at if done else None,
-        rows=done.rows if done else None,
-        checksum=done.checksum if done else None,
-        seconds=dict(job.seconds),
-    )
+def _prepare(record: Record) -> None:
+    """Archives, judges and claims: then the plan is fixed, and a slot is the run's own."""
+    job = record.job
+    run = record.manifest
+    record.enter(Step.ARCHIVE)
+    archived = archive(job, run.plan.cut)
+    plan = replace(run.plan, snapshot=archived.snapshot, validation_version=archived.validation_version)
+    record.planned(plan)
+    job.done("archive", f"{archived.records} new records, {archived.rejected} rejected")
+    record.enter(Step.GATE)
+    # Not built yet: the quality gate, which judges the snapshot before anything is computed from it.
+    claim = publish.claim(job.session, plan, run.batch_id)
+    record.claimed(claim)
+    job.done("claim", f"batch {claim.batch_id} in slot {claim.slot}")
+
+
+def _loaded(record: Record, claim: Claim) -> Digest:
+    """Returns the digest of the rows in the claimed slot, which are loaded unless an attempt before has done it."""
+    job = record.job
+    run = record.manifest
+    if run.step.number > Step.LOAD.number and run.checksum is not None and run.rows is not None:
+        return Digest.of(run.checksum, run.rows)
+    record.enter(Step.LOAD)
+    with watched(job, "recompute and load", claim.plan.cut.records_above(Cut.zero())):
+        loaded = load(job, recomputed(master.at_snapshot(job, claim.plan.snapshot), claim.plan.cut), claim)
+    record.loaded(loaded.rows, loaded.checksum)
+    job.done("recompute and load", f"{loaded.rows} customers")
+    return loaded
+
+
+def _finish(record: Record, done: Published) -> None:
+    """Does what comes after the switch; each part of it is idempotent."""
+    record.enter(Step.FINISH)
+    record.published(done)
+
+
+def _finish_what_is_published(job: Job, lease: Lease) -> None:
+    """Finishes a run that was killed after its switch and before its end, though the log may hold nothing new."""
+    complete = {batch.batch_id: batch for batch in publish.read(job.session).complete}
+    for manifest in manifests.manifests(job.session):
+        done = complete.get(manifest.batch_id)
+        if manifest.is_open and done is not None:
+            taken = replace(manifest, attempt=manifest.attempt + 1, owner=str(lease.owner))
+            _finish(Record(job, lease, taken), done)
+            job.done("finish", f"batch {done.batch_id} is current since its run was killed")

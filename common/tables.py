@@ -21,6 +21,7 @@ class Tables:
     progress: ClassVar[str] = "speed_progress"
     batch_pointer: ClassVar[str] = "batch_pointer"
     batches: ClassVar[str] = "batches"
+    batch_owner: ClassVar[str] = "batch_owner"
     journal: ClassVar[str] = "journal"
     log_identity: ClassVar[str] = "log_identity"
     schema_changes: ClassVar[str] = "schema_changes"

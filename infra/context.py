@@ -5,6 +5,7 @@ import os
 import pwd
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,11 @@ def time_text(micros: int) -> str:
     from common.algebra.dates import datetime_of
 
     return f"{datetime_of(micros):%Y-%m-%d %H:%M:%SZ}"
+
+
+def clock() -> int:
+    """Returns the time of this machine's clock, in microseconds since the epoch (UTC)."""
+    return time.time_ns() // 1000
 
 
 def operator() -> str:

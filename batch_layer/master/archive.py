@@ -13,6 +13,7 @@ from batch_layer.master import table as master
 from batch_layer.master.table import Conflict, Head
 from batch_layer.master.validate import validated
 from batch_layer.session import spark_errors
+from batch_layer.watch import watched
 from common.algebra.cut import Cut
 from common.errors import BatchError
 from common.log.events import validation_version
@@ -37,15 +38,17 @@ class Archived:
     """How many of the added records validation rejected."""
 
 
-def archive(job: Job) -> Archived:
-    """Appends all records that are committed in the log at the call, validated by this release; returns the result.
+def archive(job: Job, target: Cut | None = None) -> Archived:
+    """Appends the log's committed records below `target`, validated by this release, and returns the result.
 
+    Without a target, these are all that are committed at the call. The master may hold more than the target already.
     Idempotent: without new records, nothing is committed. A master that another release validated is validated again
-    first. Raises LogError, and writes nothing, if the log is not the recorded one (R1) or no longer holds the first
-    record needed, and BatchError if other runs keep committing first.
+    first. Raises LogError, and writes nothing, if the log is not the recorded one (R1), no longer holds the first
+    record needed, or ends below what is archived, and BatchError if other runs keep committing first.
     """
     identity = checked_identity(job)
     ends = Cut.of(kafka.end_offsets(job.settings, identity.partitions))
+    wanted = ends if target is None else target
     master.ensure(job)
     records = 0
     rejected = 0
@@ -53,11 +56,12 @@ def archive(job: Job) -> Archived:
         head = master.head(job)
         if head is not None:
             log_identity.compare(LogIdentity(identity.topic, head.topic_id, identity.partitions), identity)
+            log.check_not_shorter(identity, head.offsets, ends)
         with suppress(Conflict):  # another run committed first: plan again, from its head
-            if head is not None and head.validation_version != _version(job):
+            if head is not None and head.validation_version != master_version(job):
                 revalidate(job, identity, head)
-            elif head is None or not head.offsets.covers(ends):
-                records, rejected = append(job, identity, head, ends)
+            elif head is None or not head.offsets.covers(wanted):
+                records, rejected = append(job, identity, head, wanted.at_least(cut_of_head(head)))
             else:
                 return Archived(
                     snapshot=head.snapshot,
@@ -67,6 +71,11 @@ def archive(job: Job) -> Archived:
                     rejected=rejected,
                 )
     raise BatchError(f"other runs changed the master during {ATTEMPTS} attempts; let them finish, and run this again")
+
+
+def cut_of_head(head: Head | None) -> Cut:
+    """Returns the offsets below which everything is archived; zero before the first commit."""
+    return Cut.zero() if head is None else head.offsets
 
 
 def checked_identity(job: Job) -> LogIdentity:
@@ -80,13 +89,13 @@ def append(job: Job, identity: LogIdentity, head: Head | None, ends: Cut) -> tup
 
     Raises Conflict, and appends nothing, if another archiver has committed since `head`.
     """
-    starts = Cut.zero() if head is None else head.offsets
+    starts = cut_of_head(head)
     log.check_held(job, identity, starts, ends)
     archive_id = 1 if head is None else head.archive_id + 1
     raw = log.records(job, identity, starts, ends).withColumn("archive_id", F.lit(archive_id).cast("bigint"))
     rows = validated(raw, identity.partitions, _rules(job)).persist(StorageLevel.DISK_ONLY)
     try:
-        with spark_errors("reading the log"):
+        with spark_errors("reading the log"), watched(job, "archive", ends.records_above(starts)):
             counts = rows.agg(F.count("*").alias("records"), F.count("rejected_rule").alias("rejected"))
             [counted] = counts.collect()
         checked_identity(job)  # again: the topic may have been recreated while it was read
@@ -120,7 +129,7 @@ def head_after(job: Job, identity: LogIdentity, archive_id: int, offsets: Cut) -
         archive_id=archive_id,
         offsets=offsets,
         topic_id=identity.topic_id,
-        validation_version=_version(job),
+        validation_version=master_version(job),
     )
 
 
@@ -128,5 +137,6 @@ def _rules(job: Job) -> Rules:
     return Rules(job.settings.log.currency)
 
 
-def _version(job: Job) -> str:
+def master_version(job: Job) -> str:
+    """Returns the validation version of this release and its settings (R7)."""
     return validation_version(_rules(job))

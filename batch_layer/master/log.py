@@ -24,10 +24,15 @@ def check_held(job: Job, identity: LogIdentity, starts: Cut, ends: Cut) -> None:
                 f"at {start}: the records between are gone from Kafka, so nothing was archived. Lengthen the topic's "
                 "retention, and bring the lost records back into the log from their source"
             )
-        if end < start:
+
+
+def check_not_shorter(identity: LogIdentity, archived: Cut, ends: Cut) -> None:
+    """Raises LogError if the log ends below what is archived: it lost records, and gives their offsets to others."""
+    for partition in range(identity.partitions):
+        if ends[partition] < archived[partition]:
             raise LogError(
-                f"partition {partition} of {identity.topic!r} ends at offset {end}, and was archived up to {start}: "
-                "the log lost records that were acknowledged, so nothing was archived"
+                f"partition {partition} of {identity.topic!r} ends at offset {ends[partition]}, and was archived up to "
+                f"{archived[partition]}: the log lost records that were acknowledged, so nothing was archived"
             )
 
 

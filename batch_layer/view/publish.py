@@ -1,4 +1,4 @@
-"""Publishing: changes of the pointer row by compare-and-set, and the runs' manifests (R17, R19). Knows no Spark."""
+"""Publishing: changes of the pointer row by compare-and-set (R17, R19). Knows no Spark."""
 
 from collections.abc import Callable
 from typing import Final
@@ -17,27 +17,16 @@ from common.tables import Tables
 ATTEMPTS: Final = 20
 
 
-class Manifest(msgspec.Struct, frozen=True):
-    """A run's account for people: plan, status and figures. What is read, the pointer alone decides."""
-
-    batch_id: int
-    slot: str
-    plan: Plan
-    status: str
-    """`loading` once it has its claim, `verified` once its slot is complete, `published` at the end."""
-    started_at: int
-    """Microseconds since the epoch, UTC."""
-    finished_at: int | None = None
-    rows: int | None = None
-    checksum: str | None = None
-    seconds: dict[str, float] = {}
-    """How long each step took, by its name."""
+def begin(session: Session) -> int:
+    """Returns the batch id of a new run. An id whose answer was lost is never used."""
+    return transition(session, pointer.begin).last_batch_id
 
 
-def claim(session: Session, plan: Plan) -> Claim:
-    """Claims a slot for `plan`, and returns the claim with its batch id; an unfinished claim of the plan is returned.
+def claim(session: Session, plan: Plan, batch_id: int | None = None) -> Claim:
+    """Claims a slot for `plan`, and returns the claim; an unfinished claim of the plan is returned.
 
-    Raises ClaimLost if the current batch's cut is above the plan's in a partition: it was published since.
+    The claim's id is `batch_id`, which `begin` gave, or else a new one. Raises ClaimLost if the current batch's cut is
+    above the plan's in a partition, since it was published meanwhile, or if a later run began.
     """
 
     def change(before: Pointer) -> Pointer:
@@ -46,7 +35,7 @@ def claim(session: Session, plan: Plan) -> Claim:
             raise ClaimLost(
                 f"batch {current.batch_id} of another run is newer than this one; the current view is unchanged"
             )
-        claimed, _ = pointer.claim(before, plan)
+        claimed, _ = pointer.claim(before, plan, batch_id)
         return claimed
 
     after = transition(session, change)
@@ -129,20 +118,6 @@ def transition(session: Session, change: Callable[[Pointer], Pointer]) -> Pointe
 def read(session: Session) -> Pointer:
     """Returns the pointer as the last compare-and-set left it, by a serial read."""
     return pointer.decode(_read(session))
-
-
-def write_manifest(session: Session, manifest: Manifest) -> None:
-    """Stores the manifest in place of an earlier one of the same batch. Idempotent."""
-    text = msgspec.json.encode(manifest).decode()
-    insert = f"INSERT INTO {Tables.batches} (name, batch_id, manifest) VALUES (%s, %s, %s)"
-    patiently(lambda: session.execute(insert, (NAME, manifest.batch_id, text)), "recording the batch")
-
-
-def manifests(session: Session) -> list[Manifest]:
-    """Returns all manifests, the newest batch's first."""
-    select = f"SELECT manifest FROM {Tables.batches} WHERE name = %s"
-    rows = patiently(lambda: list(session.execute(select, (NAME,))), "reading the batches")
-    return [msgspec.json.decode(row.manifest, type=Manifest) for row in rows]
 
 
 def _read(session: Session) -> str | None:

@@ -28,6 +28,15 @@ class Cut(msgspec.Struct, frozen=True):
     def __hash__(self) -> int:
         return hash(tuple(sorted(self.offsets.items())))
 
+    def at_least(self, other: Self) -> Self:
+        """Returns the greater offset of both in every partition."""
+        partitions = {*self.offsets, *other.offsets}
+        return self.of({partition: max(self[partition], other[partition]) for partition in partitions})
+
+    def records_above(self, other: Self) -> int:
+        """Returns how many offsets lie in [other, this cut), which are at least as many as there are records."""
+        return sum(max(offset - other[partition], 0) for partition, offset in self.offsets.items())
+
     def covers(self, other: Self) -> bool:
         """Whether this cut is at or above `other` in every partition."""
         return all(self[partition] >= offset for partition, offset in other.offsets.items())

@@ -95,18 +95,31 @@ def cut_of(published: Published | None) -> Cut:
     return Cut.zero() if published is None else published.plan.cut
 
 
-def claim(pointer: Pointer, plan: Plan) -> tuple[Pointer, Claim]:
+def begin(pointer: Pointer) -> Pointer:
+    """Returns the pointer after a run has begun: its batch id is `last_batch_id`, and no slot is claimed yet."""
+    return replace(pointer, last_batch_id=pointer.last_batch_id + 1)
+
+
+def claim(pointer: Pointer, plan: Plan, batch_id: int | None = None) -> tuple[Pointer, Claim]:
     """Returns the pointer with a slot claimed for `plan`, and the claim.
 
     An unfinished claim of the same plan is returned as it is, so that its batch is finished under its id (R19). Any
     other claim is dropped, and its holder can no longer publish. The slot claimed is neither the current batch's nor
     the previous one's.
+
+    The claim's id is `batch_id`, which `begin` gave, or else a new one. Raises ClaimLost if a later run began since, or
+    if a claim or a batch of that id has another plan: an older id must not write where a newer one may have written.
     """
     for held in pointer.claims:
-        if held.plan == plan:
+        if held.plan == plan and batch_id in (None, held.batch_id):
             return pointer, held
+    if batch_id is None:
+        batch_id = pointer.last_batch_id + 1
+    elif batch_id != pointer.last_batch_id:
+        raise ClaimLost(f"batch {pointer.last_batch_id} began after batch {batch_id}; the current view is unchanged")
+    elif batch_id in {*(held.batch_id for held in pointer.claims), *(batch.batch_id for batch in pointer.complete)}:
+        raise ClaimLost(f"batch {batch_id} has another plan already; the current view is unchanged")
     kept = {batch.slot for batch in _kept(pointer)}
-    batch_id = pointer.last_batch_id + 1
     mine = Claim(batch_id, next(slot for slot in SLOTS if slot not in kept), plan)
     complete = tuple(batch for batch in pointer.complete if batch.slot != mine.slot)
     return replace(pointer, last_batch_id=batch_id, complete=complete, claims=(mine,)), mine

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -115,20 +116,20 @@ def test_a_run_killed_while_it_writes_its_rows_is_finished_by_the_next_one(jobs:
     assert served(jobs) == expected(settings, done.plan.cut)
 
 
-def test_of_two_runs_of_the_same_log_one_wins_and_the_other_says_so(jobs: Jobs) -> None:
-    """R17, R19: both load the same batch into the same slot; one publishes it."""
+def test_of_two_runs_of_the_same_log_one_wins_and_the_other_says_so(jobs: Jobs, tmp_path: Path) -> None:
+    """R17, R19: one was paused beyond its lease; both load the same batch into the same slot; one publishes it."""
     settings = jobs.settings
     produce(settings, random_messages(seed=41, count=40))
     winners: list[Published] = []
     with pytest.raises(ClaimLost, match="batch 1 lost slot 'a' to another run"):
-        run(jobs(lambda step: winners.append(finished(jobs)) if step == "claim" else None))
+        run(jobs(lambda step: winners.append(finished(jobs.elsewhere(tmp_path))) if step == "claim" else None))
     assert publish.read(jobs.session).published == winners[0]
     assert served(jobs) == expected(settings, winners[0].plan.cut)
 
 
 @pytest.mark.parametrize("step", ["archive", "claim", "verify"])
-def test_a_run_that_another_one_with_more_of_the_log_overtakes_says_so(jobs: Jobs, step: str) -> None:
-    """R17, R19: wherever it is overtaken; what the other one published stands."""
+def test_a_run_that_another_one_with_more_of_the_log_overtakes_says_so(jobs: Jobs, tmp_path: Path, step: str) -> None:
+    """R17, R19: wherever it was paused beyond its lease; what the other one published stands."""
     settings = jobs.settings
     produce(settings, random_messages(seed=42, count=40))
     winners: list[Published] = []
@@ -136,7 +137,7 @@ def test_a_run_that_another_one_with_more_of_the_log_overtakes_says_so(jobs: Job
     def at(done: str) -> None:
         if done == step:
             produce(settings, random_messages(seed=43, count=40))
-            winners.append(finished(jobs))
+            winners.append(finished(jobs.elsewhere(tmp_path)))
 
     with pytest.raises(ClaimLost):
         run(jobs(at))

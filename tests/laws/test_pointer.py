@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.algebra.cut import Cut
-from common.algebra.pointer import SLOTS, Claim, Plan, Pointer, claim, decode, encode, publish, switch
+from common.algebra.pointer import SLOTS, Claim, Plan, Pointer, begin, claim, decode, encode, publish, switch
 from common.errors import BatchError, ClaimLost
 
 
@@ -12,7 +12,10 @@ def plan(snapshot: int) -> Plan:
     return Plan(snapshot, Cut.of({0: snapshot}), "logic", "validation")
 
 
-steps = st.lists(st.tuples(st.sampled_from(("claim", "publish", "switch")), st.integers(0, 9)), max_size=30)
+steps = st.lists(
+    st.tuples(st.sampled_from(("begin", "claim", "claim as begun", "publish", "switch")), st.integers(0, 9)),
+    max_size=30,
+)
 
 
 @given(steps)
@@ -23,6 +26,14 @@ def test_no_sequence_of_transitions_breaks_the_pointer(steps: list[tuple[str, in
         try:
             if step == "claim":
                 pointer, mine = claim(pointer, plan(number))
+                claims.append(mine)
+                assert mine.slot not in {batch.slot for batch in before.complete if batch.batch_id == before.current}
+            elif step == "begin":
+                pointer = begin(pointer)
+            elif step == "claim as begun":
+                pointer, mine = claim(pointer, plan(number), max(pointer.last_batch_id - number % 2, 1))
+                assert mine.batch_id >= max((other.batch_id for other in claims), default=0), "an older id never claims"
+                assert all(other.plan == mine.plan for other in claims if other.batch_id == mine.batch_id)
                 claims.append(mine)
                 assert mine.slot not in {batch.slot for batch in before.complete if batch.batch_id == before.current}
             elif step == "publish" and claims:

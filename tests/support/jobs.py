@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cassandra.cluster import Session
 from pyspark.sql import SparkSession
@@ -10,6 +11,7 @@ from pyspark.sql import SparkSession
 from batch_layer.job import Job
 from batch_layer.session import CATALOG, catalog
 from common.settings import Settings
+from common.tables import Tables
 
 
 def on_warehouse(spark: SparkSession, settings: Settings) -> SparkSession:
@@ -29,6 +31,12 @@ class Jobs:
     session: Session
     settings: Settings
     told: list[str] = field(default_factory=list)
+
+    def elsewhere(self, home: Path) -> "Jobs":
+        """The same system from another machine, which sees no file lock of this one's, once the lease has expired."""
+        self.session.execute(f"TRUNCATE {Tables.batch_owner}")
+        batch = self.settings.batch.model_copy(update={"warehouse": self.settings.warehouse})
+        return Jobs(self.spark, self.session, self.settings.model_copy(update={"home": home, "batch": batch}))
 
     def __call__(self, at: Callable[[str], None] = lambda step: None) -> Job:
         def report(step: str, figures: str, seconds: float) -> None:

@@ -4,18 +4,28 @@ import re
 
 import pytest
 
-from batch_layer.view.publish import Manifest
+from batch_layer.manifest import Manifest, Status, Step
 from common.algebra import pointer
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan, Pointer, Published
-from common.errors import ClaimLost, LogError, LogUnavailable, StoreUnavailable
+from common.errors import ClaimLost, DriftFound, GateClosed, LogError, LogUnavailable, StoreUnavailable
 from infra import cli
-from infra.commands.batch import HEADINGS, row_of, status_of
+from infra.commands.batch_text import HEADINGS, row_of, status_of
 
 
-def manifest(batch_id: int, status: str = "published") -> Manifest:
+def manifest(batch_id: int, status: Status = Status.PUBLISHED, step: Step = Step.FINISH) -> Manifest:
     plan = Plan(77, Cut({0: 17, 1: 9}), "logic", "rules")
-    return Manifest(batch_id, "a", plan, status, 0, 1_700_000_000_000_000 if status == "published" else None, 3, "sum")
+    return Manifest(
+        batch_id=batch_id,
+        slot="a",
+        plan=plan,
+        status=status,
+        step=step,
+        started_at=0,
+        finished_at=1_700_000_000_000_000 if status is Status.PUBLISHED else None,
+        rows=3,
+        checksum="sum",
+    )
 
 
 def test_a_batch_is_what_the_pointer_says_of_it() -> None:
@@ -23,21 +33,31 @@ def test_a_batch_is_what_the_pointer_says_of_it() -> None:
     held = pointer.claim(Pointer(5, 4, tuple(kept), ()), manifest(6).plan)[0]
     statuses = {
         n: status_of(manifest(n, status), held)
-        for n, status in ((6, "loading"), (5, "verified"), (4, "published"), (3, "published"), (2, "published"))
+        for n, status in (
+            (6, Status.RUNNING),
+            (5, Status.RUNNING),
+            (4, Status.PUBLISHED),
+            (3, Status.PUBLISHED),
+            (2, Status.PUBLISHED),
+        )
     }
-    assert statuses == {6: "unfinished", 5: "abandoned", 4: "current", 3: "kept", 2: "replaced"}
+    assert statuses == {6: "running at finish", 5: "abandoned", 4: "current", 3: "kept", 2: "replaced"}
 
 
 def test_a_line_of_the_list_names_slot_customers_snapshot_versions_and_cut() -> None:
     line = row_of(manifest(2), Pointer())
     assert len(line) == len(HEADINGS)
     assert line == ("2", "a", "replaced", "2023-11-14 22:13:20Z", "3", "77", "logic", "rules", "0:17,1:9")
-    assert row_of(manifest(2, "loading"), Pointer())[2:4] == ("abandoned", "-")
+    stopped = manifest(2, Status.STOPPED, Step.GATE)
+    assert row_of(stopped, Pointer(last_batch_id=2))[2:4] == ("stopped at gate", "-")
+    assert row_of(stopped, Pointer(last_batch_id=3))[2:4] == ("abandoned", "-")
 
 
 @pytest.mark.parametrize(
     ("error", "code"),
     [
+        (GateClosed("a rule"), 3),
+        (DriftFound("a customer"), 4),
         (ClaimLost("another run"), 5),
         (StoreUnavailable("Cassandra does not answer"), 6),
         (LogUnavailable("Kafka does not answer"), 6),
@@ -59,4 +79,4 @@ def test_a_batch_ends_with_the_code_that_says_whether_to_retry(
 def test_the_help_lists_every_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["batch", "--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(re.search(rf"^ +{code} ", printed, re.MULTILINE) for code in (0, 1, 2, 5, 6, 7, 130))
+    assert all(re.search(rf"^ +{code} ", printed, re.MULTILINE) for code in (0, 1, 2, 3, 4, 5, 6, 7, 130))

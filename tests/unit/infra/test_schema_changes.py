@@ -14,6 +14,7 @@ RELEASED: Mapping[str, str] = {
     "0001-first-tables": "605660f2620cd354d4c88e01d9d89207e1308589058e3e3922e40bc972dd7df4",
     "0002-no-read-repair": "afa0aebb0a4ba23303b3ef92892e5b339b06cd0982c6b9aca79189c270ca1811",
     "0003-journal": "c249c32d8a70788b1b59af7257b8cf72e730a28c579ed7e04b496a9f16def9bf",
+    "0004-batch-owner": "4e1459585cadd0530a191c22dbe886ffab4f94e10cbdb13b204212dd994d1c6d",
 }
 """The checksum of each file as it was when it landed: a file is never changed afterwards, only added to by another."""
 

@@ -59,6 +59,7 @@ def test_the_schema_holds_every_table_of_the_contract() -> None:
         "batch_view_c",
         "batch_pointer",
         "batches",
+        "batch_owner",
         "log_identity",
         "journal",
     }

@@ -1,0 +1,130 @@
+"""`lambda360 batch run`: the nightly job, its steps as they go on, and what came of them."""
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.commands.batch_text import cut_text, details
+from infra.context import clock, operator, settings_of
+
+if TYPE_CHECKING:
+    from batch_layer.until import Until
+    from common.algebra.pointer import Published
+
+
+@click.command()
+@click.option(
+    "--until",
+    metavar="PARTITION:OFFSET,…|TIME",
+    help="End there, and not at the log's end: offsets, such as 0:1200,2:90 (a partition that is not named ends at its "
+    "end), or a time with its zone, such as 2026-03-01T00:00:00Z: the first record that was appended then, or later.",
+)
+@click.option("--resume", metavar="ID", type=int, help="Finish run ID with the plan that it has, whatever came since.")
+@click.option("--force", is_flag=True, help="Compute and publish a new batch even if the log holds nothing new.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as one JSON object; the steps go to stderr.")
+@click.pass_context
+def run(context: click.Context, *, until: str | None, resume: int | None, force: bool, as_json: bool) -> None:
+    """Archive the log, recompute every customer, load, verify and publish.
+
+    Killed at any step, the same command finishes it; until then, readers see the batch before. A second run at the same
+    time ends with code 5 and names the first.
+    """
+    from batch_layer import manifest
+    from batch_layer.job import Job
+    from batch_layer.run import run as run_batch
+    from batch_layer.session import spark_session
+    from batch_layer.view import publish
+    from common.servers.cassandra import connected
+    from infra.paths import JARS
+
+    _exclude(until, resume, force=force)
+    end = None if until is None else parse_until(until)
+    settings = settings_of(context)
+    steps = Steps(to_stderr=as_json)
+    with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
+        steps.done("start Spark", "", steps.seconds)
+        job = Job(settings, spark, session, clock=clock, report=steps.done, progress=steps.progress, who=operator())
+        done = run_batch(job, until=end, resume=resume, force=force)
+        pointer = publish.read(session)
+        runs = {found.batch_id: found for found in manifest.manifests(session)}
+    if as_json:
+        batch_id = done.batch_id if done is not None else pointer.current
+        click.echo(json.dumps(details(runs[batch_id], pointer) if batch_id in runs else None))
+        return
+    steps.end()
+    click.echo(_summary(done, steps.seconds))
+
+
+class Steps:
+    """Prints a line for each step that is done, and how far the open one is."""
+
+    def __init__(self, *, to_stderr: bool) -> None:
+        self._to_stderr = to_stderr
+        self._started = time.monotonic()
+        self._open = False
+        self._said_at = self._started
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    def done(self, step: str, figures: str, seconds: float) -> None:
+        """Prints the step's line."""
+        self.end()
+        click.echo(f"{step:<20}{figures:<60}{seconds:6.1f} s", err=self._to_stderr)
+
+    def progress(self, step: str, done: int, total: int) -> None:
+        """Prints how far the step is: on a terminal in one line, which is replaced, elsewhere every ten seconds."""
+        text = f"{step:<20}{done:,} of about {total:,} records"
+        if click.get_text_stream("stderr" if self._to_stderr else "stdout").isatty():
+            click.echo(f"\r{text}", nl=False, err=self._to_stderr)
+            self._open = True
+        elif time.monotonic() - self._said_at >= NOT_OFTENER_SECONDS:
+            self._said_at = time.monotonic()
+            click.echo(text, err=self._to_stderr)
+
+    def end(self) -> None:
+        """Removes the line of progress."""
+        if self._open:
+            click.echo("\r\033[K", nl=False, err=self._to_stderr)
+            self._open = False
+
+
+NOT_OFTENER_SECONDS = 10.0
+
+
+def parse_until(text: str) -> "Until":
+    """Returns the positions or the moment that `--until` names. Raises UsageError with the rule."""
+    from common.algebra.dates import parse_moment
+    from common.errors import UsageError
+    from common.log.position import Position
+
+    try:
+        return tuple(Position.parse(part) for part in text.replace(" ", ",").split(","))
+    except ValueError:
+        pass
+    try:
+        return parse_moment(text).micros
+    except ValueError as error:
+        rule = f"PARTITION:OFFSET, several separated by commas, or a time with its zone ({error})"
+        raise UsageError("--until", text, rule) from error
+
+
+def _exclude(until: str | None, resume: int | None, *, force: bool) -> None:
+    from common.errors import UsageError
+
+    if resume is not None and (until is not None or force):
+        raise UsageError("--resume", resume, "without --until and --force: the plan of that run is kept as it is")
+
+
+def _summary(done: "Published | None", seconds: float) -> str:
+    if done is None:
+        return "nothing new: the current batch holds the whole log (--force computes it again)"
+    cut = cut_text(done.plan.cut.offsets)
+    return (
+        f"batch {done.batch_id} is current: cut {cut}, {done.rows} customers, {seconds:.1f} s in all\n"
+        f"`lambda360 batch show {done.batch_id}` shows its figures; `lambda360 batch rollback` goes back."
+    )
