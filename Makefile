@@ -6,7 +6,7 @@ SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
 SEEDS ?= 10000
 RECORDS ?= 1000000
 
-.PHONY: help setup demo test check format bench bench-speed balance simulate faults docs lock clean
+.PHONY: help setup demo test test-slow check format bench bench-speed balance simulate faults docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +16,11 @@ setup: $(SETUP) ## packages, jars and demo data, into .venv, .jars and .data; a 
 demo: $(SETUP) ## the whole system on real purchases, every answer checked, and a URL to look at
 	.venv/bin/lambda360 demo
 
-test: $(SETUP) check ## the checks, then all tests, on servers of their own; those without servers run beside the others
-	$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadscope
+test: $(SETUP) check ## the checks, then the tests, on servers of their own; those without servers run beside the others
+	$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadscope -m "not slow"
+
+test-slow: $(SETUP) ## the tests of a minute and more, on servers of their own; to be run before an issue is closed
+	$(PYTHON_IN_VENV) -m pytest -m slow
 
 check: .venv/.done ## format, lint, types, import rules and dependencies
 	.venv/bin/ruff format --check .

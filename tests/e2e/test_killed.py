@@ -14,6 +14,7 @@ RATE = 400.0
 """Records a second, until the test ends the load."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_every_answer_stays_exact_when_workers_are_killed_twice_and_the_batch_once(stack: Settings) -> None:
     """R10, R12, R19, R22: two SIGKILLs of the speed worker and one of the batch; nothing wrong, then all exact."""

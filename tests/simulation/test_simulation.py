@@ -16,7 +16,6 @@ SEARCHED = 300
 """Seeds, from 0 on, of which one must see a mutant: which one it is moves with every change of the core's calls."""
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_r9_to_r24_every_answer_is_the_oracles_at_the_offset_it_names_whatever_fails() -> None:
     total = Result()
