@@ -10,6 +10,7 @@ import msgspec
 from cassandra.cluster import Session
 
 from common.algebra.pointer import NAME, Plan
+from common.errors import BatchError
 from common.servers.patience import patiently
 from common.tables import Tables
 
@@ -117,10 +118,19 @@ def manifests(session: Session) -> list[Manifest]:
 
 
 def decode(text: str) -> Manifest:
-    """Returns the manifest in `text`, also one of a release that knew no steps."""
-    if _OLDER.decode(text).step is not None:
-        return _MANIFEST.decode(text)
-    older = _OLDER.decode(text)
+    """Returns the manifest in `text`, also one of a release that knew no steps.
+
+    Raises BatchError if a newer release wrote it, with a step, a status or a plan that this one does not know.
+    """
+    try:
+        older = _OLDER.decode(text)
+        if older.step is not None:
+            return _MANIFEST.decode(text)
+    except msgspec.DecodeError as error:
+        raise BatchError(
+            f"a run's manifest cannot be read by this release ({error}): a newer one wrote it. Use that release; "
+            "`lambda360 batch rollback` works without manifests"
+        ) from error
     step, status = _BEFORE_STEPS[older.status]
     return Manifest(
         batch_id=older.batch_id,

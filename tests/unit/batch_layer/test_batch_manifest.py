@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from batch_layer.manifest import Manifest, Status, Step, decode, written_at
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan
+from common.errors import BatchError
 
 PLAN = Plan(7, Cut({0: 5}), "logic", "validation")
 RUN = Manifest(batch_id=3, slot="b", plan=PLAN, status=Status.RUNNING, step=Step.AUDIT, started_at=1, owner="ada")
@@ -50,6 +51,15 @@ def test_a_manifest_is_later_than_any_that_a_release_before_wrote_by_its_clock()
 
     assert written_at(replace(RUN, step=Step.PLAN)) > year_2100
     assert written_at(replace(RUN, status=Status.PUBLISHED, attempt=10**9)) < 2**63
+
+
+@pytest.mark.parametrize("newer", [{"step": "export"}, {"status": "paused"}, {"plan": {"snapshot": 7, "newer": 1}}])
+def test_a_manifest_of_a_newer_release_is_refused_with_what_to_do(newer: dict[str, object]) -> None:
+    """Releases share the table during an upgrade: no traceback is an operator's answer."""
+    text = msgspec.json.encode(msgspec.to_builtins(RUN) | newer).decode()
+
+    with pytest.raises(BatchError, match="a newer one wrote it"):
+        decode(text)
 
 
 @pytest.mark.parametrize(
