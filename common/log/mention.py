@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
@@ -42,6 +43,13 @@ def record_names(customer_id: str, key: bytes | None, value: bytes | None) -> bo
 def mentions(text: bytes, customer_id: str) -> bool:
     """Returns whether `text` holds the id as a word of its own, in any of its spellings (see `spellings`)."""
     return _pattern(customer_id).search(text) is not None
+
+
+def finder(customers: Iterable[str]) -> Callable[[bytes], bool]:
+    """Returns a function that tells whether a text mentions any of the customers."""
+    patterns = [_pattern(customer_id).pattern for customer_id in customers]
+    pattern = re.compile(b"|".join(b"(?:%b)" % each for each in patterns) or b"(?!)")
+    return lambda text: pattern.search(text) is not None
 
 
 def without(text: str, customer_id: str, instead: str) -> str:

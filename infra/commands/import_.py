@@ -46,6 +46,7 @@ INTERRUPTED: Final = 130
     help="What becomes of an id such as 917850.0: `whole` reads 917850.",
 )
 @click.option("--refuse-clashes", is_flag=True, help="Send nothing if rows of one entity and version differ.")
+@click.option("--skip-erased", is_flag=True, help="Leave out the rows of customers who were erased.")
 @click.option(
     "--format", "format_name", type=click.Choice(["csv", "jsonl", "parquet"]), help="If its extension does not tell it."
 )
@@ -72,6 +73,7 @@ def import_(
     trim: bool,
     float_ids: "FloatIds",
     refuse_clashes: bool,
+    skip_erased: bool,
     format_name: str | None,
     delimiter: str | None,
     encoding: str | None,
@@ -84,6 +86,7 @@ def import_(
     A field is read from the column of its own name, unless --map or --set says otherwise; `lambda360 schema show KIND`
     lists the fields. Without updated_at, an entity's own date is its version; a profile has no such date, and needs
     updated_at. A row whose column `retracted` is true takes its entity back: it needs only the ids and updated_at.
+    A customer who was erased and stands in the file is warned of (R24); a dry run asks where servers answer.
     Rows that break a rule go to FILE.rejected.jsonl with row number, field, value and rule; the others are imported.
 
     Exit code: 0 every row is in; 3 some were rejected; 1 it could not be finished; 2 wrong usage, nothing was sent;
@@ -94,6 +97,7 @@ def import_(
     from infra.ingest.mapping import mapping_of
     from infra.ingest.report import lines
     from infra.ingest.rows import Reading
+    from infra.operate.erasure.lookup import erased_lookup
 
     mapping = mapping_of(
         kind,
@@ -110,10 +114,18 @@ def import_(
         rejects=rejects,
         dry_run=dry_run,
         refuse_clashes=refuse_clashes,
+        skip_erased=skip_erased,
     )
-    with _bar(file.name) as on_read:
+    settings = settings_of(context)
+    with erased_lookup(settings, needs_servers=not dry_run) as erased, _bar(file.name) as on_read:
         summary = run(
-            settings_of(context), file, mapping, options, clock=lambda: time.time_ns() // 1000, on_read=on_read
+            settings,
+            file,
+            mapping,
+            options,
+            clock=lambda: time.time_ns() // 1000,
+            on_read=on_read,
+            erased=erased,
         )
     click.echo(json.dumps(summary.as_json(), ensure_ascii=False) if as_json else "\n".join(lines(summary)))
     return _exit_code(summary)

@@ -13,6 +13,7 @@ from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.ingest.clashes import entity_ids, refuse_clashes
 from infra.ingest.envelope import source_of
+from infra.ingest.erased import ErasedCustomers, Lookup, erased_in
 from infra.ingest.field_mapping import FieldMapping
 from infra.ingest.opening import open_source
 from infra.ingest.records import RecordMaker
@@ -21,6 +22,7 @@ from infra.ingest.repeats import RowsByEntity
 from infra.ingest.rows import BrokenSource, Reading, Source
 from infra.ingest.sender import Sender
 from infra.ingest.summary import Summary
+from infra.paths import rejects_list
 
 CONNECT_SECONDS: Final = 5.0
 INTERRUPT_SECONDS: Final = 5.0
@@ -44,6 +46,8 @@ class Options:
     dry_run: bool = False
     refuse_clashes: bool = False
     """Sends nothing if rows of one entity and version differ, or give it to several customers."""
+    skip_erased: bool = False
+    """Leaves out the rows of customers who were erased."""
 
 
 def run(
@@ -54,6 +58,7 @@ def run(
     *,
     clock: Callable[[], int],
     on_read: OnRead = lambda read, total: None,
+    erased: Lookup = lambda customers: (),
 ) -> Summary:
     """Sends every valid row of `path` to the log, and writes every other one to the rejects file.
 
@@ -73,10 +78,13 @@ def run(
     maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path), source.float_columns)
     if options.refuse_clashes:
         refuse_clashes(source, maker, clock(), own_dates=own_dates)
+    left_out = erased_in(source, maker, clock(), erased) if options.skip_erased else {}
     summary = Summary(target, mapping.entry, dry_run=options.dry_run, notes=source.notes, version_is_own_date=own_dates)
-    with Rejects(target) as rejects:
+    summary.erased = left_out
+    known = rejects_list(settings.home) if settings.home.exists() or not options.dry_run else None
+    with Rejects(target, known) as rejects:
         sender = None if options.dry_run else Sender(settings)
-        work = _Import(source, maker, sender=sender, rejects=rejects, summary=summary)
+        work = _Import(source, maker, sender=sender, rejects=rejects, summary=summary, erased=erased)
         try:
             work.send_rows(clock, on_read)
             work.finish()
@@ -92,7 +100,14 @@ class _Import:
     """One pass over a source: its rows are sent, counted and compared."""
 
     def __init__(
-        self, source: Source, maker: RecordMaker, *, sender: Sender | None, rejects: Rejects, summary: Summary
+        self,
+        source: Source,
+        maker: RecordMaker,
+        *,
+        sender: Sender | None,
+        rejects: Rejects,
+        summary: Summary,
+        erased: Lookup,
     ) -> None:
         self._source = source
         self._maker = maker
@@ -100,6 +115,7 @@ class _Import:
         self._rejects = rejects
         self._summary = summary
         self._rows = RowsByEntity(own_dates=summary.version_is_own_date)
+        self._customers = ErasedCustomers(erased)
 
     def send_rows(self, clock: Callable[[], int], on_read: OnRead) -> None:
         """Sends every valid row, and rejects every other one, to the end of the file or to where it breaks off."""
@@ -122,6 +138,10 @@ class _Import:
                 self._rejects.add(row, column, error)
                 self._summary.count_rejected(row.number, column, error)
                 continue
+            if record.event.customer_id in self._summary.erased:
+                self._summary.left_out += 1
+                continue
+            self._customers.add(row.number, record.event.customer_id)
             self._summary.count_valid(record.event)
             self._rows.add(row.number, record.event)
             if self._sender is None:
@@ -135,6 +155,7 @@ class _Import:
         if self._sender is not None:
             self._sender.finish()
             self._summary.sent = self._sender.acknowledged
+        self._summary.erased |= self._customers.finish()
 
     def abandon(self) -> None:
         """Waits a short time for acknowledgements, and drops the records that are still without one."""

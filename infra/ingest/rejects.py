@@ -7,8 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from common.errors import FieldError, UsageError
 from infra.ingest.rows import Row
+
+log = structlog.get_logger(__name__)
 
 
 def rejects_path(path: Path) -> Path:
@@ -23,8 +27,10 @@ class Rejects:
     rejected, it is deleted, unless the run failed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Path | None = None) -> None:
+        """The file's path is added to the list `known`, where an erasure looks it up."""
         self.path = path
+        self._known = known
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -38,7 +44,21 @@ class Rejects:
         except OSError as error:
             rule = f"rejected rows cannot be written there: {error.strerror}; choose another file with --rejects PATH"
             raise UsageError("--rejects", str(self.path), rule) from error
+        self._remember()
         return self
+
+    def _remember(self) -> None:
+        if self._known is None:
+            return
+        line = json.dumps(str(self.path.absolute())) + "\n"
+        try:
+            self._known.parent.mkdir(parents=True, exist_ok=True)
+            with self._known.open("a+", encoding="utf-8") as known:
+                known.seek(0)
+                if line not in known:
+                    known.write(line)
+        except OSError as error:
+            log.warning("rejects not listed", file=str(self.path), list=str(self._known), error=error)
 
     def add(self, row: Row, column: str | None, error: FieldError) -> None:
         self.count += 1

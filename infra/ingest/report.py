@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from infra.ingest.summary import BrokenRule, Summary
+from infra.ingest.summary import MOST_ERASED, BrokenRule, Summary
 
 _MOST_RULES: Final = 5
 _MOST_WORDS: Final = 8
@@ -23,6 +23,7 @@ def lines(summary: Summary) -> Iterator[str]:
 
 
 def _of_valid_rows(summary: Summary) -> Iterator[str]:
+    yield from _of_erased(summary)
     repeats = summary.repeats
     entity = summary.entry.kind.replace("_", " ")
     if repeats.clashing_rows:
@@ -55,6 +56,24 @@ def _of_valid_rows(summary: Summary) -> Iterator[str]:
         yield (
             f"Without updated_at, the version of {_article(entity)} is its {summary.entry.own_date}: a row that "
             "corrects one needs an updated_at that is later."
+        )
+
+
+def _of_erased(summary: Summary) -> Iterator[str]:
+    if not summary.erased:
+        return
+    first = ", ".join(f"{who!r} (row {row:,})" for who, row in list(summary.erased.items())[:MOST_ERASED])
+    more = ", …" if len(summary.erased) > MOST_ERASED else ""
+    who = (
+        f"{_count(len(summary.erased), 'customer')} of this file {'was' if len(summary.erased) == 1 else 'were'} erased"
+    )
+    if summary.left_out:
+        yield f"{who}, and {_count(summary.left_out, 'row')} left out: {first}{more}."
+    else:
+        brings = "would bring" if summary.dry_run else "bring"
+        yield (
+            f"WARNING: {who}: {first}{more}. The file's rows {brings} them back. --skip-erased leaves such rows out; "
+            "what is in the log already goes by `lambda360 erase`."
         )
 
 

@@ -17,6 +17,8 @@ from infra.ingest.fields import choice_fields
 from infra.ingest.repeats import Repeats
 
 MOST_WORDS: Final = 20
+MOST_ERASED: Final = 3
+"""Erased customers that are named."""
 MOST_RULES: Final = 1_000
 """Rules that are counted apart. Further ones, in a file that breaks so many, are counted together."""
 _OTHERS: Final = "other rules"
@@ -57,6 +59,10 @@ class Summary:
     repeats: Repeats = Repeats()
     repeats_named: dict[int, str] = field(default_factory=dict)
     """The entity ids of the rows that `repeats` gives as examples, by row."""
+    erased: dict[str, int] = field(default_factory=dict)
+    """The customers of valid rows who were erased, with the first row of each."""
+    left_out: int = 0
+    """Valid rows that were left out, since their customers were erased."""
     version_is_own_date: bool = False
     """Whether the file has no `updated_at`, so that an entity's own date is its version."""
     seconds: float = 0.0
@@ -137,6 +143,11 @@ class Summary:
             "moved": {
                 "entities": self.repeats.moved_entities,
                 "example": list(self._named(self.repeats.moved_example)),
+            },
+            "erased": {
+                "customers": len(self.erased),
+                "example": [{"row": row, "customer_id": who} for who, row in list(self.erased.items())[:MOST_ERASED]],
+                "left_out": self.left_out,
             },
             "unchanging": self.repeats.unchanging_rows,
             "retracted": self.retracted,

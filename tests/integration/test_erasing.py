@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cassandra.cluster import Session
@@ -18,7 +19,7 @@ from common.settings import Settings
 from infra.cli import lambda360
 from infra.operate.erasure import ledger
 from infra.proof.log_reader import LogReader
-from tests.support.builders import order
+from tests.support.builders import erasure, order
 from tests.support.harness import running
 from tests.support.speed_system import PARTITIONS, produce, wait_applied
 from tests.support.systems import new_system, patient
@@ -97,3 +98,31 @@ def test_r25_a_restored_log_is_given_the_later_erasures_once(system: Settings, s
     assert "nothing to erase" in second.output
     assert sorted(record.key or b"" for record in LogReader(system, PARTITIONS).refresh()) == [b"ada", b"bob"]
     assert {entry.again_of for entry in ledger.read(system.erasure_ledger)} == {entry.id for entry in ledger.read(kept)}
+
+
+def test_r24_an_import_warns_of_the_erased_by_markers_and_by_the_ledger(system: Settings, tmp_path: Path) -> None:
+    """R24: the markers know what this machine's ledger does not, and the ledger what was not applied yet."""
+    file = tmp_path / "orders.csv"
+    rows = [f"o{n},{who},2024-01-01,1.00,completed,2024-01-01\n" for n, who in enumerate(("ada", "bob", "eve", "bob"))]
+    file.write_text("order_id,customer_id,order_date,total_amount,status,updated_at\n" + "".join(rows))
+    produce(system, [erasure("ada")])
+    with running(system, "speed", "run") as worker:
+        wait_applied(system, worker)
+    assert command(system, "bob", "--yes").exception is None
+
+    dry = imported(system, file, "--dry-run")
+    left_out = imported(system, file, "--skip-erased")
+
+    example = [{"row": 1, "customer_id": "ada"}, {"row": 2, "customer_id": "bob"}]
+    assert dry["erased"] == {"customers": 2, "example": example, "left_out": 0}
+    assert left_out["erased"] == {"customers": 2, "example": example, "left_out": 3}
+    assert left_out["sent"] == 1
+    assert [record.key for record in LogReader(system, PARTITIONS).refresh() if record.key == b"eve"] == [b"eve"]
+
+
+def imported(settings: Settings, file: Path, *options: str) -> dict[str, Any]:
+    arguments = ["import", "order", str(file), "--json", *options]
+    done = CliRunner().invoke(lambda360, arguments, obj=settings, standalone_mode=False)
+    assert done.exception is None, done.output
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
