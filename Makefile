@@ -6,10 +6,10 @@ SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
 SEEDS ?= 10000
 RECORDS ?= 1000000
 
-.PHONY: help setup demo test test-slow check format bench bench-speed balance simulate faults docs lock clean
+.PHONY: help setup demo test test-slow check format bench bench-speed balance simulate faults test-upgrade docs lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) ## packages, jars and demo data, into .venv, .jars and .data; a second run does nothing
 
@@ -48,6 +48,9 @@ simulate: $(SETUP) ## the core in a simulated world of faults: make simulate SEE
 
 faults: $(SETUP) ## real faults under load (50 kills, a zombie, rebalances, Kafka and Cassandra away); every answer checked
 	$(PYTHON_IN_VENV) -m tests.faults
+
+test-upgrade: $(SETUP) ## from the release before to this one in place, API and worker mixed, and back; every answer judged
+	$(PYTHON_IN_VENV) -m tests.upgrade
 
 docs: .venv/.done ## write docs/settings.md and docs/metrics.md anew from the code
 	$(PYTHON_IN_VENV) -m infra.documentation

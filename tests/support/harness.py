@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from common.settings import Settings, environment_of
+from common.settings import Settings
+from tests.support.release import THIS, Release
 
 HEAR_HANG_UP: Final = ("env", "--default-signal=HUP")
 """A prefix of a command: an ignored signal would be inherited, and a tester that `nohup` started ignores SIGHUP."""
@@ -19,15 +20,19 @@ HEAR_HANG_UP: Final = ("env", "--default-signal=HUP")
 class Child:
     """A `lambda360` command in a process group of its own, its output in a file."""
 
-    def __init__(self, settings: Settings, *arguments: str, name: str = "") -> None:
+    def __init__(self, settings: Settings, *arguments: str, name: str = "", release: Release = THIS) -> None:
         self.name = name or "-".join(arguments)
         self.output = settings.home / "logs" / f"{self.name}-{time.monotonic_ns()}.log"
         self.output.parent.mkdir(parents=True, exist_ok=True)
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("LAMBDA360_")} | environment_of(settings)
         command = [*HEAR_HANG_UP, str(Path(sys.executable).parent / "lambda360"), *arguments]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command,
+                env=release.environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     def signal_group(self, number: signal.Signals) -> None:

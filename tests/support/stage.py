@@ -25,6 +25,7 @@ from infra.proof.oracle import Oracle
 from tests.support import guard
 from tests.support.builders import Message
 from tests.support.harness import Child, wait_until
+from tests.support.release import THIS, Release
 from tests.support.systems import new_system, patient, patient_stack
 
 ANY_PARTITION: Final = -1
@@ -66,7 +67,8 @@ class Load(threading.Thread):
             topic = self._settings.log.topic
             client.produce(topic, message.value, message.key, where, on_delivery=self._delivered)
             self.sent += 1
-            client.poll(max(0.0, self.sent / self._rate - (time.monotonic() - started)))
+            while (left := self.sent / self._rate - (time.monotonic() - started)) > 0:
+                client.poll(left)  # returns early, with the first acknowledgement
         client.flush()
 
     def end(self) -> int:
@@ -93,8 +95,8 @@ class Stage:
     url: str
     children: list[Child] = field(default_factory=list)
 
-    def start(self, *arguments: str, name: str = "") -> Child:
-        child = Child(self.settings, *arguments, name=name)
+    def start(self, *arguments: str, name: str = "", release: Release = THIS) -> Child:
+        child = Child(self.settings, *arguments, name=name, release=release)
         self.children.append(child)
         return child
 

@@ -1,0 +1,1 @@
+"""`make test-upgrade`: from the release before to this one, in place, and back."""
