@@ -13,7 +13,9 @@ from typing import Final
 
 from cassandra.cluster import Session
 
-from common.algebra.generation import Generation
+from common.algebra.generation import generation_of
+from common.algebra.losses import ranges_of
+from common.algebra.pointer import Pointer
 from common.algebra.versions import logic_version
 from common.log.events import validation_version
 from common.log.normalizing import Rules
@@ -85,15 +87,16 @@ def assemble(
     settings: Settings,
     recorded: LogIdentity,
     outside: Outside,
-    generation: Generation,
+    pointer: Pointer,
     *,
     delta_ttl_seconds: int | None = None,
 ) -> Core:
-    """The parts, wired, on the tables of `generation`. Nothing runs yet.
+    """The parts, wired, on the tables of the generation that `pointer` names. Nothing runs yet.
 
     A delta lives for `delta_ttl_seconds`; none means the setting's days.
     """
     speed = settings.speed
+    generation = generation_of(pointer)
     rules = Rules(settings.log.currency)
     lanes = Lanes()
     cache = FactCache(speed.cache_customers, speed.cache_facts)
@@ -120,6 +123,7 @@ def assemble(
         settings=speed,
         table=ProgressTable(AsyncSession(outside.session, recorded.partitions), generation.number),
         written_since=generation.written_since,
+        losses=ranges_of(pointer),
         watch=outside.watch,
         lanes=lanes,
         store_retry=store_retry,

@@ -7,7 +7,8 @@ from typing import Any, Final
 import structlog
 from cassandra.cluster import Session
 
-from common.algebra.generation import Generation
+from common.algebra.generation import generation_of
+from common.algebra.pointer import Pointer
 from common.errors import WorkerError
 from common.servers.cassandra import AsyncSession
 from common.servers.log_identity import LogIdentity
@@ -34,12 +35,12 @@ class Process:
         session: Session,
         recorded: LogIdentity,
         clock: Callable[[], int],
-        generation: Generation,
+        pointer: Pointer,
         member: str | None = None,
     ) -> None:
         outside = Outside(session=session, send=KafkaSender(settings), watch=LogWatch(settings, recorded), clock=clock)
-        self.core = assemble(settings, recorded, outside, generation)
-        self._generation = GenerationWatch(AsyncSession(session, 1), generation)
+        self.core = assemble(settings, recorded, outside, pointer)
+        self._generation = GenerationWatch(AsyncSession(session, 1), generation_of(pointer))
         self.lanes = self.core.lanes
         self.backlog_bytes = BACKLOG_BYTES
         self.leaves = True

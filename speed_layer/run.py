@@ -14,7 +14,6 @@ import structlog
 import uvloop
 from cassandra.cluster import Session
 
-from common.algebra.generation import generation_of
 from common.errors import Lambda360Error
 from common.logs import Whereabouts
 from common.servers import kafka, log_identity, pointer_row
@@ -75,10 +74,10 @@ async def _main(
     """Returns whether the worker is to start again, in another generation."""
     stop = asyncio.Event()
     moves = False
-    generation = generation_of(pointer_row.read(session))
-    log.info("worker_start", topic=settings.log.topic, group=settings.log.group, generation=generation.number)
+    pointer = pointer_row.read(session)
+    log.info("worker_start", topic=settings.log.topic, group=settings.log.group, generation=pointer.generation)
     try:
-        process = Process(settings, session, recorded, clock, generation, seat.member)
+        process = Process(settings, session, recorded, clock, pointer, seat.member)
         _heed_signals(process, stop)
         gauge = Gauge(_watched(process), seat.number, seat.member, clock)
         whereabouts.positions = gauge.positions

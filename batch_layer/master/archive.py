@@ -1,5 +1,6 @@
 """Archiving: appends every record of the log to the master, once; a late archiver's commit fails (R15)."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -15,10 +16,11 @@ from batch_layer.master.validate import validated
 from batch_layer.session import spark_errors
 from batch_layer.watch import watched
 from common.algebra.cut import Cut
+from common.algebra.losses import Range, ranges_of
 from common.errors import BatchError
 from common.log.events import validation_version
 from common.log.normalizing import Rules
-from common.servers import kafka, log_identity
+from common.servers import kafka, log_identity, pointer_row
 from common.servers.log_identity import LogIdentity
 from common.servers.patience import patiently
 
@@ -89,8 +91,8 @@ def append(job: Job, identity: LogIdentity, head: Head | None, ends: Cut) -> tup
 
     Raises Conflict, and appends nothing, if another archiver has committed since `head`.
     """
-    starts = cut_of_head(head)
-    log.check_held(job, identity, starts, ends)
+    accepted = accepted_losses(job)
+    starts = log.held_from(job, identity, cut_of_head(head), ends, accepted)
     archive_id = 1 if head is None else head.archive_id + 1
     raw = log.records(job, identity, starts, ends).withColumn("archive_id", F.lit(archive_id).cast("bigint"))
     rows = validated(raw, identity.partitions, _rules(job)).persist(StorageLevel.DISK_ONLY)
@@ -103,7 +105,7 @@ def append(job: Job, identity: LogIdentity, head: Head | None, ends: Cut) -> tup
             job,
             rows,
             planned_from=None if head is None else head.snapshot,
-            head_after=head_after(job, identity, archive_id, ends),
+            head_after=head_after(job, identity, archive_id, ends, accepted),
             replaced=master.added_by(archive_id),
         )
     finally:
@@ -118,11 +120,16 @@ def revalidate(job: Job, identity: LogIdentity, head: Head) -> None:
     """
     held = master.at_snapshot(job, head.snapshot)
     rows = validated(held, identity.partitions, _rules(job))
-    after = head_after(job, identity, head.archive_id, head.offsets)
+    after = head_after(job, identity, head.archive_id, head.offsets, accepted_losses(job))
     master.replace(job, rows, planned_from=head.snapshot, head_after=after, replaced=F.lit(True))
 
 
-def head_after(job: Job, identity: LogIdentity, archive_id: int, offsets: Cut) -> Head:
+def accepted_losses(job: Job) -> list[Range]:
+    """Returns the ranges that an operator accepted as lost (R15): they are not in the master."""
+    return ranges_of(patiently(lambda: pointer_row.read(job.session), "reading the pointer"))
+
+
+def head_after(job: Job, identity: LogIdentity, archive_id: int, offsets: Cut, losses: Sequence[Range]) -> Head:
     """Returns the head that a commit is to leave. Its snapshot is 0, since the id is not known before the commit."""
     return Head(
         snapshot=0,
@@ -130,6 +137,7 @@ def head_after(job: Job, identity: LogIdentity, archive_id: int, offsets: Cut) -
         offsets=offsets,
         topic_id=identity.topic_id,
         validation_version=master_version(job),
+        losses=tuple(losses),
     )
 
 

@@ -1,29 +1,43 @@
 """The log as Spark reads it: exact ranges of committed records, or an error if one is gone (R1, R15)."""
 
+from collections.abc import Sequence
+
 import msgspec
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from batch_layer.job import Job
 from batch_layer.master.table import RAW
+from common import runbook
 from common.algebra.cut import Cut
+from common.algebra.losses import Range, uncovered
 from common.errors import LogError
 from common.servers import kafka
 from common.servers.log_identity import LogIdentity
 
 
-def check_held(job: Job, identity: LogIdentity, starts: Cut, ends: Cut) -> None:
-    """Raises LogError, which names what is lost, unless Kafka holds [starts, ends) in every partition."""
+def held_from(job: Job, identity: LogIdentity, starts: Cut, ends: Cut, accepted: Sequence[Range]) -> Cut:
+    """Returns where to read from, so that only ranges accepted as lost are left out below `ends` (R15).
+
+    Raises LogError, which names every range that is lost and not accepted, and the way out.
+    """
     first = kafka.first_offsets(job.settings, identity.partitions)
-    for partition in range(identity.partitions):
-        start = starts[partition]
-        end = ends[partition]
-        if start < first[partition] and start < end:
-            raise LogError(
-                f"partition {partition} of {identity.topic!r} begins at offset {first[partition]}, and the master ends "
-                f"at {start}: the records between are gone from Kafka, so nothing was archived. Lengthen the topic's "
-                "retention, and bring the lost records back into the log from their source"
-            )
+    gaps = [Range(p, starts[p], first[p]) for p in range(identity.partitions) if starts[p] < min(first[p], ends[p])]
+    lost = [part for gap in gaps for part in uncovered(gap, accepted)]
+    if lost:
+        raise LogError(lost_text(identity.topic, lost))
+    return Cut.of({p: max(starts[p], min(first[p], ends[p])) for p in range(identity.partitions)})
+
+
+def lost_text(topic: str, lost: Sequence[Range]) -> str:
+    """Returns what to say of ranges that neither Kafka nor the master holds."""
+    ranges = ", ".join(map(str, lost))
+    options = " ".join(f"--accept-loss {each}" for each in lost)
+    return (
+        f"records of {topic!r} are gone from Kafka and were never archived, so nothing was archived: {ranges} "
+        f"(partition:from:to). If they cannot be brought back, the way on is `lambda360 speed rebuild {options} "
+        f"--reason R`; see {runbook.LOSS}"
+    )
 
 
 def check_not_shorter(identity: LogIdentity, archived: Cut, ends: Cut) -> None:
@@ -32,7 +46,8 @@ def check_not_shorter(identity: LogIdentity, archived: Cut, ends: Cut) -> None:
         if ends[partition] < archived[partition]:
             raise LogError(
                 f"partition {partition} of {identity.topic!r} ends at offset {ends[partition]}, and was archived up to "
-                f"{archived[partition]}: the log lost records that were acknowledged, so nothing was archived"
+                f"{archived[partition]}: the log lost records that were acknowledged, so nothing was archived. Offsets "
+                f"would be used twice; see {runbook.RESTORE}"
             )
 
 

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from batch_layer.job import Job
 from batch_layer.session import CATALOG, spark_errors
 from common.algebra.cut import Cut
+from common.algebra.losses import Range
 from common.algebra.payloads import payload_columns
 from common.errors import BatchError
 from common.settings import Settings
@@ -49,9 +50,11 @@ class Head(msgspec.Struct, frozen=True):
     archive_id: int
     """The number of the last archiving commit, from 1."""
     offsets: Cut
-    """Every record below them is archived, and none at or above."""
+    """Every record below them is archived, but for the `losses`, and none at or above."""
     topic_id: str
     validation_version: str
+    losses: tuple[Range, ...] = ()
+    """The ranges below `offsets` that are not archived: an operator accepted them as lost."""
 
 
 class Conflict(BatchError):

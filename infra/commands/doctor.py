@@ -9,7 +9,7 @@ from infra.context import settings_of
 
 if TYPE_CHECKING:
     from infra.drawing import Row
-    from infra.local.doctor import Finding
+    from infra.local.findings import Finding
 
 
 @click.command()

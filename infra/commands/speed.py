@@ -1,15 +1,19 @@
-"""`lambda360 speed`: runs workers of the speed layer, shows how they are, and waits for them."""
+"""`lambda360 speed`: runs workers of the speed layer, shows them, waits for them, and rebuilds their tables."""
 
 import json
 import os
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
 from common.errors import Unavailable
-from infra.context import Seconds, settings_of, whereabouts_of
+from infra.context import Seconds, operator, settings_of, whereabouts_of
+
+if TYPE_CHECKING:
+    from common.algebra.losses import Range
+    from infra.operate.rebuilding import Decision
 
 REPORT_SECONDS: Final = 2.0
 """Between two lines of a wait."""
@@ -17,7 +21,7 @@ REPORT_SECONDS: Final = 2.0
 
 @click.group()
 def speed() -> None:
-    """Run speed workers, show how they are, or wait until the log's end is applied."""
+    """Run speed workers, show how they are, wait until the log's end is applied, or rebuild their tables."""
 
 
 @speed.command("run")
@@ -104,6 +108,83 @@ def status_(context: click.Context, *, as_json: bool) -> int:
     return 1 if found.trouble else 0
 
 
+@speed.command("rebuild")
+@click.option(
+    "--accept-loss",
+    "losses",
+    multiple=True,
+    metavar="PARTITION:FROM:TO",
+    help="Give up records that neither Kafka nor the master holds; TO is the first one held. Repeatable.",
+)
+@click.option("--reason", default="", help="Why; it is kept in the journal. Required with --accept-loss.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.pass_context
+def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, yes: bool) -> None:
+    """Build the speed tables anew from the log, while the old ones serve, and switch to them.
+
+    It mends wrong facts, lost or expired deltas, and a changed validation version; marks of accepted drift are dropped.
+    Workers go on, and move over by themselves. Killed before the switch, it has switched nothing: run it again.
+
+    With --accept-loss it is the way on after records were lost (docs/runbook.md). What the speed tables still hold of
+    them is sent again first. Answers of the partition are degraded until `speed declare-sent`.
+    """
+    from batch_layer.job import Job
+    from batch_layer.session import spark_session
+    from common.servers.cassandra import connected
+    from infra.operate.rebuilding import lines_of, run
+    from infra.paths import JARS
+    from infra.schema.generations import GenerationTables
+
+    settings = settings_of(context)
+    ranges = [_range("--accept-loss", text) for text in losses]
+    if ranges and not reason:
+        raise click.UsageError("--accept-loss needs a --reason.")
+    if ranges and not yes:
+        listed = ", ".join(map(str, ranges))
+        click.confirm(
+            f"Give up the records {listed} for good? They may hold erasures: a customer that was erased there is known "
+            "again, until it is erased again",
+            abort=True,
+        )
+    with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
+        job = Job(settings, spark, session, clock=_clock, report=_tell_step)
+        done = run(job, GenerationTables(session), ranges, _decision("rebuild", reason), click.echo)
+    for line in lines_of(done):
+        click.echo(line)
+
+
+@speed.command("declare-sent")
+@click.argument("lost", metavar="PARTITION:FROM:TO")
+@click.option("--reason", default="", help="How they were sent again; it is kept in the journal.")
+@click.pass_context
+def declare_sent_(context: click.Context, lost: str, reason: str) -> None:
+    """Declare that the sources have sent again what was accepted as lost; answers are then exact again.
+
+    Nothing checks it: the records are gone, so only their sources know.
+    """
+    from infra.operate.rebuilding import declare
+
+    sent = _range("PARTITION:FROM:TO", lost)
+    declare(settings_of(context), sent, _decision("declare-sent", reason))
+    click.echo(f"{sent} is declared sent again: answers are no longer degraded by that loss")
+
+
+def _decision(action: str, reason: str) -> "Decision":
+    from infra.operate.rebuilding import Decision
+
+    return Decision(action=action, who=operator(), reason=reason, clock=_clock)
+
+
+def _range(option: str, text: str) -> "Range":
+    from common.algebra.losses import Range
+    from common.errors import UsageError
+
+    try:
+        return Range.parse(text)
+    except ValueError as error:
+        raise UsageError(option, text, str(error)) from error
+
+
 class _Waiting:
     """Prints how many records are still to be applied, every REPORT_SECONDS."""
 
@@ -114,6 +195,11 @@ class _Waiting:
         if missing and time.monotonic() >= self._next:
             click.echo(f"waiting: {missing:,} of {at_first:,} records are still to be applied")
             self._next = time.monotonic() + REPORT_SECONDS
+
+
+def _tell_step(step: str, figures: str, seconds: float) -> None:
+    """Prints one line for a step."""
+    click.echo(f"{step:<20}{figures:<60}{seconds:6.1f} s")
 
 
 def _clock() -> int:

@@ -4,7 +4,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -19,6 +18,7 @@ from common.servers.cassandra import connected
 from common.servers.kafka import topic_identity
 from common.settings import PREFIX, Settings
 from common.tables import Tables
+from infra.local.findings import Finding, of_views
 from infra.local.stack import servers
 from infra.local.stack.java import MAIN_JARS, find_java, jars
 from infra.paths import LOCK_FILE, ROOT
@@ -27,17 +27,6 @@ from infra.schema import look, topics
 SETUP: Final = "run `make setup`"
 UP: Final = "run `lambda360 stack up`"
 AS_IT_SAYS: Final = "do what that message says"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check. If it is `needed` and not `well`, the system cannot work."""
-
-    subject: str
-    well: bool
-    detail: str
-    remedy: str = ""
-    needed: bool = True
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -109,6 +98,7 @@ def _schema(session: Session, settings: Settings) -> Iterator[Finding]:
     session.set_keyspace(keyspace)
     yield _found(f"log {settings.log.topic}", partial(_log, session, settings), AS_IT_SAYS)
     yield _worker(session, settings)
+    yield from of_views(session, settings)
 
 
 def _log(session: Session, settings: Settings) -> str:

@@ -14,6 +14,7 @@ from common.algebra.profile import present_profile
 from common.algebra.state import State
 from common.log.partition import partition_of
 from common.settings import Settings
+from serving_layer.answer.losses import loss_reasons
 from serving_layer.answer.provenance import Condition, Release, batch_info, condition
 from serving_layer.read.cells import UnreadableCell, decoded, mark_reason, view_row
 from serving_layer.read.reading import Reading, read
@@ -93,10 +94,13 @@ def _answer(
     reasons = list(layers.reasons)
     if customer in reading.marks:
         reasons.append(mark_reason(reading.marks[customer]))
+    cut = cut_of(published)[partition]
+    rows = reading.deltas.get(customer, ())
+    reasons += loss_reasons(reading.pin.pointer.losses, partition, rows)
     metrics: dict[str, MetricValue]
     try:
-        deltas = decoded(reading.deltas.get(customer, ()))
-        merged = merge(view_row(reading.rows.get(customer)), deltas, cut_of(published)[partition])
+        deltas = decoded([row for row in rows if row[0] >= cut])
+        merged = merge(view_row(reading.rows.get(customer)), deltas, cut)
         metrics = present(merged.state, as_of, merged.profile)
     except UnreadableCell as error:
         reasons.append(str(error))

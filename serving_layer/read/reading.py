@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from common.algebra.pointer import Published, cut_of
+from common.algebra.pointer import Pointer, Published, cut_of
 from common.log.partition import partition_of
 from common.progress import Progress
 from serving_layer.read.deltas import Deltas, whole_deltas
@@ -76,7 +76,7 @@ async def _speed_side(store: ViewStore, pin: Pin, customers: Collection[str]) ->
                 store,
                 generation,
                 members,
-                cut=cut[partition],
+                cut=read_from(pin.pointer, partition),
                 complete_below=complete_below(progress.get(partition), cut[partition]),
             )
             for partition, members in by_partition.items()
@@ -85,6 +85,15 @@ async def _speed_side(store: ViewStore, pin: Pin, customers: Collection[str]) ->
     rows = {customer: rows for each in found for customer, rows in each.rows.items()}
     marks = {customer: mark for each in found for customer, mark in each.marks.items()}
     return progress, Deltas(rows, marks)
+
+
+def read_from(pointer: Pointer, partition: int) -> int:
+    """The offset from which on deltas are read: the cut, or the end of a loss below it.
+
+    A reset between the two says that the customer lost nothing (R15). The merge ignores what lies below the cut.
+    """
+    ends = (loss.to_offset for loss in pointer.losses if loss.partition == partition and not loss.sent_again)
+    return min((cut_of(pointer.published)[partition], *ends))
 
 
 def complete_below(progress: Progress | None, cut: int) -> int:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 import structlog
 
+from common.algebra.losses import Range
 from common.algebra.versions import with_version
 from common.errors import CircuitOpen, LogUnavailable, Unavailable
 from common.progress import Progress
@@ -48,6 +49,8 @@ class Keeper:
     monotonic: Callable[[], float] = time.monotonic
     written_since: int = 0
     """Every delta of the generation was written at this moment or later, in microseconds; 0 where unknown."""
+    losses: Sequence[Range] = ()
+    """The ranges of the log that were accepted as lost when this worker began."""
     latest: Mapping[int, Progress] = field(default_factory=dict)
     """The rows of the last heartbeat, written or not."""
     beat_at: int = 0
@@ -75,14 +78,15 @@ class Keeper:
         self.ends = await self.kafka_retry.until_done(self.watch.ends)
         await self.kafka_retry.until_done(self.watch.confirm)  # last: a topic that is gone never comes back as itself
         rows = {p: found.get(p) for p in partitions}
-        for partition, row in rows.items():
-            start_of(partition, row, firsts[partition], self.ends[partition])
+        offsets = {
+            partition: start_of(partition, row, firsts[partition], self.ends[partition], self.losses)
+            for partition, row in rows.items()
+        }
         named = {p: self._with_version(p, row) for p, row in rows.items()}
         news = [row for p, row in named.items() if row != rows[p]]
         await asyncio.gather(*(self.store_retry.until_done(partial(self.table.write, row)) for row in news))
         return {
-            p: Start(row.next_offset, row.from_offset, row.validation_version, row.caught_up_at)
-            for p, row in named.items()
+            p: Start(offsets[p], row.from_offset, row.validation_version, row.caught_up_at) for p, row in named.items()
         }
 
     def _with_version(self, partition: int, row: Progress | None) -> Progress:

@@ -1,8 +1,11 @@
 """The worker's side of `speed_progress`: reading and writing its rows, and where a worker resumes (R12)."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from common import runbook
 from common.algebra.dates import MICROS_PER_DAY
+from common.algebra.losses import Range, uncovered
 from common.errors import LogError
 from common.progress import Progress, cells_of, insert_progress, select_progress
 from common.servers.cassandra import AsyncSession
@@ -29,26 +32,28 @@ class ProgressTable:
         await self._session.execute(self._write.bind(cells_of(self._generation, row)))
 
 
-def start_of(partition: int, row: Progress | None, first: int, end: int) -> int:
+def start_of(partition: int, row: Progress | None, first: int, end: int, accepted: Sequence[Range] = ()) -> int:
     """Returns the offset at which a worker resumes: our own progress, or zero if there is none yet.
 
-    `first` and `end` are the log's own. Raises LogError where the log does not hold that offset: a worker never jumps.
+    `first` and `end` are the log's own. Raises LogError where the log does not hold that offset: a worker never jumps,
+    but over ranges that were accepted as lost (R15).
     """
     start = 0 if row is None else row.next_offset
-    if start < first:
+    missing = uncovered(Range(partition, start, first), accepted) if start < first else []
+    if missing:
         text = (
             f"partition {partition} is applied below offset {start}, and the log's first offset is {first}: records "
-            "were deleted before they were applied, so nothing was read. Give the topic a longer retention, bring the "
-            "records back, or rebuild the speed tables from the master"
+            f"({', '.join(map(str, missing))}) were deleted before they were applied, so nothing was read. `lambda360 "
+            f"speed rebuild` takes what the master holds of them, and says so where it holds none; see {runbook.LOSS}"
         )
         raise LogError(text)
     if start > end:
         text = (
             f"partition {partition} is applied below offset {start}, and the log ends at {end}: the log lost records, "
-            "so nothing was read. Bring the log back as it was, or start a new system"
+            f"so nothing was read. Offsets would be used twice; see {runbook.RESTORE}"
         )
         raise LogError(text)
-    return start
+    return max(start, first)
 
 
 def horizon(now: int, ttl_days: int) -> int:

@@ -1,5 +1,7 @@
-"""`make bench`: freshness on an idle system, throughput, and the import of a file. `make bench-speed`: throughput of
-the speed workers, and freshness under half of that load. Each figure stands beside a bare one of the same run.
+"""`make bench`: freshness on an idle system, throughput, the import of a file, and a rebuild.
+
+`make bench-speed`: throughput of the speed workers, and freshness under half of that load. Figures stand beside bare
+ones of the same run.
 
 Five runs each; the median, the least and the greatest.
 """
@@ -17,6 +19,7 @@ from common.settings import Settings
 from infra.drawing import Column, draw
 from tests.bench.freshness import measure_freshness, measure_loaded_freshness
 from tests.bench.importing import measure_imports
+from tests.bench.rebuilding import measure_rebuild
 from tests.bench.throughput import measure_speed
 from tests.support.stage import own_stack
 
@@ -28,7 +31,7 @@ def speed(stack: Settings) -> dict[str, float]:
     return found | measure_loaded_freshness(stack, found["records/s of one worker"] / 2)
 
 
-PARTS = {"freshness": measure_freshness, "speed": speed, "import": measure_imports}
+PARTS = {"freshness": measure_freshness, "speed": speed, "import": measure_imports, "rebuild": measure_rebuild}
 
 
 def main() -> int:

@@ -7,9 +7,11 @@ from typing import Any, Final, NamedTuple
 
 from cassandra.query import UNSET_VALUE
 
-from infra.schema import changes
+from infra.schema import changes, generations
 
 Key = tuple[Any, ...]
+LATER_GENERATIONS: Final = range(2, 10)
+"""Those whose tables there are."""
 MARK: Final = r"(\?|%s|\d+)"
 INSERT: Final = re.compile(
     rf"INSERT INTO (?:\w+\.)?(\w+) \(([^)]*)\) VALUES \([^)]*\)(?: USING TIMESTAMP {MARK})?(?: AND TTL {MARK})?"
@@ -69,9 +71,10 @@ Change = Put | Delete
 
 @cache
 def tables() -> dict[str, Table]:
-    """The deployment's own schema, by all its files."""
+    """The deployment's own schema, by all its files, and the speed tables of some later generations (R13)."""
     found: dict[str, Table] = {}
-    for statement in changes.statements():
+    later = (statement for number in LATER_GENERATIONS for statement in generations.statements(number))
+    for statement in (*changes.statements(), *later):
         if made := MADE.fullmatch(statement):
             found[made[1]] = _table(*made.groups())
         elif added := ADDED.fullmatch(statement):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from common.algebra.generation import generation_of
 from common.algebra.pointer import decode
 from common.errors import LogUnavailable
 from common.log.normalizing import Rules
@@ -164,8 +163,7 @@ class WorkerProcess(Process):
             off_loop=at_once,
         )
         settings = SETTINGS.model_copy(update={"speed": speed})
-        generation = generation_of(decode(world.pointer))
-        self.core = assemble(settings, RECORDED, outside, generation, delta_ttl_seconds=TTL_SECONDS)
+        self.core = assemble(settings, RECORDED, outside, decode(world.pointer), delta_ttl_seconds=TTL_SECONDS)
         self.partitions: set[int] = set()
         self.is_member = True
         self.is_applying = False

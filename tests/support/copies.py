@@ -12,7 +12,9 @@ from common.algebra.marks import MARK_OFFSET
 from common.log.copy_events import AlertEvent, DeltaEvent, decode_alert_event, decode_delta_event
 from common.log.partition import partition_of
 from common.log.position import Position
+from common.servers import pointer_row
 from common.settings import Settings
+from common.tables import Tables
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import RawRecord
 
@@ -39,8 +41,9 @@ class Tally:
 
 
 def tally_deltas(settings: Settings, session: Session, partitions: int) -> Tally:
-    """The deltas' topic against `speed_deltas`."""
-    rows = session.execute("SELECT customer_id, kafka_offset, value FROM speed_deltas")
+    """The deltas' topic against the deltas of the generation that is served."""
+    tables = Tables(pointer_row.read(session).generation)
+    rows = session.execute(f"SELECT customer_id, kafka_offset, value FROM {tables.deltas}")
     stored = {}
     for row in rows:
         if row.kafka_offset == MARK_OFFSET:  # a mark of accepted drift (R18) is no delta, and has no copy
@@ -84,7 +87,8 @@ def _tally(
         same = content(events.setdefault(event.id, event)) == content(event) == stored.get(event.id, content(event))
         if not (belongs and same):
             different.append(event.id)
-    markers = session.execute("SELECT customer_id, value FROM speed_facts WHERE kind = '' ALLOW FILTERING")
+    tables = Tables(pointer_row.read(session).generation)
+    markers = session.execute(f"SELECT customer_id, value FROM {tables.facts} WHERE kind = '' ALLOW FILTERING")
     erased = {row.customer_id: int(row.value) for row in markers}
     gone = {id_: event for id_, event in events.items() if id_ not in stored}
     unknown = tuple(id_ for id_, event in gone.items() if event.data.offset >= erased.get(event.subject, 0))

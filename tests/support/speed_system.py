@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 from common.log.position import Position
 from common.servers.producer import producer as new_producer
 from common.settings import Settings
+from common.tables import FIRST_GENERATION, Tables
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import RawRecord
 from tests.support.builders import Message
@@ -38,11 +39,12 @@ def log_of(settings: Settings) -> list[RawRecord]:
     return LogReader(settings, PARTITIONS).refresh()
 
 
-def cells(session: Session) -> Cells:
-    """Every live cell of the speed tables, with its write timestamp."""
-    facts = session.execute("SELECT customer_id, kind, entity_id, value, WRITETIME(value) AS at FROM speed_facts")
+def cells(session: Session, generation: int = FIRST_GENERATION) -> Cells:
+    """Every live cell of a generation's speed tables, with its write timestamp."""
+    tables = Tables(generation)
+    facts = session.execute(f"SELECT customer_id, kind, entity_id, value, WRITETIME(value) AS at FROM {tables.facts}")
     found: Cells = {("facts", row.customer_id, row.kind, row.entity_id): (row.value, row.at) for row in facts}
-    deltas = session.execute("SELECT customer_id, kafka_offset, value, WRITETIME(value) AS at FROM speed_deltas")
+    deltas = session.execute(f"SELECT customer_id, kafka_offset, value, WRITETIME(value) AS at FROM {tables.deltas}")
     found |= {("deltas", row.customer_id, str(row.kafka_offset)): (row.value, row.at) for row in deltas}
     alerts = session.execute(
         "SELECT customer_id, kafka_offset, rule, value, WRITETIME(value) AS at FROM customer_alerts"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 RULE = re.compile(r"\bR([0-9]+[ab]?)\b", re.IGNORECASE)
-UNBUILT = {"13", "25"}
-"""A rebuild into a new generation, and a restore: docs/contract.md says so at its end."""
+UNBUILT = {"25"}
+"""A restore: docs/contract.md says so at its end."""
 
 
 def rules() -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 from infra import cli
 from infra.commands.doctor import rows_of
 from infra.local import doctor
-from infra.local.doctor import Finding
+from infra.local.findings import Finding
 
 WELL = Finding("Python", well=True, detail="3.11.7")
 ABSENT = Finding("Java 17", well=False, detail="not found", remedy="install it")

@@ -8,9 +8,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from common.algebra.facts import encode
+from common.algebra.losses import Range, declare_sent
 from common.algebra.marks import MARK_OFFSET, Mark, encode_mark
 from common.algebra.metrics import METRICS, present
-from common.algebra.pointer import Pointer
+from common.algebra.pointer import Loss, Pointer
 from common.algebra.state import State
 from common.log.partition import partition_of
 from common.log.texts import CUSTOMER_ID_RULE
@@ -97,6 +98,43 @@ def test_r13_a_request_reads_the_speed_tables_of_the_generation_that_it_pinned()
         store.generations.clear()
         assert Api.over(store).metrics().json()["provenance"]["speed"]["deltas"] == 1
         assert store.generations == [generation] * 3, "progress, deltas, and the last one's customer again"
+
+
+def test_r15_a_loss_degrades_its_partition_by_name_until_it_is_declared_sent_again() -> None:
+    """But for customers that were erased after it; and whether or not a batch has absorbed range and erasure."""
+    lost = Loss(partition=ADA, from_offset=20, to_offset=30, accepted_at=1)
+    for cut in (10, 25, 90):
+        store = MemoryViewStore(msgspec.structs.replace(pointing_at(published(cut=cut)), losses=(lost,)))
+        store.put_order("ada")
+        (reason,) = Api.over(store).metrics().json()["provenance"]["reasons"]
+        assert reason == (
+            f"records 20 to 29 of partition {ADA} were lost, and are not yet declared as sent again "
+            f"(`lambda360 speed declare-sent {ADA}:20:30`)"
+        )
+        assert Api.over(store).metrics().json()["metrics"]["total_revenue"] == "10.00"
+
+        store.put_delta("ada", 30, delta(None))
+        store.put_delta("ada", 95, delta(order(700), entity_id="o2"))
+        answer = Api.over(store).metrics().json()
+        assert (answer["provenance"]["status"], answer["metrics"]["total_revenue"]) == (
+            "exact",
+            "17.00" if cut == 90 else "7.00",
+        )
+
+        store.delta_rows.clear()
+        store.put_delta("ada", 29, delta(None))
+        assert Api.over(store).metrics().json()["provenance"]["status"] == "degraded", "the erasure itself is in it"
+        store.pointer = declare_sent(store.pointer, Range.of(lost))
+        store.delta_rows.clear()
+        assert Api.over(store).metrics().json()["provenance"]["status"] == "exact"
+
+
+def test_r15_a_loss_degrades_no_other_partition() -> None:
+    lost = Loss(partition=(ADA + 1) % PARTITIONS, from_offset=20, to_offset=30, accepted_at=1)
+    store = MemoryViewStore(msgspec.structs.replace(pointing_at(published()), losses=(lost,)))
+    store.put_order("ada")
+
+    assert Api.over(store).metrics().json()["provenance"]["status"] == "exact"
 
 
 def test_without_a_pointer_the_cut_is_zero_and_no_slot_is_read() -> None:

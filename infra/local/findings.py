@@ -1,0 +1,96 @@
+"""What `lambda360 doctor` finds, and its checks of the views: losses, gaps in the log, and marks (R12, R15, R18)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from cassandra.cluster import Session
+
+from batch_layer.manifest import manifests
+from batch_layer.view import publish
+from common import runbook
+from common.algebra.cut import Cut
+from common.algebra.losses import Range, ranges_of, uncovered
+from common.algebra.pointer import Pointer
+from common.errors import Lambda360Error
+from common.progress import Progress
+from common.servers import kafka, log_identity
+from common.settings import Settings
+from common.waiting import read_progress
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check. If it is `needed` and not `well`, the system cannot work."""
+
+    subject: str
+    well: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def of_views(session: Session, settings: Settings) -> Iterator[Finding]:
+    """Yields what the pointer, the log's offsets and the workers' progress say together."""
+    try:
+        pointer = publish.read(session)
+        identity = log_identity.find(session, settings.log.topic)
+        if identity is not None:
+            firsts = kafka.first_offsets(settings, identity.partitions)
+            lasts = kafka.last_offsets(settings, identity.partitions)
+            yield of_log(pointer, archived(session, pointer), read_progress(session, {}), firsts, lasts)
+    except Lambda360Error as error:
+        yield Finding("records of the log", well=False, detail=str(error), remedy="do what that message says")
+        return
+    yield from of_pointer(pointer)
+
+
+def archived(session: Session, pointer: Pointer) -> Cut:
+    """Returns offsets below which the master holds every record, as far as it is known without Spark."""
+    plans = [each.plan for each in pointer.complete] + [each.plan for each in pointer.claims]
+    plans += [each.plan for each in manifests(session)]
+    cuts = [plan.cut for plan in plans if plan.snapshot]  # before the archiving, a run's plan has no snapshot
+    partitions = {partition for cut in cuts for partition in cut.offsets}
+    return Cut.of({partition: max(cut[partition] for cut in cuts) for partition in partitions})
+
+
+def of_log(
+    pointer: Pointer,
+    archived: Cut,
+    progress: Mapping[int, Progress],
+    firsts: Mapping[int, int],
+    lasts: Mapping[int, int],
+) -> Finding:
+    """Returns whether the log holds what batch and workers need next: no gap, and no end below what was read."""
+    applied = {partition: row.next_offset for partition, row in progress.items()}
+    short = [p for p, last in lasts.items() if last < max(archived[p], applied.get(p, 0))]
+    if short:
+        named = ", ".join(f"partition {p} ends at {lasts[p]}" for p in short)
+        detail = f"{named}, below what was archived or applied"
+        return Finding("records of the log", well=False, detail=detail, remedy=f"see {runbook.RESTORE}")
+    known = ranges_of(pointer)
+    gaps = [Range(p, archived[p], first) for p, first in firsts.items() if archived[p] < first]
+    lost = [part for gap in gaps for part in uncovered(gap, known)]
+    if lost:
+        detail = f"gone from Kafka, and in no batch: {', '.join(map(str, lost))} (partition:from:to)"
+        options = " ".join(f"--accept-loss {each}" for each in lost)
+        remedy = f"see {runbook.LOSS}; the way on may be `lambda360 speed rebuild {options} --reason R`"
+        return Finding("records of the log", well=False, detail=detail, remedy=remedy)
+    behind = [Range(p, at, firsts[p]) for p, at in applied.items() if at < firsts.get(p, 0)]
+    refusing = [part for gap in behind for part in uncovered(gap, known)]
+    if refusing:
+        detail = f"gone from Kafka before workers applied them: {', '.join(map(str, refusing))}; the master holds them"
+        return Finding("records of the log", well=False, detail=detail, remedy="run `lambda360 speed rebuild`")
+    return Finding("records of the log", well=True, detail="all that batch and workers need next is in Kafka")
+
+
+def of_pointer(pointer: Pointer) -> Iterator[Finding]:
+    """Yields what degrades answers until an operator does something."""
+    yield Finding("generation", well=True, detail=f"{pointer.generation} of the speed tables is served")
+    waiting = [Range.of(loss) for loss in pointer.losses if not loss.sent_again]
+    if waiting:
+        detail = f"accepted, and not yet declared as sent again: {', '.join(map(str, waiting))}"
+        remedy = f"have the sources send them again, then `lambda360 speed declare-sent`; see {runbook.LOSS}"
+        yield Finding("losses", well=False, detail=detail, remedy=remedy, needed=False)
+    if pointer.marked:
+        detail = "drift was accepted for some customers, whose answers are degraded"
+        yield Finding("marks", well=False, detail=detail, remedy="run `lambda360 speed rebuild`", needed=False)

@@ -1,0 +1,1 @@
+"""What is done about records that are lost: what the speed tables hold of them is sent again. Knows no Spark."""

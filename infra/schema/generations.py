@@ -1,0 +1,58 @@
+"""The speed tables of later generations (R13): made by the statements that made the first ones, and dropped.
+
+A table of generation 2 is declared as the first generation's is after every file of the schema.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from cassandra.cluster import Session
+
+from common.tables import FIRST_GENERATION, Tables
+from infra.schema import changes, ddl
+
+_LATER: Final = re.compile(r"speed_(?:facts|deltas)_g(\d+)")
+
+
+def statements(generation: int) -> list[str]:
+    """Returns the schema's statements about facts and deltas, in order, for the tables of `generation`."""
+    first, own = Tables(FIRST_GENERATION), Tables(generation)
+    names = {first.facts: own.facts, first.deltas: own.deltas}
+    of_first = re.compile(rf"\b(?:{'|'.join(names)})\b")
+    return [
+        of_first.sub(lambda match: names[match[0]], statement)
+        for statement in changes.statements()
+        if of_first.search(statement)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationTables:
+    """The facts and deltas of each generation in the session's keyspace. Each call may raise StoreUnavailable."""
+
+    session: Session
+
+    def make(self, generation: int) -> None:
+        """The tables of `generation` exist, on every node. Idempotent."""
+        for statement in statements(generation):
+            ddl.execute(self.session, statement)
+
+    def existing(self) -> set[int]:
+        """Returns the generations that there is something of: later ones' tables, and rows in the first one's."""
+        select = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s"
+        rows = self.session.execute(select, (self.session.keyspace,))
+        later = {int(name[1]) for name in (_LATER.fullmatch(row.table_name) for row in rows) if name}
+        first = Tables(FIRST_GENERATION)
+        kept = (
+            self.session.execute(f"SELECT customer_id FROM {table} LIMIT 1") for table in (first.facts, first.deltas)
+        )
+        return later | ({FIRST_GENERATION} if any(found.one() is not None for found in kept) else set())
+
+    def retire(self, generation: int) -> None:
+        """The tables of `generation` are dropped; the first one's are emptied. Idempotent."""
+        # The first ones are the schema's own: `schema apply` and `doctor` would miss them.
+        verb = "TRUNCATE" if generation == FIRST_GENERATION else "DROP TABLE IF EXISTS"
+        tables = Tables(generation)
+        for table in (tables.facts, tables.deltas):
+            ddl.execute(self.session, f"{verb} {table}")
