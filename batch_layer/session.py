@@ -50,7 +50,7 @@ def spark_session(settings: Settings, jars: Path) -> Iterator[SparkSession]:
     Raises BatchError if there are no jars, or if Spark does not start.
     """
     folder = (settings.home / "spark").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
     (folder / "log4j2.properties").write_text(_LOGGING.format(folder=folder), encoding="utf-8")
     os.environ["PYSPARK_PYTHON"] = sys.executable  # there is no other way; the default is `python3`
     builder = SparkSession.builder.master(settings.batch.master).appName("lambda360-batch")
@@ -83,7 +83,7 @@ def _configuration(settings: Settings, folder: Path, jars: Path) -> Mapping[str,
     if not found:
         raise BatchError(f"Spark's jars are not in {jars}; `make setup` fetches them")
     local = settings.batch.master.startswith("local")
-    logging = f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.properties'}"
+    logging = f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.properties'} -Djava.io.tmpdir={folder / 'tmp'}"
     return {
         **WITHOUT_SHUFFLE,
         "spark.driver.extraClassPath": ":".join(map(str, found)),

@@ -152,7 +152,9 @@ class ServingSettings(Group):
     batch_get_max: Positive = Field(1000, description="customers in one batch-get request, at most")
     in_flight: Positive = Field(256, description="statements awaiting Cassandra at once, at most")
     access_log: bool = Field(
-        False, description="writes a line for each request; lines name customers, and an erasure does not remove them"
+        False,
+        description="writes a line for each request; lines name customers, and an erasure removes them from logs in "
+        "the home only",
     )
 
 

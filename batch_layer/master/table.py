@@ -38,7 +38,16 @@ PARSED: Final = {**REJECTION, **FACT}
 """The result of validation."""
 COLUMNS: Final = {**RAW, "archive_id": "bigint", **PARSED}
 """`archive_id` numbers the archiving commits, from 1; a repeated commit conflicts with the first over its number."""
-_PROPERTY: Final = "lambda360.master"
+PROPERTY: Final = "lambda360.master"
+"""The property of each snapshot that holds its head."""
+_TABLE_PROPERTIES: Final = {
+    "write.metadata.metrics.default": "none",
+    **{
+        f"write.metadata.metrics.column.{name}": "full"
+        for name in ("kafka_partition", "kafka_offset", "appended_at", "archive_id")
+    },
+}
+"""Manifests hold bounds of these columns only: no value of a customer, which an erasure would have to find there."""
 _CONFLICTS: Final = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
 """Iceberg's errors for a commit that lost to another one, and for one whose outcome only the new head shows."""
 
@@ -71,17 +80,25 @@ def ensure(job: Job) -> None:
     name = table(job.settings)
     columns = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items())
     buckets = f"bucket({job.settings.batch.buckets}, customer_id)"
+    properties = ", ".join(f"'{key}' = '{value}'" for key, value in _TABLE_PROPERTIES.items())
     try:
         with spark_errors("making the master"):
-            job.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING iceberg PARTITIONED BY ({buckets})")
+            job.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING iceberg PARTITIONED BY ({buckets}) "
+                f"TBLPROPERTIES ({properties})"
+            )
     except BatchError:
         if not job.spark.catalog.tableExists(name):  # if it exists, another run was first, and that is no error
             raise
-    present = {field.name() for field in _iceberg(job).schema().columns()}
+    made = _iceberg(job)
+    present = {field.name() for field in made.schema().columns()}
     missing = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items() if column not in present)
     if missing:
         with spark_errors("adding columns to the master"):
             job.spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({missing})")
+    if any(made.properties().get(key) != value for key, value in _TABLE_PROPERTIES.items()):
+        with spark_errors("setting properties of the master"):
+            job.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({properties})")
 
 
 def head(job: Job) -> Head | None:
@@ -89,7 +106,7 @@ def head(job: Job) -> Head | None:
     current = _iceberg(job).currentSnapshot()
     if current is None:
         return None
-    stored = msgspec.json.decode(current.summary().get(_PROPERTY), type=Head)
+    stored = msgspec.json.decode(current.summary().get(PROPERTY), type=Head)
     return msgspec.structs.replace(stored, snapshot=current.snapshotId())
 
 
@@ -120,7 +137,7 @@ def replace(job: Job, rows: DataFrame, *, planned_from: int | None, head_after: 
         rows.select(*COLUMNS)
         .writeTo(table(job.settings))
         .option("isolation-level", "serializable")
-        .option(f"snapshot-property.{_PROPERTY}", msgspec.json.encode(head_after).decode())
+        .option(f"snapshot-property.{PROPERTY}", msgspec.json.encode(head_after).decode())
     )
     if planned_from is not None:
         writer = writer.option("validate-from-snapshot-id", str(planned_from))

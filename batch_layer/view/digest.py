@@ -18,6 +18,9 @@ class Digest:
     def __add__(self, other: "Digest") -> "Digest":
         return Digest(self.rows + other.rows, (self.total + other.total) % _MODULUS)
 
+    def __sub__(self, other: "Digest") -> "Digest":
+        return Digest(self.rows - other.rows, (self.total - other.total) % _MODULUS)
+
     @property
     def checksum(self) -> str:
         return f"{self.total:032x}"

@@ -7,6 +7,7 @@ import click
 
 from infra.commands.batch_run import run
 from infra.commands.batch_text import HEADINGS, cut_text, details, lines, row_of
+from infra.commands.maintain import maintain
 from infra.context import clock, operator, settings_of, time_text
 
 GATE: Final = 3
@@ -38,7 +39,7 @@ class BatchGroup(click.Group):
 
 @click.group(cls=BatchGroup)
 def batch() -> None:
-    """Run the nightly job, list and show its runs, roll back.
+    """Run the nightly job, list and show its runs, roll back, maintain.
 
     \b
     Exit code, and whether the same command is worth a retry:
@@ -55,6 +56,7 @@ def batch() -> None:
 
 
 batch.add_command(run)
+batch.add_command(maintain)
 
 
 @batch.command(name="list")

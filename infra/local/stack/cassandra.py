@@ -41,7 +41,7 @@ class Cassandra:
         return [
             str(find_java()),
             *java_flags(settings.stack.cassandra_heap_mib, Home.of(settings).logs),
-            *files("infra.local.stack").joinpath("templates", "cassandra.jvm.args").read_text(encoding="utf-8").split(),
+            *jvm_arguments(),
             f"-javaagent:{agent}",
             f"-Dcassandra.jmx.local.port={self.ports(settings)['jmx']}",
             f"-Dcassandra.config={(folder / 'cassandra.yaml').as_uri()}",
@@ -64,6 +64,11 @@ class Cassandra:
 
     def _folder(self, settings: Settings) -> Path:
         return Home.of(settings).path / "cassandra"
+
+
+def jvm_arguments() -> list[str]:
+    """Returns what the JVM of Cassandra, and of its tools, must be told to open to it."""
+    return files("infra.local.stack").joinpath("templates", "cassandra.jvm.args").read_text(encoding="utf-8").split()
 
 
 def _escaped(path: Path) -> str:

@@ -109,6 +109,12 @@ class OperatorTable:
         with translated_errors():
             self.session.execute(self._discarded, (reason.at, msgspec.json.encode(reason).decode(), *_key(address)))
 
+    def delete(self, address: Address) -> None:
+        """Deletes the letter, for good: a worker that meets its record again does not bring it back. Idempotent."""
+        where = "day = %s AND kafka_partition = %s AND kafka_offset = %s"
+        with translated_errors():
+            self.session.execute(f"DELETE FROM {_TABLE} WHERE {where}", _key(address))
+
     @cached_property
     def _keys(self) -> list[tuple[date, int]]:
         """The partition keys of the table, in order: a day and a partition of the log each."""

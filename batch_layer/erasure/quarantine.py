@@ -1,0 +1,34 @@
+"""Takes what erasures forget out of the quarantine, if there is one (R24). Its rows are copies that the gate made."""
+
+from collections.abc import Sequence
+
+from batch_layer.erasure import iceberg
+from batch_layer.erasure.found import forgotten
+from batch_layer.erasure.iceberg import Removed
+from batch_layer.job import Job
+from batch_layer.session import CATALOG, spark_errors
+from common.log.erasure import Erasure
+
+
+def remove(job: Job, of: Sequence[Erasure]) -> Removed | None:
+    """Removes the copies of forgotten records, and their history; None without a quarantine. Idempotent."""
+    keyspace = job.settings.cassandra.keyspace
+    name = f"{CATALOG}.{keyspace}.quarantine"
+    if not job.spark.catalog.tableExists(name):
+        return None
+    planned_from = iceberg.current(job, name)
+    if planned_from is None:
+        return Removed()
+    held = job.spark.read.option("versionAsOf", planned_from).table(name)
+    positions = forgotten(job, held, of).persist()
+    try:
+        with spark_errors("looking for erased records in the quarantine"):
+            rows = positions.count()
+        if rows:
+            iceberg.delete(job, name, positions, planned_from)
+    finally:
+        positions.unpersist()
+    with spark_errors("rewriting the manifests of the quarantine"):
+        job.spark.sql(f"CALL {CATALOG}.system.rewrite_manifests(table => '{keyspace}.quarantine')").collect()
+    snapshots, files = iceberg.forget_history(job, name)
+    return Removed(rows, snapshots, files)
