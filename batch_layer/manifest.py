@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from cassandra.cluster import Session
 
+from batch_layer.reports import AuditReport
 from common.algebra.pointer import NAME, Plan
 from common.errors import BatchError
 from common.servers.patience import patiently
@@ -75,6 +76,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """How long each step took, by its name."""
     figures: dict[str, str] = {}
     """What each step reported, by its name."""
+    audit: AuditReport | None = None
+    """The report of the last audit (R18), also of one that stopped the run."""
 
     @property
     def is_open(self) -> bool:

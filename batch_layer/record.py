@@ -8,6 +8,7 @@ from batch_layer import manifest as manifests
 from batch_layer.job import Job
 from batch_layer.manifest import Manifest, Status, Step
 from batch_layer.owner import Lease
+from batch_layer.reports import AuditReport
 from common.algebra.pointer import Claim, Plan, Published
 
 
@@ -35,6 +36,10 @@ class Record:
     def loaded(self, rows: int, checksum: str) -> None:
         """Keeps the figures of the rows that were loaded. They are stored with the next step."""
         self.manifest = replace(self.manifest, rows=rows, checksum=checksum)
+
+    def audited(self, report: AuditReport) -> None:
+        """Keeps the audit's report. It is stored with the next step, or with the reason to stop."""
+        self.manifest = replace(self.manifest, audit=report)
 
     def stopped(self, reason: str) -> None:
         """Stores that the open step has stopped, and why."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from batch_layer import manifest as manifests
+from batch_layer.audit.audit import Loaded, audit, settle
 from batch_layer.begin import begun, resumed
 from batch_layer.job import Job
 from batch_layer.manifest import Step
@@ -12,12 +13,12 @@ from batch_layer.master import table as master
 from batch_layer.master.archive import archive
 from batch_layer.owner import Lease, owned
 from batch_layer.record import Record
+from batch_layer.reports import AuditReport
 from batch_layer.until import Until
 from batch_layer.view import publish
 from batch_layer.view.digest import Digest
 from batch_layer.view.load import load
 from batch_layer.view.recompute import recomputed
-from batch_layer.view.verify import verify
 from batch_layer.watch import watched
 from common.algebra.cut import Cut
 from common.algebra.pointer import Claim, Published
@@ -55,10 +56,7 @@ def _steps(record: Record) -> Published:
         _prepare(record)
     claim = Claim(record.manifest.batch_id, record.manifest.slot, record.manifest.plan)
     loaded = _loaded(record, claim)
-    record.enter(Step.AUDIT)
-    verify(job, claim, loaded)
-    job.done("verify", f"{loaded.rows} rows read back, checksum {loaded.checksum}")
-    # Not built yet: the audit, which compares the loaded slot with the current one and the deltas between (R18).
+    report = _audited(record, claim, loaded)
     record.enter(Step.PUBLISH)
     done = Published(
         batch_id=claim.batch_id,
@@ -68,7 +66,7 @@ def _steps(record: Record) -> Published:
         rows=loaded.rows,
         checksum=loaded.checksum,
     )
-    publish.publish(job.session, claim, done)
+    publish.publish(job.session, claim, done, marked_in=report.generation if report.accepted else None)
     job.done("publish", f"batch {done.batch_id} is current")
     _finish(record, done)
     return done
@@ -104,9 +102,23 @@ def _loaded(record: Record, claim: Claim) -> Digest:
     return loaded
 
 
+def _audited(record: Record, claim: Claim, loaded: Digest) -> AuditReport:
+    """Returns the audit's report on the loaded slot, which may be published then."""
+    job = record.job
+    record.enter(Step.AUDIT)
+    states = recomputed(master.at_snapshot(job, claim.plan.snapshot), claim.plan.cut)
+    current = publish.read(job.session).published
+    report, marks = audit(job, Loaded(claim, states, loaded), current)
+    record.audited(report)
+    settle(job, claim, report, marks)
+    job.done("audit", report.figures)
+    return report
+
+
 def _finish(record: Record, done: Published) -> None:
     """Does what comes after the switch; each part of it is idempotent."""
     record.enter(Step.FINISH)
+    master.tag(record.job, done.plan.snapshot, done.batch_id)
     record.published(done)
 
 

@@ -138,6 +138,12 @@ class BatchSettings(Group):
     interval_hours: Positive = Field(24, description="hours between two runs; deltas must outlive it")
     load_rows_per_batch: Annotated[int, Field(ge=1, le=100)] = Field(20, description="rows in one unlogged batch")
     load_in_flight: Positive = Field(32, description="unlogged batches awaiting Cassandra at once in one task")
+    audit_wait_seconds: Seconds = Field(
+        600.0, description="seconds an audit waits until the speed layer has applied everything below the new cut (R18)"
+    )
+    audit_fact_seconds: Seconds = Field(
+        30.0, description="seconds an audit compares facts; the sample of customers grows until they have passed (R18)"
+    )
 
 
 class ServingSettings(Group):

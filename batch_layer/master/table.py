@@ -127,6 +127,23 @@ def at_snapshot(job: Job, snapshot: int) -> DataFrame:
     return job.spark.read.option("versionAsOf", snapshot).table(table(job.settings))
 
 
+def has_snapshot(job: Job, snapshot: int) -> bool:
+    """Whether the master still has that snapshot: maintenance and erasures remove old ones."""
+    return _iceberg(job).snapshot(snapshot) is not None
+
+
+def tag(job: Job, snapshot: int, batch_id: int) -> None:
+    """Names the snapshot `batch-<id>`, so that maintenance keeps it for `batch verify`. Idempotent.
+
+    Does nothing if an erasure has removed the snapshot since.
+    """
+    table = _iceberg(job)
+    name = f"batch-{batch_id}"
+    with spark_errors(f"tagging snapshot {snapshot}"):
+        if table.refs().get(name) is None and table.snapshot(snapshot) is not None:
+            table.manageSnapshots().createTag(name, snapshot).commit()
+
+
 def replace(job: Job, rows: DataFrame, *, planned_from: int | None, head_after: Head, replaced: Column) -> None:
     """Replaces the rows where `replaced` holds by `rows`, in one commit, which stores `head_after`.
 

@@ -42,8 +42,8 @@ def claim(session: Session, plan: Plan, batch_id: int | None = None) -> Claim:
     return next(held for held in after.claims if held.plan == plan)
 
 
-def publish(session: Session, mine: Claim, done: Published) -> None:
-    """Makes the claimed slot the current one. Idempotent.
+def publish(session: Session, mine: Claim, done: Published, *, marked_in: int | None = None) -> None:
+    """Makes the claimed slot the current one. Idempotent. `marked_in` is as in `pointer.publish`.
 
     Raises ClaimLost if another run dropped the claim, or published it first.
     """
@@ -51,7 +51,14 @@ def publish(session: Session, mine: Claim, done: Published) -> None:
     def change(before: Pointer) -> Pointer:
         if done in before.complete:  # our own compare-and-set was applied, and its answer lost
             return before
-        return pointer.publish(before, mine, published_at=done.published_at, rows=done.rows, checksum=done.checksum)
+        return pointer.publish(
+            before,
+            mine,
+            published_at=done.published_at,
+            rows=done.rows,
+            checksum=done.checksum,
+            marked_in=marked_in,
+        )
 
     transition(session, change)
 

@@ -26,9 +26,14 @@ def recomputed(master: DataFrame, cut: Cut) -> DataFrame:
 
 def below(master: DataFrame, cut: Cut) -> DataFrame:
     """Returns the valid rows below the cut."""
+    return master.where(F.col("customer_id").isNotNull() & is_below(cut))
+
+
+def is_below(cut: Cut) -> Column:
+    """Returns the condition that holds for the master's rows below the cut."""
     ends = " ".join(f"WHEN {partition} THEN {offset}L" for partition, offset in cut.offsets.items())
     end = F.expr(f"CASE kafka_partition {ends} ELSE 0L END") if ends else F.lit(0)
-    return master.where(F.col("customer_id").isNotNull() & (F.col("kafka_offset") < end))
+    return F.col("kafka_offset") < end
 
 
 def current_facts(rows: DataFrame) -> DataFrame:

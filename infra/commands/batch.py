@@ -7,6 +7,7 @@ import click
 
 from infra.commands.batch_run import run
 from infra.commands.batch_text import HEADINGS, cut_text, details, lines, row_of
+from infra.commands.batch_verify import verify
 from infra.commands.maintain import maintain
 from infra.context import clock, operator, settings_of, time_text
 
@@ -57,6 +58,7 @@ def batch() -> None:
 
 batch.add_command(run)
 batch.add_command(maintain)
+batch.add_command(verify)
 
 
 @batch.command(name="list")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.commands.batch_audit import with_audit
 from infra.commands.batch_text import cut_text, details
 from infra.context import clock, operator, settings_of
 
@@ -22,16 +23,38 @@ if TYPE_CHECKING:
     "end), or a time with its zone, such as 2026-03-01T00:00:00Z: the first record that was appended then, or later.",
 )
 @click.option("--resume", metavar="ID", type=int, help="Finish run ID with the plan that it has, whatever came since.")
+@click.option(
+    "--accept-drift",
+    metavar="CUSTOMER",
+    multiple=True,
+    help="Publish although the audit found drift of this customer, whose answers are degraded then; needs --reason.",
+)
+@click.option("--accept-unaudited", is_flag=True, help="Publish what could not be audited; needs --reason.")
+@click.option("--reason", default="", help="Why it is accepted; the manifest and the journal keep it.")
 @click.option("--force", is_flag=True, help="Compute and publish a new batch even if the log holds nothing new.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as one JSON object; the steps go to stderr.")
 @click.pass_context
-def run(context: click.Context, *, until: str | None, resume: int | None, force: bool, as_json: bool) -> None:
-    """Archive the log, recompute every customer, load, verify and publish.
+def run(
+    context: click.Context,
+    *,
+    until: str | None,
+    resume: int | None,
+    accept_drift: tuple[str, ...],
+    accept_unaudited: bool,
+    reason: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Archive the log, recompute every customer, load, audit and publish.
+
+    The audit compares the new view with the answers that are served, which takes a running speed layer: `lambda360
+    speed run`. What it finds stops the run until you accept it, by name and with a reason.
 
     Killed at any step, the same command finishes it; until then, readers see the batch before. A second run at the same
     time ends with code 5 and names the first.
     """
     from batch_layer import manifest
+    from batch_layer.decisions import Decisions
     from batch_layer.job import Job
     from batch_layer.run import run as run_batch
     from batch_layer.session import spark_session
@@ -41,11 +64,21 @@ def run(context: click.Context, *, until: str | None, resume: int | None, force:
 
     _exclude(until, resume, force=force)
     end = None if until is None else parse_until(until)
+    decisions = with_audit(Decisions(), accept_drift, reason, unaudited=accept_unaudited)
     settings = settings_of(context)
     steps = Steps(to_stderr=as_json)
     with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
         steps.done("start Spark", "", steps.seconds)
-        job = Job(settings, spark, session, clock=clock, report=steps.done, progress=steps.progress, who=operator())
+        job = Job(
+            settings,
+            spark,
+            session,
+            clock=clock,
+            report=steps.done,
+            progress=steps.progress,
+            decisions=decisions,
+            who=operator(),
+        )
         done = run_batch(job, until=end, resume=resume, force=force)
         pointer = publish.read(session)
         runs = {found.batch_id: found for found in manifest.manifests(session)}

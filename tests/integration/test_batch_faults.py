@@ -72,7 +72,7 @@ def test_a_run_that_dies_after_any_step_changes_nothing_and_the_next_one_finishe
     assert first is not None
     before, view = publish.read(jobs.session), served(jobs)
     produce(settings, random_messages(seed=32, count=60))
-    for step in ("archive", "claim", "recompute and load", "verify"):
+    for step in ("archive", "claim", "recompute and load", "audit"):
         with pytest.raises(Died):
             run(jobs(dying_after(step)))
         assert publish.read(jobs.session).published == before.published
@@ -127,7 +127,7 @@ def test_of_two_runs_of_the_same_log_one_wins_and_the_other_says_so(jobs: Jobs, 
     assert served(jobs) == expected(settings, winners[0].plan.cut)
 
 
-@pytest.mark.parametrize("step", ["archive", "claim", "verify"])
+@pytest.mark.parametrize("step", ["archive", "claim", "audit"])
 def test_a_run_that_another_one_with_more_of_the_log_overtakes_says_so(jobs: Jobs, tmp_path: Path, step: str) -> None:
     """R17, R19: wherever it was paused beyond its lease; what the other one published stands."""
     settings = jobs.settings

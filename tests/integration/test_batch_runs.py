@@ -41,7 +41,7 @@ def test_a_run_that_died_goes_on_from_its_open_step(jobs: Jobs) -> None:
     """R19: the manifest names the open step; what was done before is not done again; the id stays."""
     produce(jobs.settings, random_messages(seed=51, count=80))
     open_steps = []
-    for step in ("archive", "claim", "recompute and load", "verify"):
+    for step in ("archive", "claim", "recompute and load", "audit"):
         die(jobs, step)
         (found,) = manifests.manifests(jobs.session)
         open_steps.append((found.step, found.status, found.attempt))
@@ -57,7 +57,7 @@ def test_a_run_that_died_goes_on_from_its_open_step(jobs: Jobs) -> None:
 
     assert done is not None
     assert done.batch_id == 1
-    assert [line.split(":")[0] for line in jobs.told] == ["verify", "publish"]
+    assert [line.split(":")[0] for line in jobs.told] == ["audit", "publish"]
     assert served(jobs) == expected(jobs.settings, done.plan.cut)
     (last,) = manifests.manifests(jobs.session)
     assert (last.step, last.status, last.attempt, last.rows) == (Step.FINISH, Status.PUBLISHED, 5, done.rows)

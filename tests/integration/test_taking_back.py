@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from batch_layer.decisions import Decisions
 from batch_layer.run import run
 from common.settings import BatchSettings, Settings
 from infra.cli import lambda360
@@ -55,7 +56,7 @@ def test_r5b_r23_every_recipe_of_the_page_does_what_its_table_says(
     """The first step's entities are absorbed by a batch before they are taken back; a second batch moves nothing."""
     day = as_of(PAGE)
     with stage(stack, batch=BatchSettings(buckets=3)) as scene:
-        jobs = Jobs(spark, scene.session, scene.settings)
+        jobs = Jobs(spark, scene.session, scene.settings, decisions=Decisions())
         worker = scene.start("speed", "run")
         for number, step in enumerate(steps(PAGE)):
             assert told_of(scene, step, day) == {(each.customer, each.of): each.before for each in step.effects}

@@ -8,7 +8,7 @@ from cassandra import OperationTimedOut
 from batch_layer.view import publish
 from common.algebra import pointer
 from common.algebra.cut import Cut
-from common.algebra.facts import Fact, decide
+from common.algebra.facts import Fact, Image, decide
 from common.algebra.measures import contribution
 from common.algebra.pointer import Claim, Plan, Published
 from common.algebra.profile import KIND as PROFILE
@@ -18,9 +18,10 @@ from common.algebra.view_row import ViewRow
 from common.errors import BatchError, ClaimLost, StoreUnavailable
 from common.log.events import validation_version
 from common.log.position import Position
-from common.servers.cassandra import AsyncSession
+from common.servers.cassandra import AsyncSession, in_one_page
 from serving_layer.answer.answers import Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
+from tests.simulation.audit import audit
 from tests.simulation.network import Session
 from tests.simulation.process import RULES, SETTINGS, Process, at_once
 from tests.support.builders import AS_OF
@@ -87,12 +88,12 @@ def roll_back(world: "World") -> None:
 
 
 class BatchRun(Process):
-    """One run: archive, claim, recompute, load, verify, publish."""
+    """One run: archive, claim, recompute, load, verify, audit, publish."""
 
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
         self._session = AsyncSession(Session(world, self), 4)
-        self._pointer: Any = PointerSession(world)
+        self.pointer: Any = PointerSession(world)
         self.spawn(self._run())
 
     async def _run(self) -> None:
@@ -110,29 +111,30 @@ class BatchRun(Process):
         cut = Cut.of(world.log.next_offsets)
         plan = Plan(len(world.log.records), cut, logic_version(), validation_version(RULES))
         await self.later("claims")
-        claim = publish.claim(self._pointer, plan)
+        claim = publish.claim(self.pointer, plan)
         states = {customer: row.to_json() for customer, row in recomputed(world, cut).items()}
         for customer, state in states.items():
             await self._load(claim, customer, state)
         await self._verify(claim, states)
+        await audit(self, claim, states, images(world, cut))
         await self.later("publishes")
         done = Published(claim.batch_id, claim.slot, plan, world.loop.now, len(states), "checksum")
-        publish.publish(self._pointer, claim, done)
+        publish.publish(self.pointer, claim, done)
         world.count("batch published")
 
     async def _load(self, claim: Claim, customer: str, state: str) -> None:
         text = f"INSERT INTO batch_view_{claim.slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP {claim.batch_id}"  # noqa: E501
-        await self._patiently(text, (customer, claim.batch_id, state))
+        await self.ask(text, (customer, claim.batch_id, state))
 
     async def _verify(self, claim: Claim, states: Mapping[str, str]) -> None:
         text = f"SELECT customer_id, batch_id, state FROM batch_view_{claim.slot} WHERE customer_id IN ?"
-        rows = await self._patiently(text, (sorted(self.world.judge.oracle.mentioned),))
+        rows = await self.ask(text, (sorted(self.world.judge.oracle.mentioned),))
         if {row.customer_id: row.state for row in rows if row.batch_id == claim.batch_id} != states:
-            publish.check_held(self._pointer, claim)
+            publish.check_held(self.pointer, claim)
             raise AssertionError(f"slot {claim.slot} of batch {claim.batch_id} is not what was loaded")
 
-    async def _patiently(self, text: str, values: Sequence[Any]) -> list[Any]:
-        statement = self._session.driver.prepare(text)
+    async def ask(self, text: str, values: Sequence[Any]) -> list[Any]:
+        statement = in_one_page(self._session.driver.prepare(text))
         while True:
             try:
                 return await self._session.execute(statement.bind(values))
@@ -142,6 +144,17 @@ class BatchRun(Process):
 
 def recomputed(world: "World", cut: Cut) -> dict[str, ViewRow]:
     """R16: a row for every customer with a current fact below the cut."""
+    return {customer: _row(facts, customer) for customer, facts in current_facts(world, cut).items()}
+
+
+def images(world: "World", cut: Cut) -> dict[str, dict[tuple[str, str], Image]]:
+    """The current facts' images below the cut, by customer."""
+    found = current_facts(world, cut)
+    return {customer: {entity: fact.after for entity, fact in facts.items()} for customer, facts in found.items()}
+
+
+def current_facts(world: "World", cut: Cut) -> dict[str, dict[tuple[str, str], Fact]]:
+    """R16: of every customer with a current fact below the cut, the current facts."""
     facts: dict[str, dict[tuple[str, str], Fact]] = {}
     for record in world.log.records:
         event = world.events.get(Position(record.partition, record.offset))
@@ -154,7 +167,7 @@ def recomputed(world: "World", cut: Cut) -> dict[str, ViewRow]:
         _, fact = decide(current.get((event.kind, event.entity_id)), event.image, record.offset)
         if fact is not None:
             current[event.kind, event.entity_id] = fact
-    return {customer: _row(current, customer) for customer, current in facts.items() if current}
+    return {customer: current for customer, current in facts.items() if current}
 
 
 def _row(current: Mapping[tuple[str, str], Fact], customer: str) -> ViewRow:

@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 
+from batch_layer.decisions import Decisions
 from batch_layer.job import Job
 from batch_layer.session import CATALOG, catalog
 from common.settings import Settings
@@ -23,6 +25,10 @@ def on_warehouse(spark: SparkSession, settings: Settings) -> SparkSession:
     return session
 
 
+UNAUDITED: Final = Decisions(accept_unaudited=True, reason="no speed layer runs here")
+"""What an operator decides who publishes batches without a speed layer (R18)."""
+
+
 @dataclass
 class Jobs:
     """Makes jobs on one system; what they report is kept, and a test may step in after any step."""
@@ -31,6 +37,7 @@ class Jobs:
     session: Session
     settings: Settings
     told: list[str] = field(default_factory=list)
+    decisions: Decisions = UNAUDITED
 
     def elsewhere(self, home: Path) -> "Jobs":
         """The same system from another machine, which sees no file lock of this one's, once the lease has expired."""
@@ -44,4 +51,11 @@ class Jobs:
             at(step)
 
         spark = on_warehouse(self.spark, self.settings)
-        return Job(self.settings, spark, self.session, clock=lambda: time.time_ns() // 1000, report=report)
+        return Job(
+            self.settings,
+            spark,
+            self.session,
+            clock=lambda: time.time_ns() // 1000,
+            report=report,
+            decisions=self.decisions,
+        )
