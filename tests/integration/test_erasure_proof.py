@@ -194,6 +194,7 @@ def test_r24_an_erased_customers_records_are_in_no_file_and_the_id_in_its_record
         system.batch(*step)
         status, body = answer(system.settings, ERASED)
         assert status == 404, body
+        assert "unknown-customer" in body["type"]
         assert answer(system.settings, BACK)[1]["metrics"]["order_count"] == 1
 
 
