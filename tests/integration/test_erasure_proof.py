@@ -151,7 +151,7 @@ def answer(settings: Settings, customer_id: str) -> tuple[int, Any]:
         wait_until(lambda: not ports.is_free(port), 60, "the API listens")
         try:
             with urllib.request.urlopen(
-                f"http://127.0.0.1:{port}/v1/customers/{customer_id}"
+                f"http://127.0.0.1:{port}/v1/customers/{customer_id}/metrics"
             ) as response:  # a URL of our own
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
