@@ -108,6 +108,7 @@ def _audited(record: Record, claim: Claim, loaded: Digest) -> AuditReport:
     record.enter(Step.AUDIT)
     states = recomputed(master.at_snapshot(job, claim.plan.snapshot), claim.plan.cut)
     current = publish.read(job.session).published
+    publish.check_newest(current, claim.plan)
     report, marks = audit(job, Loaded(claim, states, loaded), current)
     record.audited(report)
     settle(job, claim, report, marks)

@@ -30,16 +30,24 @@ def claim(session: Session, plan: Plan, batch_id: int | None = None) -> Claim:
     """
 
     def change(before: Pointer) -> Pointer:
-        current = before.published
-        if current is not None and not plan.cut.covers(current.plan.cut):
-            raise ClaimLost(
-                f"batch {current.batch_id} of another run is newer than this one; the current view is unchanged"
-            )
+        check_newest(before.published, plan)
         claimed, _ = pointer.claim(before, plan, batch_id)
         return claimed
 
     after = transition(session, change)
     return next(held for held in after.claims if held.plan == plan)
+
+
+def check_newest(current: Published | None, plan: Plan) -> None:
+    """Raises ClaimLost if the cut of the current batch is above the plan's in a partition.
+
+    Such a batch became current since the plan was made: another run published it, or an operator went on to it again
+    after a rollback. There are no deltas by which an audit could compare an older view with it.
+    """
+    if current is not None and not plan.cut.covers(current.plan.cut):
+        raise ClaimLost(
+            f"batch {current.batch_id} of another run is newer than this one; the current view is unchanged"
+        )
 
 
 def publish(session: Session, mine: Claim, done: Published, *, marked_in: int | None = None) -> None:

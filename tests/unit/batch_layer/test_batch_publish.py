@@ -104,3 +104,18 @@ def test_a_store_that_never_decides_is_given_up() -> None:
     row.faults = ["request lost"] * 100
     with pytest.raises(BatchError, match="run this again"):
         publish.claim(row, plan(1))
+
+
+def test_r18_a_run_is_not_audited_against_a_newer_batch_that_an_operator_went_on_to_again() -> None:
+    """Rolled back to 5, a run of 7 claims, rolled on to 10: no deltas lead from what is served to the run's view."""
+    row = Row()
+    older, newer = finished(row, 5), finished(row, 10)
+    publish.roll_back(row, publish.planned_rollback(row, older.batch_id))
+    mine = publish.claim(row, plan(7))
+    publish.check_newest(publish.read(row).published, mine.plan)
+
+    publish.roll_back(row, publish.planned_rollback(row, newer.batch_id))
+
+    publish.check_held(row, mine)
+    with pytest.raises(ClaimLost, match="batch 2 of another run is newer"):
+        publish.check_newest(publish.read(row).published, mine.plan)
