@@ -1,94 +1,39 @@
-"""The batch layer over the log, its runs and its operator; and readers who take their time."""
+"""The batch layer over the log: its runs, which audit before they publish; and readers who take their time."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from cassandra import OperationTimedOut
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from batch_layer.view import publish
-from common.algebra import pointer
+from common.algebra import marks
 from common.algebra.cut import Cut
-from common.algebra.facts import Fact, Image, decide
-from common.algebra.measures import contribution
-from common.algebra.pointer import Claim, Plan, Published
-from common.algebra.profile import KIND as PROFILE
-from common.algebra.state import State
+from common.algebra.marks import MARK_OFFSET, Mark, encode_mark
+from common.algebra.pointer import Claim, Plan, Pointer, Published
 from common.algebra.versions import logic_version
-from common.algebra.view_row import ViewRow
 from common.errors import BatchError, ClaimLost, StoreUnavailable
 from common.log.events import validation_version
-from common.log.position import Position
+from common.log.partition import partition_of
 from common.servers.cassandra import AsyncSession, in_one_page
+from common.speed_cql import insert_reset
+from common.tables import Tables
 from serving_layer.answer.answers import Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
-from tests.simulation.audit import audit
+from serving_layer.read.store import Pin
+from tests.simulation import judge
+from tests.simulation.audit import Audit, Recomputation, Report
 from tests.simulation.network import Session
+from tests.simulation.pointer import PointerSession
 from tests.simulation.process import RULES, SETTINGS, Process, at_once
+from tests.simulation.scenery import PARTITIONS
+from tests.simulation.truth import current_facts, rows_of
+from tests.simulation.verdict import checked
 from tests.support.builders import AS_OF
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
-class PointerRow(NamedTuple):
-    value: str
-
-
-class Found(NamedTuple):
-    rows: Sequence[Any]
-
-    def one(self) -> Any:
-        return self.rows[0] if self.rows else None
-
-
-class PointerSession:
-    """The one row that is compared and set; an answer may be lost, and others may come in between."""
-
-    def __init__(self, world: "World", *, calm: bool = False) -> None:
-        self._world, self._calm = world, calm
-
-    def execute(self, statement: Any, parameters: Sequence[Any]) -> Found:
-        text, world = getattr(statement, "query_string", statement), self._world
-        if text.startswith("SELECT value FROM batch_pointer"):
-            return Found([] if world.pointer is None else [PointerRow(world.pointer)])
-        if text.startswith("INSERT INTO batch_pointer"):
-            expected, wanted = None, parameters[1]
-        elif text.startswith("UPDATE batch_pointer"):
-            wanted, _, expected = parameters
-        else:
-            raise NotImplementedError(text)
-        return self._set(expected, wanted)
-
-    def _set(self, expected: str | None, wanted: str) -> Found:
-        world = self._world
-        fate = 1.0 if self._calm else world.random.random()
-        if fate < 0.05:
-            world.count("pointer timed out before effect")
-            raise OperationTimedOut
-        if fate > 0.9 and not self._calm:
-            roll_back(world)
-        applied = world.pointer == expected
-        if applied:
-            world.pointer = wanted
-            world.touch_all()
-        if fate < 0.1:
-            world.count("pointer timed out after effect")
-            raise OperationTimedOut
-        return Found([(applied,)])
-
-
-def roll_back(world: "World") -> None:
-    """An operator points at another complete batch, if there is one."""
-    complete = pointer.decode(world.pointer).complete
-    if not complete:
-        return
-    batch_id = world.random.choice(complete).batch_id
-    publish.transition(PointerSession(world, calm=True), lambda before: pointer.switch(before, batch_id))
-    world.count("rollback")
-
-
 class BatchRun(Process):
-    """One run: archive, claim, recompute, load, verify, audit, publish."""
+    """One run: archive, claim, recompute, load, read back and audit, publish."""
 
     def __init__(self, world: "World", name: str) -> None:
         super().__init__(world, name)
@@ -112,68 +57,89 @@ class BatchRun(Process):
         plan = Plan(len(world.log.records), cut, logic_version(), validation_version(RULES))
         await self.later("claims")
         claim = publish.claim(self.pointer, plan)
-        states = {customer: row.to_json() for customer, row in recomputed(world, cut).items()}
-        for customer, state in states.items():
+        made = self._recomputed(plan)
+        for customer, state in made.rows.items():
             await self._load(claim, customer, state)
-        await self._verify(claim, states)
-        await audit(self, claim, states, images(world, cut))
+        report = await Audit(self, claim, made).report()
+        publish.check_held(self.pointer, claim)
+        checked(world, made, report)
+        marked_in = await self._decided(claim, made, report)
         await self.later("publishes")
-        done = Published(claim.batch_id, claim.slot, plan, world.loop.now, len(states), "checksum")
-        publish.publish(self.pointer, claim, done)
+        done = Published(claim.batch_id, claim.slot, plan, world.loop.now, len(made.rows), "checksum")
+        publish.publish(self.pointer, claim, done, marked_in=marked_in)
         world.count("batch published")
+
+    def _recomputed(self, plan: Plan) -> Recomputation:
+        """What the log gives below the cut; where there is tampering, a record may be missing from it.
+
+        Equal plans give equal batches, so runs of the same plan lack the same record: they may share a claim.
+        """
+        world, cut = self.world, plan.cut
+        if plan not in world.lacking:
+            below = [at for at in sorted(world.events) if at.offset < cut[at.partition]]
+            lacks = below and world.profile.tampering and world.random.random() < 0.1
+            world.lacking[plan] = world.random.choice(below) if lacks else None
+        without = world.lacking[plan]
+        facts = current_facts(world, cut, without=without)
+        rows = {customer: row.to_json() for customer, row in rows_of(facts).items()}
+        return Recomputation(rows, facts, without)
 
     async def _load(self, claim: Claim, customer: str, state: str) -> None:
         text = f"INSERT INTO batch_view_{claim.slot} (customer_id, batch_id, state) VALUES (?, ?, ?) USING TIMESTAMP {claim.batch_id}"  # noqa: E501
         await self.ask(text, (customer, claim.batch_id, state))
 
-    async def _verify(self, claim: Claim, states: Mapping[str, str]) -> None:
-        text = f"SELECT customer_id, batch_id, state FROM batch_view_{claim.slot} WHERE customer_id IN ?"
-        rows = await self.ask(text, (sorted(self.world.judge.oracle.mentioned),))
-        if {row.customer_id: row.state for row in rows if row.batch_id == claim.batch_id} != states:
-            publish.check_held(self.pointer, claim)
-            raise AssertionError(f"slot {claim.slot} of batch {claim.batch_id} is not what was loaded")
+    async def _decided(self, claim: Claim, made: Recomputation, report: Report) -> int | None:
+        """The operator accepts what was found, or gives up; returns the generation in which customers have marks."""
+        random, count = self.world.random, self.world.count
+        if made.without is not None or not report.is_complete:
+            raise BatchError("the batch itself is wrong")
+        if report.after.reasons and random.random() < 0.3:
+            count("audit: unaudited, refused")
+            raise BatchError("unaudited")
+        if report.drifted and random.random() < 0.3:
+            count("audit: drift refused")
+            raise BatchError("drift")
+        for customer, drifted in report.drifted.items():
+            if not drifted.is_marked:
+                count("audit: drift accepted")
+                await self._mark(claim, report.scope.generation, customer, tuple(drifted.classes))
+        return report.scope.generation if report.drifted else None
+
+    async def _mark(self, claim: Claim, generation: int, customer: str, classes: tuple[str, ...]) -> None:
+        """The statement of production's `drift.mark`."""
+        cut = claim.plan.cut[partition_of(customer, PARTITIONS)]
+        mark = judge.Mark(claim.batch_id, cut)
+        self.world.judge.marks[generation, customer] = mark
+        text = encode_mark(Mark(accepted_drift=claim.batch_id, classes=classes))
+        await self.ask(insert_reset(Tables(generation)), (customer, MARK_OFFSET, text, marks.timestamp_of(cut)))
+        self.world.judge.marked(generation, customer, mark)
 
     async def ask(self, text: str, values: Sequence[Any]) -> list[Any]:
+        """The statement's rows, however long it takes. Raises BatchError where its table was dropped."""
         statement = in_one_page(self._session.driver.prepare(text))
         while True:
             try:
                 return await self._session.execute(statement.bind(values))
-            except StoreUnavailable:
+            except StoreUnavailable as error:
+                if self.world.is_gone(text):
+                    raise BatchError("the speed tables were rebuilt twice meanwhile") from error
                 await self.later("asks again")
 
 
-def recomputed(world: "World", cut: Cut) -> dict[str, ViewRow]:
-    """R16: a row for every customer with a current fact below the cut."""
-    return {customer: _row(facts, customer) for customer, facts in current_facts(world, cut).items()}
+class NotingStore(CassandraViewStore):
+    """Notes what was pinned last, and what was acknowledged then."""
 
+    pinned = Pointer()
+    since = judge.Since({}, {})
 
-def images(world: "World", cut: Cut) -> dict[str, dict[tuple[str, str], Image]]:
-    """The current facts' images below the cut, by customer."""
-    found = current_facts(world, cut)
-    return {customer: {entity: fact.after for entity, fact in facts.items()} for customer, facts in found.items()}
+    def __init__(self, world: "World", reader: "Reader") -> None:
+        super().__init__(Session(world, reader, named=False), SETTINGS, at_once)
+        self._world = world
 
-
-def current_facts(world: "World", cut: Cut) -> dict[str, dict[tuple[str, str], Fact]]:
-    """R16: of every customer with a current fact below the cut, the current facts."""
-    facts: dict[str, dict[tuple[str, str], Fact]] = {}
-    for record in world.log.records:
-        event = world.events.get(Position(record.partition, record.offset))
-        if event is None or record.offset >= cut[record.partition]:
-            continue
-        current = facts.setdefault(event.customer_id, {})
-        if event.image is None:
-            current.clear()
-            continue
-        _, fact = decide(current.get((event.kind, event.entity_id)), event.image, record.offset)
-        if fact is not None:
-            current[event.kind, event.entity_id] = fact
-    return {customer: current for customer, current in facts.items() if current}
-
-
-def _row(current: Mapping[tuple[str, str], Fact], customer: str) -> ViewRow:
-    profile = current.get((PROFILE, customer))
-    state = State.sum(contribution(fact.after.payload) for fact in current.values())
-    return ViewRow(state, None if profile is None else profile.after)
+    async def pin(self) -> Pin:
+        found = await super().pin()
+        self.pinned, self.since = found.pointer, self._world.judge.now()
+        return found
 
 
 class Reader(Process):
@@ -182,17 +148,16 @@ class Reader(Process):
     def __init__(self, world: "World", name: str, customers: Sequence[str]) -> None:
         super().__init__(world, name)
         self._customers = customers
-        self._store = CassandraViewStore(Session(world, self, named=False), SETTINGS, at_once)
-        self._answers = Answers(lambda: self._store, SETTINGS, lambda: world.loop.now)
+        self.store = NotingStore(world, self)
+        self._answers = Answers(lambda: self.store, SETTINGS, lambda: world.loop.now)
         self.spawn(self._ask())
 
     async def _ask(self) -> None:
-        since = self.world.judge.now()
         try:
             answers = await self._answers.of(self._customers, AS_OF)
         except StoreUnavailable:
             self.world.count("reader refused (503)")
         else:
             self.world.count("slow reader answered")
-            self.world.judge.check(answers, since)
+            self.world.judge.check(answers, self.store.since, self.store.pinned)
         self.dead = True

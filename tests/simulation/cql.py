@@ -10,8 +10,10 @@ from cassandra.query import UNSET_VALUE
 from infra.schema import changes, generations
 
 Key = tuple[Any, ...]
-LATER_GENERATIONS: Final = range(2, 10)
+LATER_GENERATIONS: Final = range(2, 40)
 """Those whose tables there are."""
+GENERATION: Final = re.compile(r"_g\d+$")
+"""The end of a later generation's table's name."""
 MARK: Final = r"(\?|%s|\d+)"
 INSERT: Final = re.compile(
     rf"INSERT INTO (?:\w+\.)?(\w+) \(([^)]*)\) VALUES \([^)]*\)(?: USING TIMESTAMP {MARK})?(?: AND TTL {MARK})?"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tests.simulation.network import Op
+from tests.simulation.pointer import decoded
 from tests.simulation.process import Process, WorkerProcess
 from tests.simulation.scenery import PARTITIONS
 
@@ -58,6 +59,12 @@ class Group:
         self.workers.remove(worker)
         self._world.others.append(worker)
         self._world.add(Op("the group misses a member", self.rebalance))
+
+    def move(self, worker: WorkerProcess) -> None:
+        """A worker ends, and another one begins, in the generation that is served."""
+        if worker in self.workers and worker.generation != decoded(self._world.pointer).generation:
+            self._world.count("worker moved to another generation")
+            self.end(worker)
 
     def freeze(self) -> None:
         """A worker is stopped (SIGSTOP) and loses its partitions, while what it has sent goes on."""

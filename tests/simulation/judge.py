@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from common.algebra.pointer import decode
+from common.algebra.pointer import Pointer
 from common.log.partition import partition_of
 from common.tables import Tables
 from infra.proof.oracle import Answer as Expected
@@ -16,9 +16,11 @@ from serving_layer.answer.answers import Answer, Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
 from tests.simulation.cql import Put
 from tests.simulation.network import Glance
+from tests.simulation.pointer import decoded
 from tests.simulation.process import SETTINGS, TTL_SECONDS, at_once
 from tests.simulation.replicas import Cells, merged
 from tests.simulation.scenery import PARTITIONS
+from tests.simulation.wrong import Wrong
 from tests.support.builders import AS_OF
 
 if TYPE_CHECKING:
@@ -32,15 +34,14 @@ REASONS: Final = {
     "records behind": re.compile(r"the speed layer is \d+ records behind, .*"),
     "not caught up yet": re.compile(r"the speed layer has not caught up with the log yet"),
     "seconds behind": re.compile(r"the speed layer is \d+ s behind, .*"),
+    "accepted drift": re.compile(
+        r"accepted drift: the audit of batch (\d+) found .*; the speed tables must be rebuilt"
+    ),
 }
 PAIRS: Final = ((0, 1), (0, 2), (1, 2))
 RELOOK: Final = 0.1
 EXCUSES: Final = {"never ran", "deltas expired", "silent"}
 """Reasons for which deltas may be gone."""
-
-
-class Wrong(Exception):
-    """Something that must hold does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,24 @@ class Acknowledged:
     caught_up_at: int
 
 
-Since = Mapping[int, Acknowledged]
+Lane = tuple[int, int]
+"""A generation of the speed tables, and a partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A mark of accepted drift: the batch whose audit found it, and the batch's cut in the customer's partition."""
+
+    batch_id: int
+    cut: int
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What was acknowledged when a reading began, which it must not miss."""
+
+    rows: Mapping[Lane, Acknowledged]
+    marks: Mapping[tuple[int, str], Mark]
 
 
 @dataclass
@@ -63,11 +81,15 @@ class Judge:
     oracle: Oracle = field(default_factory=lambda: Oracle([], PARTITIONS))
     answers: int = 0
     degraded: Counter[str] = field(default_factory=Counter)
-    _acknowledged: dict[int, Acknowledged] = field(default_factory=dict)
+    marks: dict[tuple[int, str], Mark] = field(default_factory=dict)
+    """By generation and customer, the last mark that an operator let be written."""
+    _marked: dict[tuple[int, str], Mark] = field(default_factory=dict)
+    """Those that were acknowledged."""
+    _acknowledged: dict[Lane, Acknowledged] = field(default_factory=dict)
     pair: tuple[int, int] = (0, 1)
     _slots: dict[str | None, str] = field(default_factory=dict)
     _seen: set[object] = field(default_factory=set)
-    _rows: dict[int, dict[Acknowledged, None]] = field(default_factory=dict)
+    _rows: dict[Lane, dict[Acknowledged, None]] = field(default_factory=dict)
     _expected: dict[tuple[str, int], Expected | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,22 +99,30 @@ class Judge:
 
     def reached(self, row: Put) -> None:
         """A progress row is on a replica: some readers see it, and not what is acknowledged below it."""
-        partition, new = _row(row)
-        self._rows.setdefault(partition, {})[new] = None
+        lane, new = _row(row)
+        self._rows.setdefault(lane, {})[new] = None
 
     def progressed(self, row: Put) -> None:
         """A progress row was acknowledged."""
-        partition, new = _row(row)
-        old = self._acknowledged.get(partition)
+        lane, new = _row(row)
+        old = self._acknowledged.get(lane)
         if old is not None and old.next_offset == new.next_offset:
             beat, caught = max(old.beat_at, new.beat_at), max(old.caught_up_at, new.caught_up_at)
             new = Acknowledged(old.next_offset, beat, caught)
         if old is None or new.next_offset >= old.next_offset:
-            self._acknowledged[partition] = new
+            self._acknowledged[lane] = new
+
+    def marked(self, generation: int, customer: str, mark: Mark) -> None:
+        """A mark was acknowledged."""
+        self._marked[generation, customer] = mark
 
     def now(self) -> Since:
         """What is acknowledged now."""
-        return dict(self._acknowledged)
+        return Since(dict(self._acknowledged), dict(self._marked))
+
+    def applied(self, generation: int) -> dict[int, int]:
+        """By partition, the offset below which a generation is known to be applied now."""
+        return {p: row.next_offset for (number, p), row in self._acknowledged.items() if number == generation}
 
     def look(self, customers: Sequence[str]) -> None:
         """Ask for these customers, at this very moment, two replicas. Raises Wrong.
@@ -115,12 +145,12 @@ class Judge:
         task = self.world.loop.create_task(ask())
         self.world.loop.drain()
         task.result()
-        self.check(found[0], self._acknowledged)
+        self.check(found[0], Since(self._acknowledged, self._marked), decoded(self.world.pointer))
 
     def _is_news(self, customer: str) -> bool:
         """Whether the rows that its answer is made of, apart from heartbeats, are new."""
         pointer, partition = self.world.pointer, partition_of(customer, PARTITIONS)
-        tables = Tables(decode(pointer).generation)
+        tables = Tables(decoded(pointer).generation)
         progress = self._cells("speed_progress", tables.generation)
         content = (
             customer,
@@ -141,28 +171,31 @@ class Judge:
 
     def _slot(self, pointer: str | None) -> str:
         if pointer not in self._slots:
-            published = decode(pointer).published
+            published = decoded(pointer).published
             self._slots[pointer] = f"batch_view_{published.slot}" if published else ""
         return self._slots[pointer]
 
-    def check(self, answers: Sequence[Answer], since: Since) -> None:
-        """Every answer, whose reading began at `since`, is right. Raises Wrong."""
+    def check(self, answers: Sequence[Answer], since: Since, pinned: Pointer) -> None:
+        """Every answer, whose reading of what is `pinned` began at `since`, is right. Raises Wrong."""
         self.answers += len(answers)
         for answer in answers:
-            self._check(answer, since)
+            self._check(answer, since, pinned)
 
-    def _check(self, answer: Answer, since: Since) -> None:
+    def _check(self, answer: Answer, since: Since, pinned: Pointer) -> None:
         log, customer = answer.provenance.log, answer.customer_id
         if log.partition != partition_of(customer, PARTITIONS):
             raise Wrong(f"{customer}: partition {log.partition} is another's")
-        least = since[log.partition].next_offset if log.partition in since else 0
+        generation = pinned.generation
+        row = since.rows.get((generation, log.partition))
+        least = 0 if row is None else row.next_offset
         if not least <= log.next_offset <= self.world.log.next_offsets[log.partition]:
             raise Wrong(f"{customer}: names offset {log.next_offset}, acknowledged were {least}")
-        kinds = [self._verified(reason, answer, since) for reason in answer.provenance.reasons]
+        kinds = [self._verified(reason, answer, since, pinned) for reason in answer.provenance.reasons]
         self.degraded.update(kinds)
+        self._check_mark(kinds, answer, since, generation)
         expected = self.expected(customer, log.next_offset)
         served = {**answer.metrics, "profile": answer.profile} if answer.known else None
-        if served != expected and not self._excused(kinds, answer):
+        if served != expected and not self._excused(kinds, answer, pinned):
             raise Wrong(f"{customer} at offset {log.next_offset}: {difference(served, expected)}; {answer.provenance}")
 
     def expected(self, customer: str, offset: int) -> Expected | None:
@@ -176,36 +209,70 @@ class Judge:
             self._expected[customer, index] = None if answer is None else {**answer, "profile": profile}
         return self._expected[customer, index]
 
-    def _verified(self, reason: str, answer: Answer, since: Since) -> str:
+    def _check_mark(self, kinds: Sequence[str], answer: Answer, since: Since, generation: int) -> None:
+        """R18: a mark degrades every answer of its generation, unless an erasure at or above its cut came after it."""
+        customer = answer.customer_id
+        mark = since.marks.get((generation, customer))
+        if mark is None or "accepted drift" in kinds:
+            return
+        if self.world.resets.get(customer, -1) < mark.cut:
+            raise Wrong(f"{customer} has a mark of accepted drift in generation {generation}: {answer.provenance}")
+
+    def _verified(self, reason: str, answer: Answer, since: Since, pinned: Pointer) -> str:
         kind = next((kind for kind, text in REASONS.items() if text.fullmatch(reason)), None)
-        if kind is None or not self._holds(kind, reason, answer.provenance.log.partition, since):
+        if kind is None or not self._holds(kind, reason, answer, since, pinned):
             raise Wrong(f"{answer.customer_id}: degraded, but it is not so: {reason}; acknowledged: {since}")
         return kind
 
-    def _holds(self, kind: str, reason: str, partition: int, since: Since) -> bool:
-        row, now, end = since.get(partition), self.world.loop.now, self.world.log.next_offsets[partition]
+    def _holds(self, kind: str, reason: str, answer: Answer, since: Since, pinned: Pointer) -> bool:
+        partition, generation = answer.provenance.log.partition, pinned.generation
+        row, now, end = (
+            since.rows.get((generation, partition)),
+            self.world.loop.now,
+            self.world.log.next_offsets[partition],
+        )
+        match = REASONS[kind].fullmatch(reason)
+        if match is None:
+            return False
         if kind == "deltas expired":
-            match = REASONS[kind].fullmatch(reason)
-            return match is not None and int(match[1]) < int(match[2]) <= self.world.expired_below(now)[partition]
+            return int(match[1]) < int(match[2]) <= self.gone_below(generation, partition)
         if kind == "never ran":
             return row is None
-        seen = self._rows.get(partition, ())
+        if kind == "accepted drift":
+            mark = self.marks.get((generation, answer.customer_id))
+            return mark is not None and int(match[1]) <= mark.batch_id
+        seen = self._rows.get((generation, partition), ())
         rows = seen if row is None else [row, *(each for each in seen if each.next_offset > row.next_offset)]
         return any(_is_late(kind, each, now, end) for each in rows)
 
-    def _excused(self, kinds: Sequence[str], answer: Answer) -> bool:
-        """Whether a delta that the answer needed may have expired, and the answer said so."""
+    def gone_below(self, generation: int, partition: int) -> int:
+        """The offset below which deltas of a generation may be gone: they have expired, or a rebuild left them out."""
+        floor = self.world.floors.get(generation)
+        return max(self.world.expired_below(self.world.loop.now)[partition], 0 if floor is None else floor[partition])
+
+    def _excused(self, kinds: Sequence[str], answer: Answer, pinned: Pointer) -> bool:
+        """Whether a delta that the answer needed may be gone, and the answer said so; or it was tampered with.
+
+        Nobody can know of tampering before an audit. From then on the mark is asked for, whatever the answer.
+        """
+        if self.world.tampering.spoils(answer, pinned.generation):
+            return True
         if not EXCUSES & set(kinds):
             return False
         partition, batch = answer.provenance.log.partition, answer.provenance.batch
         cut = batch.cut.get(partition, 0) if batch else 0
+        floor = self.world.floors.get(pinned.generation)
+        if floor is not None and "deltas expired" in kinds and cut < floor[partition]:
+            return True
         gone = self.world.loop.now - TTL_SECONDS * 1_000_000
         return any(r.offset >= cut and r.appended_at <= gone for r in self.world.log.from_offset(partition, cut))
 
 
-def _row(put: Put) -> tuple[int, Acknowledged]:
+def _row(put: Put) -> tuple[Lane, Acknowledged]:
     cells = dict(put.cells)
-    return put.clustering[0], Acknowledged(cells["next_offset"], cells["beat_at"], cells["caught_up_at"])
+    return (put.partition, put.clustering[0]), Acknowledged(
+        cells["next_offset"], cells["beat_at"], cells["caught_up_at"]
+    )
 
 
 def _is_late(kind: str, row: Acknowledged, now: int, end: int) -> bool:

@@ -1,6 +1,6 @@
 """The core, broken on purpose: each mutant forgets one clause of the contract, and some seed must see it."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -8,8 +8,6 @@ from unittest.mock import patch
 
 import msgspec
 
-from batch_layer.audit import compare
-from batch_layer.audit.compare import Cell, Gathered, Verdict
 from common.algebra import measures, merge
 from common.algebra.facts import Delta, Fact, Image, Outcome, decide
 from common.algebra.merge import Merged
@@ -30,12 +28,12 @@ from speed_layer.apply.worker import Step, Worker
 from speed_layer.progress.keeper import Keeper, Kept
 from speed_layer.progress.table import ProgressTable
 from speed_layer.store.statements import Statements
-from tests.simulation import audit, network
+from tests.simulation import batch_mutants, network
+from tests.simulation.batch_mutants import Patch
 from tests.simulation.cql import Table
 from tests.simulation.network import Bound, said
 
 Decision = tuple[Outcome, Fact | None]
-Patch = tuple[Any, str, Callable[..., Any]]
 
 
 def without_fence(current: Fact | None, image: Image, offset: int) -> Decision:
@@ -163,23 +161,12 @@ def repeat_undoes_a_retraction(current: Fact | None, image: Image, offset: int) 
     return decide(current, image, offset)
 
 
-def audit_over_a_reset(cells: Iterable[Cell], new_cut: int) -> bool:
-    """The audit compares a customer whose deltas an erasure above the new cut has deleted."""
-    return False
-
-
-def audit_by_the_cut_of_after(gathered: Gathered, _: int, new_cut: int) -> Verdict:
-    """The audit takes the current cut from the pointer as it is after the switch."""
-    return COMPARED(gathered, new_cut, new_cut)
-
-
 def _at_no_time(one: Any) -> Any:
     """The statement without a timestamp: the coordinator takes its clock's."""
     return one._replace(timestamp=None)
 
 
 ADD, RESET = Statements._add, Statements._reset
-COMPARED = compare.compared
 MERGE, VALUE = merge.merge, measures.value
 READ, BEGIN = ProgressTable.read, Keeper._begin
 LAST_READ: Final[dict[int, dict[int, Progress]]] = {}
@@ -207,14 +194,14 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "the profile is kept over a reset": [(answers, "merge", keep_the_profile)],
     "a retracted fact still counts in one layer": [(merge, "value", retraction_takes_nothing_away)],
     "a repeat undoes a retraction": [(apply, "decide", repeat_undoes_a_retraction)],
-    "the audit forgets the reset rule": [(compare, "is_reset_above", audit_over_a_reset)],
-    "the audit reads the cut from the pointer of after": [(audit, "compared", audit_by_the_cut_of_after)],
+    **batch_mutants.MUTANTS,
 }
 FOCUS: Final = {
     "trust one read of two replicas": "readers",
     "publish after progress": "publishing",
     "two records of an entity in one mutation": "timeouts",
     "the profile is kept over a reset": "erasures",
+    **batch_mutants.FOCUS,
 }
 """The kind of world that shows a mutant, where the usual one seldom does."""
 RARE: Final = frozenset({"a point read repairs half a mutation", "from_offset from another read than the start"})

@@ -175,6 +175,9 @@ class Network:
     def write(self, owner: "Process | None", changes: Sequence[Change], response: Response) -> None:
         """Every partition's part of the changes is one mutation, delivered to each replica on its own."""
         world, random, profile = self.world, self.world.random, self.world.profile
+        if world.dropped and any(change.table in world.dropped for change in changes):
+            world.add(Op("write to a table that was dropped", response.time_out, owner))
+            return
         groups = [(key, list(part)) for key, part in groupby(changes, key=lambda change: change.partition)]
         write = _Write(world, owner, response, {key: 2 for key, _ in groups}, random.random() < profile.write_timeouts)
         for key, mutation in groups:
@@ -195,6 +198,9 @@ class Network:
         self, owner: "Process | None", select: Select, answer: Callable[[list[Any]], None], time_out: Callable[[], None]
     ) -> None:
         world, random, profile = self.world, self.world.random, self.world.profile
+        if select.table.name in world.dropped:
+            world.add(Op("read of a table that was dropped", time_out, owner))
+            return
         if random.random() < profile.read_timeouts:
             world.count("read timed out")
             world.add(Op(f"read {select.table.name} times out", time_out, owner))
@@ -237,6 +243,8 @@ class _Write:
         at = self.world.now
 
         def deliver() -> None:
+            if mutation[0].table in self.world.dropped:
+                return
             changed = self.world.replicas[name].write(mutation, at)
             self.missing[key] -= 1
             if changed:

@@ -6,7 +6,10 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from common.algebra.pointer import decode
+from msgspec.structs import replace
+
+from common.algebra.dates import MICROS_PER_DAY
+from common.algebra.pointer import Pointer
 from common.errors import LogUnavailable
 from common.log.normalizing import Rules
 from common.servers.log_identity import LogIdentity
@@ -17,9 +20,11 @@ from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lane
 from speed_layer.apply.worker import Step
 from speed_layer.core import Outside, assemble
+from speed_layer.progress.table import HORIZON_MARGIN_MICROS
 from speed_layer.publish.publisher import Outgoing
 from tests.simulation.loop import OWNER
 from tests.simulation.network import Op, Session
+from tests.simulation.pointer import decoded
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 TTL_SECONDS: Final = 600
 MARGIN_SECONDS: Final = 300
 """How early deltas count as expired: more than lies between a look at the log and an answer that is built on it."""
+TTL_MARGIN_MICROS: Final = (TTL_SECONDS - MARGIN_SECONDS) * 1_000_000
 SETTINGS: Final = Settings(
     log=LogSettings(partitions=2),
     speed=SpeedSettings(
@@ -163,7 +169,9 @@ class WorkerProcess(Process):
             off_loop=at_once,
         )
         settings = SETTINGS.model_copy(update={"speed": speed})
-        self.core = assemble(settings, RECORDED, outside, decode(world.pointer), delta_ttl_seconds=TTL_SECONDS)
+        pointer = decoded(world.pointer)
+        self.generation = pointer.generation
+        self.core = assemble(settings, RECORDED, outside, _dated(pointer), delta_ttl_seconds=TTL_SECONDS)
         self.partitions: set[int] = set()
         self.is_member = True
         self.is_applying = False
@@ -226,6 +234,14 @@ class WorkerProcess(Process):
         if records:
             bundle = Bundle(Linked(_fetched(r), link) for r, link in zip(records, links, strict=True))
             self.spawn(self.core.pipeline.take(bundle))
+
+
+def _dated(pointer: Pointer) -> Pointer:
+    """The pointer for a core that reckons with the setting's days, where deltas live for TTL_SECONDS."""
+    shorter = SETTINGS.speed.delta_ttl_days * MICROS_PER_DAY - HORIZON_MARGIN_MICROS - TTL_MARGIN_MICROS
+    return (
+        replace(pointer, generation_since=pointer.generation_since - shorter) if pointer.generation_since else pointer
+    )
 
 
 def _fetched(record: RawRecord) -> SimpleNamespace:

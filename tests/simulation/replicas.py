@@ -70,6 +70,20 @@ class Replica:
         self._parts[table, partition] = Part(deleted, cells)
         return changed
 
+    def tamper(self, table: str, partition: Any, key: Key, text: str | None) -> None:
+        """A row's text is another one, as if it had been written so, or the row is lost."""
+        cells = self._parts[table, partition].cells
+        for at, cell in [(at, cell) for at, cell in cells.items() if at[0] == key]:
+            if text is None:
+                del cells[at]
+            else:
+                cells[at] = cell._replace(value=text)
+
+    def drop(self, table: str) -> None:
+        """The table is empty."""
+        for at in [at for at in self._parts if at[0] == table]:
+            del self._parts[at]
+
     def held(self, table: str, partition: Any) -> Part:
         """Everything of one partition of one table; to be looked at only."""
         return self._parts.get((table, partition)) or NOTHING

@@ -34,6 +34,8 @@ class Profile:
     readers: float
     expiry: bool
     erasures: float
+    rebuilds: float
+    tampering: float
 
     @classmethod
     def drawn(cls, random: Random, focus: str = "") -> "Profile":
@@ -57,6 +59,8 @@ class Profile:
             readers=sometimes(1.0),
             expiry=random.random() < 0.15,
             erasures=sometimes(0.03, 0.08),
+            rebuilds=random.choice((0.0, 0.0, 0.3, 0.6)),
+            tampering=random.choice((0.0, 0.0, 0.0, 1.0)),
         )
         return replace(drawn, **FOCUSES[focus])  # type: ignore[arg-type] # they are the fields' own
 
@@ -67,7 +71,7 @@ class Profile:
 
 FAULTS: Final = (
     *("write_timeouts", "read_timeouts", "late", "torn_reads", "publish_failures", "kafka_failures"),
-    *("crashes", "freezes", "rebalances", "batches", "readers"),
+    *("crashes", "freezes", "rebalances", "batches", "readers", "rebuilds", "tampering"),
 )
 FOCUSES: Final[dict[str, dict[str, object]]] = {
     "": {},
@@ -83,13 +87,18 @@ FOCUSES: Final[dict[str, dict[str, object]]] = {
         "freezes": 0.0,
         "batches": 0.0,
         "readers": 0.0,
+        "rebuilds": 0.0,
+        "tampering": 0.0,
         "expiry": False,
     },
     "erasures": {"batches": 2.0, "erasures": 0.08, "expiry": False},
+    "rebuilds": {"rebuilds": 0.7, "batches": 2.0, "expiry": False},
+    "tampering": {"tampering": 1.0, "batches": 2.0, "expiry": False},
     "expiry": {"expiry": True, "freezes": 1.0, "batches": 1.0},
 }
 """What a run can ask for plenty of: slow readers, copies on their way, writes that one replica alone took from
-a worker that is gone, erasures beside batches, or time that passes while nobody works.
+a worker that is gone, erasures beside batches, time that passes while nobody works, new generations, or what is lost
+behind the system's back.
 """
 
 

@@ -27,13 +27,15 @@ from speed_layer.progress.keeper import Keeper
 from speed_layer.progress.table import ProgressTable
 from speed_layer.store.cassandra_store import CassandraFactStore
 from speed_layer.store.statements import Statements
-from tests.simulation.batch import recomputed
 from tests.simulation.cql import Change, Delete, Put, Select
 from tests.simulation.judge import Judge
 from tests.simulation.network import Read, Response, Session, said
+from tests.simulation.pointer import decoded
 from tests.simulation.process import ALERTS, RULES, SETTINGS, TTL_SECONDS, at_once
 from tests.simulation.replicas import Replica
 from tests.simulation.scenery import PARTITIONS, SimLog
+from tests.simulation.tampering import Tampering
+from tests.simulation.truth import recomputed
 from tests.support.builders import APPENDED_AT, AS_OF, Message
 
 ADA: Final = "ada"
@@ -52,6 +54,7 @@ class Stage:
         self.replicas = [Replica(name) for name in EVERYWHERE]
         self.events: dict[Position, Event] = {}
         self.pointer: str | None = None
+        self.tampering, self.floors, self.resets = Tampering(self.as_world), dict[int, Cut](), dict[str, int]()
         self.pairs: dict[str, list[tuple[int, int]]] = {}
         """By table, the replicas that the next reads ask; any other read asks 0 and 1."""
         self.held: list[Callable[[], None]] | None = None
@@ -120,7 +123,7 @@ class Stage:
         self.pairs = {"speed_deltas": list(deltas)}
         store, since = serving.CassandraViewStore(self.session(named=False), SETTINGS, at_once), self.judge.now()
         (answer,) = await Answers(lambda: store, SETTINGS, lambda: self.now).of([ADA], AS_OF)
-        self.judge.check([answer], since)
+        self.judge.check([answer], since, decoded(self.pointer))
         return answer
 
     async def reasons(self, validation: str) -> Sequence[str]:

@@ -7,10 +7,12 @@ from common.errors import RejectedRecord
 from common.log.events import parse
 from common.log.position import Position
 from speed_layer.apply.lanes import Lane
-from tests.simulation.batch import BatchRun, Reader, roll_back
+from tests.simulation.batch import BatchRun, Reader
 from tests.simulation.group import running
 from tests.simulation.network import Op
+from tests.simulation.pointer import roll_back
 from tests.simulation.process import RULES, Process, WorkerProcess
+from tests.simulation.rebuild import RebuildRun
 from tests.simulation.scenery import PARTITIONS
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 REQUEST_MICROS: Final = 10_000_000
 """Time stands still while something is waited for as long as this."""
+
+
+MOST_REBUILDS: Final = 4
 
 
 class Choice(NamedTuple):
@@ -63,13 +68,21 @@ class Steps:
             found.append(Choice(profile.rebalances / 2, "rebalance", group.rebalance_for_no_reason))
         if running(world.others, BatchRun):
             found.append(Choice(profile.crashes / 2, "kill batch", self._kill_batch))
+        if running(world.others, RebuildRun):
+            found.append(Choice(profile.crashes, "kill rebuild", self._kill_rebuild))
+        if profile.tampering and world.log.records:
+            found.append(Choice(profile.tampering, "tamper", world.tampering.act))
         return found
 
     def _batches(self) -> list[Choice]:
         world, rate = self._world, self._world.profile.batches
-        if not rate or not world.log.records:
+        if not world.log.records:
             return []
-        return [Choice(rate, "batch", self._start_batch), Choice(rate / 3, "rollback", lambda: roll_back(world))]
+        found = [Choice(world.profile.rebuilds, "rebuild", self._start_rebuild)]
+        if rate:
+            found.append(Choice(rate, "batch", self._start_batch))
+            found.append(Choice(rate / 3, "rollback", lambda: roll_back(world)))
+        return found
 
     # What was begun goes on.
 
@@ -134,15 +147,29 @@ class Steps:
             return
         world.events[Position(record.partition, record.offset)] = event
         world.count("reset" if event.is_erasure else "valid record")
+        if event.is_erasure:
+            world.resets[event.customer_id] = record.offset
 
     def _start_batch(self) -> None:
-        if len(running(self._world.others, BatchRun)) < 2:
+        if not (others := running(self._world.others, BatchRun)) or (
+            len(others) < 2 and self._world.random.random() < 0.3
+        ):
             self._started += 1
             self._world.others.append(BatchRun(self._world, f"b{self._started}"))
 
     def _kill_batch(self) -> None:
         self._world.count("batch killed")
         self._world.random.choice(running(self._world.others, BatchRun)).kill()
+
+    def _start_rebuild(self) -> None:
+        if len(running(self._world.others, RebuildRun)) < 2 and self._world.counts["rebuild"] < MOST_REBUILDS:
+            self._started += 1
+            self._world.count("rebuild")
+            self._world.others.append(RebuildRun(self._world, f"g{self._started}"))
+
+    def _kill_rebuild(self) -> None:
+        self._world.count("rebuild killed")
+        self._world.random.choice(running(self._world.others, RebuildRun)).kill()
 
     def _start_reader(self) -> None:
         self._started += 1

@@ -8,9 +8,9 @@ import pytest
 
 from common.log.events import validation_version
 from tests.simulation import histories
-from tests.simulation.judge import Wrong
 from tests.simulation.mutants import mutated
 from tests.simulation.process import RULES
+from tests.simulation.wrong import Wrong
 
 
 def test_r11_r22_a_point_read_spreads_no_deletion_without_the_reset_that_made_it() -> None:

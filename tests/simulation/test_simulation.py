@@ -14,6 +14,7 @@ from tests.simulation.world import World
 SEEDS = 2000
 SEARCHED = 300
 """Seeds, from 0 on, of which one must see a mutant: which one it is moves with every change of the core's calls."""
+TAMPERED = ("tampered with: lost delta", "tampered with: changed fact", "tampered with: lost slot row")
 
 
 @pytest.mark.timeout(900)
@@ -24,6 +25,8 @@ def test_r9_to_r24_every_answer_is_the_oracles_at_the_offset_it_names_whatever_f
     assert total.failures == {}
     for fault in ("crash", "rebalance", "write lost", "write on one replica only", "timeout after effect", "reset"):
         assert total.faults[fault] > SEEDS / 10, fault
+    for what in ("audit", "audit: customers compared", "generation switched", "rebuild killed", *TAMPERED):
+        assert total.faults[what] > SEEDS / 50, what
 
 
 @pytest.mark.parametrize(("seed", "focus"), [(2, "readers"), (113, ""), (518, "expiry")])

@@ -5,23 +5,32 @@ from asyncio import events
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import Any, Final
 
+from common.algebra.cut import Cut
+from common.algebra.pointer import Plan, Pointer
 from common.log.events import Event
 from common.log.position import Position
+from common.tables import Tables
 from speed_layer.progress.watchdog import Stuck
 from speed_layer.publish.publisher import Outgoing
-from tests.simulation.cql import Change, Put, Select
+from tests.simulation.batch import BatchRun, Reader
+from tests.simulation.cql import GENERATION, Change, Put, Select
 from tests.simulation.finale import check
 from tests.simulation.group import Group
-from tests.simulation.judge import Judge, Wrong
+from tests.simulation.judge import Judge
 from tests.simulation.loop import SimLoop
 from tests.simulation.network import Network, Op
+from tests.simulation.pointer import decoded, switch_to
 from tests.simulation.process import MARGIN_SECONDS, TTL_SECONDS, Process, WorkerProcess
+from tests.simulation.rebuild import RebuildRun
 from tests.simulation.replicas import Replica
 from tests.simulation.scenery import PARTITIONS, Profile, SimLog, messages
 from tests.simulation.steps import Steps
+from tests.simulation.tampering import Tampering
+from tests.simulation.wrong import Wrong
 from tests.support.builders import APPENDED_AT
 from tests.support.logs import silent
 
@@ -42,7 +51,17 @@ class World:
         self.replicas = [Replica(name) for name in range(3)]
         self.network, self.judge, self.group, self.stepper = Network(self), Judge(self), Group(self), Steps(self)
         self.others: list[Process] = []
+        self.tampering = Tampering(self)
         self.pointer: str | None = None
+        self.floors: dict[int, Cut] = {}
+        """By generation that a rebuild began, the offsets below which it has no deltas."""
+        self.retired: set[int] = set()
+        """The generations whose tables were dropped."""
+        self.dropped: set[str] = set()
+        self.lacking: dict[Plan, Position | None] = {}
+        """The record that is missing from the batches of a plan."""
+        self.resets: dict[str, int] = {}
+        """By customer, the offset of its last erasure in the log."""
         self.copied: list[Outgoing] = []
         self.events: dict[Position, Event] = {}
         self.ops: list[Op] = []
@@ -76,18 +95,32 @@ class World:
             self.judge.look(customers)
 
     def _finish(self) -> None:
-        """Without further faults everything is applied, acknowledged and published."""
-        ends = self.log.next_offsets
-        for _ in range(MOST_STEPS):
-            reached = self.judge.now()
-            if not self.late and all(p in reached and reached[p].next_offset >= end for p, end in ends.items() if end):
-                break
-            self._step()
-        else:
-            raise Wrong(f"does not finish: {self.judge.now()} of {ends}")
+        """Without further faults everything is applied, acknowledged and published, and a last batch is audited.
+
+        Then answers are right by every batch that an operator may roll back to.
+        """
+        self._until(self._is_applied)
+        last = BatchRun(self, "last")
+        self.others.append(last)
+        self._until(lambda: last.dead)
+        self._until(self._is_applied)
         for _ in range(3):
             self.judge.look(self.judge.oracle.mentioned)
+        for batch in decoded(self.pointer).complete:
+            switch_to(self, batch.batch_id)
+            self.judge.look(self.judge.oracle.mentioned)
         check(self)
+
+    def _until(self, is_so: Callable[[], bool]) -> None:
+        for _ in range(MOST_STEPS):
+            if is_so():
+                return
+            self._step()
+        raise Wrong(f"does not finish: {self.judge.now()} of {self.log.next_offsets}")
+
+    def _is_applied(self) -> bool:
+        reached, ends = self.judge.applied(decoded(self.pointer).generation), self.log.next_offsets
+        return not self.late and all(reached.get(p, -1) >= end for p, end in ends.items() if end)
 
     def _failed(self, process: Process, error: BaseException) -> None:
         if not isinstance(error, Stuck) or not isinstance(process, WorkerProcess):
@@ -127,13 +160,52 @@ class World:
 
     def touched_table(self, table: str, key: Any) -> None:
         """A replica's rows are others than before."""
-        if table in ANSWERING:
+        if table in ANSWERING or GENERATION.sub("", table) in ANSWERING:
             self._touched[key] = None
         elif table == "speed_progress":
             self.touch_all()
 
     def touch_all(self) -> None:
         self._touched.update(dict.fromkeys(self.judge.oracle.mentioned))
+
+    # Generations of the speed tables.
+
+    def begin_generation(self, number: int, before: Pointer) -> None:
+        """A rebuild begins; every batch that is complete by now must find its deltas in what it builds."""
+        cuts = [batch.plan.cut for batch in before.complete]
+        self.floors[number] = Cut.of({p: min((cut[p] for cut in cuts), default=0) for p in range(PARTITIONS)})
+
+    def switched(self, before: Pointer, after: Pointer) -> None:
+        """Another generation is served: each worker hears of it by and by."""
+        for process in self.others:
+            if isinstance(process, RebuildRun) and process.number == after.generation:
+                process.check_switch(before.generation)
+        for worker in self.group.workers:
+            late = self.random.random() < self.profile.late
+            self.add(Op(f"{worker.name} sees the generation", partial(self.group.move, worker), worker), late=late)
+
+    def is_pinned(self, generations: Sequence[int]) -> bool:
+        """Whether a request goes on that has one of these generations pinned."""
+        return any(
+            isinstance(each, Reader) and each.runs and each.store.pinned.generation in generations
+            for each in self.others
+        )
+
+    def retire(self, generation: int) -> None:
+        """Its tables are dropped: whoever still writes or reads them gets no answer.
+
+        Production empties the first generation's, and a worker that was stopped through two rebuilds could write there.
+        """
+        tables = Tables(generation)
+        for replica in self.replicas:
+            for table in (tables.facts, tables.deltas):
+                replica.drop(table)
+                self.dropped.add(table)
+        self.retired.add(generation)
+
+    def is_gone(self, statement: str) -> bool:
+        """Whether a statement is of a table that was dropped."""
+        return not self.dropped.isdisjoint(statement.split())
 
     def expired_below(self, now: int) -> dict[int, int]:
         """What Kafka and the clock say of expired deltas."""
