@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from cassandra.cluster import Session
 
+from batch_layer.gate_report import GateReport
 from batch_layer.reports import AuditReport
 from common.algebra.pointer import NAME, Plan
 from common.errors import BatchError
@@ -78,6 +79,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What each step reported, by its name."""
     audit: AuditReport | None = None
     """The report of the last audit (R18), also of one that stopped the run."""
+    gate: GateReport | None = None
+    """What the quality gate found, if it let the run pass."""
 
     @property
     def is_open(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from batch_layer import manifest as manifests
+from batch_layer.gate_report import GateReport
 from batch_layer.job import Job
 from batch_layer.manifest import Manifest, Status, Step
 from batch_layer.owner import Lease
@@ -28,6 +29,10 @@ class Record:
     def planned(self, plan: Plan) -> None:
         """Keeps the plan, now that the records are archived. It is stored with the next step."""
         self.manifest = replace(self.manifest, plan=plan)
+
+    def judged(self, report: GateReport) -> None:
+        """Keeps what the quality gate found. It is stored with the next step."""
+        self.manifest = replace(self.manifest, gate=report)
 
     def claimed(self, claim: Claim) -> None:
         """Keeps the slot of the claim. It is stored with the next step."""

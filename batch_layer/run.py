@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from batch_layer import manifest as manifests
 from batch_layer.audit.audit import Loaded, audit, settle
 from batch_layer.begin import begun, resumed
+from batch_layer.gate.gate import gate
 from batch_layer.job import Job
 from batch_layer.manifest import Step
 from batch_layer.master import table as master
@@ -21,7 +22,7 @@ from batch_layer.view.load import load
 from batch_layer.view.recompute import recomputed
 from batch_layer.watch import watched
 from common.algebra.cut import Cut
-from common.algebra.pointer import Claim, Published
+from common.algebra.pointer import Claim, Published, cut_of
 from common.errors import Lambda360Error, Unavailable
 
 
@@ -82,7 +83,10 @@ def _prepare(record: Record) -> None:
     record.planned(plan)
     job.done("archive", f"{archived.records} new records, {archived.rejected} rejected")
     record.enter(Step.GATE)
-    # Not built yet: the quality gate, which judges the snapshot before anything is computed from it.
+    since = cut_of(publish.read(job.session).published)
+    report = gate(job, plan, since, run.batch_id, job.decisions)
+    record.judged(report)
+    job.done("gate", report.summary)
     claim = publish.claim(job.session, plan, run.batch_id)
     record.claimed(claim)
     job.done("claim", f"batch {claim.batch_id} in slot {claim.slot}")

@@ -19,7 +19,7 @@ Lambda360Error
 │   └── OutOfSequence            a record was lost or repeated inside it (speed_layer.apply.lanes)
 ├── BatchError               a batch step cannot go on (R19)
 │   ├── ClaimLost                another run claimed the slot, or published, first (R17)
-│   ├── GateClosed               a quality rule, or the shape of the data, stops the run: findings
+│   ├── GateClosed               a quality rule, or the shape of the data, stops the run: examples
 │   ├── DriftFound               the audit stops the run, or `verify` found a difference (R18): findings
 │   └── Conflict                 another commit to the master came first (R15, batch_layer.master.table)
 ├── PointerUnreadable        a newer release wrote what this one does not know into the pointer row (R17)
@@ -33,6 +33,7 @@ A class that one layer alone knows stands in that layer. The oracle's `Invalid` 
 imports none of the packages that it judges.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -116,7 +117,14 @@ class ClaimLost(BatchError):
 
 
 class GateClosed(BatchError):
-    """The quality gate stops the run before anything is computed; the text names each rule and how to waive it."""
+    """The quality gate stops the run before anything is computed; the text names each rule and how to waive it.
+
+    `examples` quote values of records, so they are printed, and kept nowhere.
+    """
+
+    def __init__(self, text: str, examples: Sequence[str] = ()) -> None:
+        self.examples = tuple(examples)
+        super().__init__(text)
 
 
 class DriftFound(BatchError):

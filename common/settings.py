@@ -144,6 +144,9 @@ class BatchSettings(Group):
     audit_fact_seconds: Seconds = Field(
         30.0, description="seconds an audit compares facts; the sample of customers grows until they have passed (R18)"
     )
+    rules_file: str = Field(
+        "", description="file of the quality gate's rules; empty means the release's own, `batch_layer/gate/rules.yaml`"
+    )
 
 
 class ServingSettings(Group):

@@ -22,6 +22,7 @@ class Tables:
     batch_pointer: ClassVar[str] = "batch_pointer"
     batches: ClassVar[str] = "batches"
     batch_owner: ClassVar[str] = "batch_owner"
+    declared_shapes: ClassVar[str] = "declared_shapes"
     journal: ClassVar[str] = "journal"
     log_identity: ClassVar[str] = "log_identity"
     schema_changes: ClassVar[str] = "schema_changes"

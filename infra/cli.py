@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "speed": Entry("infra.commands.speed", "speed", "Run speed workers, show them, wait for the log's end."),
     "watch": Entry("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),
     "batch": Entry("infra.commands.batch", "batch", "Run the nightly job, list its runs, roll back."),
+    "quarantine": Entry("infra.commands.quarantine", "quarantine", "Show rows that broke a rule of the quality gate."),
     "journal": Entry("infra.commands.journal", "journal", "List what operators decided, and why."),
     "erase": Entry("infra.commands.erase", "erase", "Forget a customer, in both layers and for good."),
     "dead-letters": Entry("infra.commands.dead_letters", "dead_letters", "List, replay or discard rejected records."),

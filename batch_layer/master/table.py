@@ -110,6 +110,21 @@ def head(job: Job) -> Head | None:
     return msgspec.structs.replace(stored, snapshot=current.snapshotId())
 
 
+class Commit(msgspec.Struct, frozen=True):
+    """When a snapshot was committed, and what it holds."""
+
+    at: int
+    """Microseconds since the epoch, UTC, by the clock of the driver that committed it."""
+    offsets: Cut
+
+
+def commit_of(job: Job, snapshot: int) -> Commit:
+    """Returns the commit of one of the master's snapshots."""
+    found = _iceberg(job).snapshot(snapshot)
+    head = msgspec.json.decode(found.summary().get(PROPERTY), type=Head)
+    return Commit(found.timestampMillis() * 1000, head.offsets)
+
+
 def _iceberg(job: Job) -> Any:
     """Iceberg's own object for the table as it is now."""
     # Iceberg's metadata tables hold the same, but each question to them is a Spark job.

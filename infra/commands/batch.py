@@ -35,6 +35,8 @@ class BatchGroup(click.Group):
             return super().invoke(ctx)
         except tuple(codes) as error:
             click.secho(f"error: {error}", fg="red", err=True)
+            if isinstance(error, GateClosed):
+                click.echo("".join(f"for example {line}\n" for line in error.examples), nl=False, err=True)
             return next(code for kind, code in codes.items() if isinstance(error, kind))
 
 

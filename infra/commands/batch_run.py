@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.commands.batch_audit import with_audit
+from infra.commands.batch_decisions import gate_decisions
 from infra.commands.batch_text import cut_text, details
 from infra.context import clock, operator, settings_of
 
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
 @click.option("--accept-unaudited", is_flag=True, help="Publish what could not be audited; needs --reason.")
 @click.option("--reason", default="", help="Why it is accepted; the manifest and the journal keep it.")
 @click.option("--force", is_flag=True, help="Compute and publish a new batch even if the log holds nothing new.")
+@click.option(
+    "--waive", "waivers", multiple=True, metavar="RULE=REASON", help="Let a rule of the quality gate pass in this run."
+)
+@click.option(
+    "--approve",
+    "approvals",
+    multiple=True,
+    metavar="CHANGE",
+    help="Make a change of the data's shape the declared one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as one JSON object; the steps go to stderr.")
 @click.pass_context
 def run(
@@ -43,9 +54,11 @@ def run(
     accept_unaudited: bool,
     reason: str,
     force: bool,
+    waivers: tuple[str, ...],
+    approvals: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Archive the log, recompute every customer, load, audit and publish.
+    """Archive the log, judge what is new, recompute every customer, load, audit and publish.
 
     The audit compares the new view with the answers that are served, which takes a running speed layer: `lambda360
     speed run`. What it finds stops the run until you accept it, by name and with a reason.
@@ -54,7 +67,6 @@ def run(
     time ends with code 5 and names the first.
     """
     from batch_layer import manifest
-    from batch_layer.decisions import Decisions
     from batch_layer.job import Job
     from batch_layer.run import run as run_batch
     from batch_layer.session import spark_session
@@ -64,8 +76,9 @@ def run(
 
     _exclude(until, resume, force=force)
     end = None if until is None else parse_until(until)
-    decisions = with_audit(Decisions(), accept_drift, reason, unaudited=accept_unaudited)
     settings = settings_of(context)
+    judged = gate_decisions(settings, waivers, approvals)
+    decisions = with_audit(judged, accept_drift, reason, unaudited=accept_unaudited)
     steps = Steps(to_stderr=as_json)
     with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
         steps.done("start Spark", "", steps.seconds)

@@ -1,6 +1,7 @@
 """Batches as text: rows and details of runs, which `batch run`, `list` and `show` print."""
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from infra.context import time_text
 
 if TYPE_CHECKING:
+    from batch_layer.gate_report import GateReport
     from batch_layer.manifest import Manifest
     from common.algebra.pointer import Pointer
 
@@ -52,9 +54,21 @@ def lines(manifest: "Manifest", pointer: "Pointer") -> list[tuple[str, str]]:
     found = details(manifest, pointer)
     by_step = {step: f"{seconds:.1f} s" for step, seconds in manifest.seconds.items()}
     steps = {step: f"{by_step.get(step, '')}  {text}".strip() for step, text in {**by_step, **manifest.figures}.items()}
-    plain = {name: value for name, value in found.items() if name not in ("seconds", "figures") and value is not None}
+    apart = ("seconds", "figures", "gate")
+    plain = {name: value for name, value in found.items() if name not in apart and value is not None}
     shown = {name: value if isinstance(value, str | int) else json.dumps(value) for name, value in plain.items()}
-    return [(name, str(value)) for name, value in {**shown, **steps}.items() if value != ""]
+    rules = {} if manifest.gate is None else dict(gate_lines(manifest.gate))
+    return [(name, str(value)) for name, value in {**shown, **steps, **rules}.items() if value != ""]
+
+
+def gate_lines(report: "GateReport") -> Iterator[tuple[str, str]]:
+    """Yields each rule of the quality gate that did not pass, and each change of the data's shape."""
+    for found in report.findings:
+        if found.verdict not in ("passed", "unjudged"):
+            waived = f" ({report.waived[found.rule]})" if found.rule in report.waived else ""
+            yield f"rule {found.rule}", f"{found.verdict}{waived}: {found.text}"
+    if report.approved:
+        yield "approved", ", ".join(report.approved)
 
 
 def status_of(manifest: "Manifest", pointer: "Pointer") -> str:

@@ -45,6 +45,7 @@ INTERRUPTED: Final = 130
     show_default=True,
     help="What becomes of an id such as 917850.0: `whole` reads 917850.",
 )
+@click.option("--approve", "approvals", multiple=True, metavar="CHANGE", help="Make a change of the columns the rule.")
 @click.option("--refuse-clashes", is_flag=True, help="Send nothing if rows of one entity and version differ.")
 @click.option("--skip-erased", is_flag=True, help="Leave out the rows of customers who were erased.")
 @click.option(
@@ -72,6 +73,7 @@ def import_(
     decimal_comma: bool,  # click passes options by name
     trim: bool,
     float_ids: "FloatIds",
+    approvals: tuple[str, ...],
     refuse_clashes: bool,
     skip_erased: bool,
     format_name: str | None,
@@ -113,6 +115,7 @@ def import_(
         reading=Reading(delimiter=delimiter, encoding=encoding),
         rejects=rejects,
         dry_run=dry_run,
+        approvals=frozenset(approvals),
         refuse_clashes=refuse_clashes,
         skip_erased=skip_erased,
     )

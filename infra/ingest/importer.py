@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from common.errors import RejectedRecord, UsageError
+from common.errors import RejectedRecord, Unavailable, UsageError
 from common.log.normalizing import Rules
 from common.servers import kafka, log_identity
 from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.ingest.clashes import entity_ids, refuse_clashes
+from infra.ingest.declaring import check_approvals, compare
 from infra.ingest.envelope import source_of
 from infra.ingest.erased import ErasedCustomers, Lookup, erased_in
 from infra.ingest.field_mapping import FieldMapping
+from infra.ingest.file_shape import FileShape, series_of
 from infra.ingest.opening import open_source
 from infra.ingest.records import RecordMaker
 from infra.ingest.rejects import Rejects, rejects_path
@@ -44,6 +46,8 @@ class Options:
     rejects: Path | None = None
     """None: `FILE.rejected.jsonl`."""
     dry_run: bool = False
+    approvals: frozenset[str] = frozenset()
+    """Names of changes of the file's shape that become the declared shape of its series."""
     refuse_clashes: bool = False
     """Sends nothing if rows of one entity and version differ, or give it to several customers."""
     skip_erased: bool = False
@@ -73,6 +77,8 @@ def run(
     target = options.rejects or rejects_path(path)
     if target.resolve() == path.resolve():
         raise UsageError("--rejects", str(target), "a file other than the input")
+    series = series_of(path, mapping.kind)
+    check_approvals(options.approvals, series)
     started = time.monotonic()
     partitions = settings.log.partitions if options.dry_run else _partitions(settings)
     maker = RecordMaker(mapping, partitions, Rules(settings.log.currency), source_of(path), source.float_columns)
@@ -92,6 +98,11 @@ def run(
             summary.interrupted = True
             work.abandon()
     work.look_for_repeats()
+    if not options.dry_run and summary.is_whole:  # of a part of a file, a column may be missing by chance
+        try:
+            summary.comparison = compare(settings, work.shape.observed(series), options.approvals)
+        except Unavailable as error:  # every row is in: only the comparison is missing
+            summary.notes.append(f"The columns were not compared with those of the files before: {error}.")
     summary.seconds = time.monotonic() - started
     return summary
 
@@ -114,6 +125,7 @@ class _Import:
         self._sender = sender
         self._rejects = rejects
         self._summary = summary
+        self.shape = FileShape()
         self._rows = RowsByEntity(own_dates=summary.version_is_own_date)
         self._customers = ErasedCustomers(erased)
 
@@ -131,6 +143,8 @@ class _Import:
             if self._summary.read % REPORT_EVERY == 0:
                 now = clock()
                 on_read(self._source.done, self._source.total)
+            if row.error is None:
+                self.shape.add(row.number, row.values)
             try:
                 record = self._maker.record(row, now)
             except RejectedRecord as error:

@@ -1,8 +1,10 @@
 """Words an import's summary for a terminal: at most a screen, the most important first."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Final
 
+from common.log.shapes import What
 from infra.ingest.summary import MOST_ERASED, BrokenRule, Summary
 
 _MOST_RULES: Final = 5
@@ -18,6 +20,7 @@ def lines(summary: Summary) -> Iterator[str]:
     )
     yield from summary.notes
     yield from _of_valid_rows(summary)
+    yield from _of_shape(summary)
     yield from _of_rejected_rows(summary)
     yield from _next_steps(summary)
 
@@ -75,6 +78,25 @@ def _of_erased(summary: Summary) -> Iterator[str]:
             f"WARNING: {who}: {first}{more}. The file's rows {brings} them back. --skip-erased leaves such rows out; "
             "what is in the log already goes by `lambda360 erase`."
         )
+
+
+def _of_shape(summary: Summary) -> Iterator[str]:
+    comparison = summary.comparison
+    if comparison is None:
+        return
+    series = comparison.source.name.removeprefix("file:")
+    for change in comparison.changes:
+        was, now = " or ".join(change.was), " or ".join(change.now)
+        if change.what is What.NEW:
+            yield f"Column {change.field} ({now}) is new in {series}, first in {change.example}."
+            continue
+        told = (
+            f"holds {now} in {change.example}, and {was} before" if change.what is What.CHANGED else f"({was}) is gone"
+        )
+        known = "; from now on that is its shape." if change.name in comparison.approved else "."
+        yield f"Column {change.field} {told}: {series} is not as the files before it{known}"
+        if change.name not in comparison.approved:
+            yield f"      if that is meant, the same command with --approve {shlex.quote(change.name)}"
 
 
 def _of_rejected_rows(summary: Summary) -> Iterator[str]:

@@ -13,6 +13,7 @@ from common.errors import RejectedRecord, shorten
 from common.log.events import Event
 from common.log.wire import RecordType
 from infra.ingest.advice import advice
+from infra.ingest.declaring import Comparison
 from infra.ingest.fields import choice_fields
 from infra.ingest.repeats import Repeats
 
@@ -65,6 +66,8 @@ class Summary:
     """Valid rows that were left out, since their customers were erased."""
     version_is_own_date: bool = False
     """Whether the file has no `updated_at`, so that an entity's own date is its version."""
+    comparison: Comparison | None = None
+    """How the file differs from the others of its series; None if it was not compared."""
     seconds: float = 0.0
     interrupted: bool = False
     broken: str | None = None
@@ -75,6 +78,11 @@ class Summary:
 
     def __post_init__(self) -> None:
         self._choices = choice_fields(self.entry)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file was read to its end."""
+        return not self.interrupted and self.broken is None
 
     @property
     def rejected(self) -> int:
@@ -153,6 +161,7 @@ class Summary:
             "retracted": self.retracted,
             "future_dated": self.future_dated,
             "version_is_own_date": self.version_is_own_date,
+            "shape": None if self.comparison is None else self.comparison.as_json(),
             "notes": self.notes,
             "seconds": round(self.seconds, 3),
             "interrupted": self.interrupted,

@@ -9,8 +9,9 @@ from pyspark.sql import SparkSession
 
 from batch_layer.session import spark_session
 from common.servers.cassandra import connected
-from common.settings import BatchSettings, Settings
+from common.settings import Settings
 from infra.paths import JARS
+from tests.support.gate_memory import Kept
 from tests.support.jobs import Jobs
 from tests.support.systems import patient
 
@@ -26,7 +27,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 @pytest.fixture
 def jobs(spark: SparkSession, system: Settings) -> Iterator[Jobs]:
     """Jobs on a fresh system, whose master has few buckets: each is a task."""
-    settings = system.model_copy(update={"batch": BatchSettings(buckets=3)})
+    settings = system.model_copy(update={"batch": system.batch.model_copy(update={"buckets": 3})})
     with connected(patient(settings)) as session:
         yield Jobs(spark, session, settings)
 
@@ -36,3 +37,15 @@ def session(system: Settings) -> Iterator[Session]:
     """A Cassandra session on the fresh system."""
     with connected(patient(system)) as session:
         yield session
+
+
+@pytest.fixture
+def kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> Kept:
+    """The gate keeps in memory what it would keep in Cassandra."""
+    kept = Kept()
+    monkeypatch.setattr("batch_layer.manifest.manifests", lambda session: kept.manifests)
+    monkeypatch.setattr("common.servers.declared_shapes.declared", kept.declared)
+    monkeypatch.setattr("common.servers.declared_shapes.declare", kept.declare)
+    monkeypatch.setattr("common.servers.journal.entries", lambda session, limit: kept.journal[:limit])
+    monkeypatch.setattr("common.servers.journal.record", kept.record)
+    return kept

@@ -1,6 +1,6 @@
 """R16, R4, R5 and R24 on Spark: the recomputation of a random master is the pure fold's, and needs no shuffle."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,6 @@ from batch_layer.job import Job
 from batch_layer.master import table as master
 from batch_layer.master.archive import revalidate
 from batch_layer.master.table import COLUMNS, RAW, Head
-from batch_layer.master.validate import validated
 from batch_layer.session import spark_errors
 from batch_layer.view.load import loading
 from batch_layer.view.recompute import recomputed
@@ -27,13 +26,13 @@ from common.log.events import validation_version
 from common.log.normalizing import Rules
 from common.servers.log_identity import LogIdentity
 from common.settings import BatchSettings, Settings
-from infra.proof.oracle import Oracle, RawRecord
+from infra.proof.oracle import Oracle
 from tests.support.builders import AS_OF, Log, erasure, marketing, order, random_log, ticket
 from tests.support.jobs import on_warehouse
+from tests.support.masters import commit
 from tests.support.model import batch_rows
 
 pytestmark = pytest.mark.spark
-RULES = Rules("USD")
 CLAIM = Claim(1, "a", Plan(1, Cut.zero(), "", ""))
 
 
@@ -44,36 +43,6 @@ def job(spark: SparkSession, tmp_path: Path) -> Job:
     made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
     master.ensure(made)
     return made
-
-
-def commit(job: Job, records: Sequence[RawRecord], partitions: int = 4) -> Head:
-    """What archiving does with these records, without a log."""
-    head = master.head(job)
-    archive_id = 1 if head is None else head.archive_id + 1
-    raw = job.spark.createDataFrame(
-        [
-            (
-                r.partition,
-                r.offset,
-                r.appended_at,
-                bytearray(r.key) if r.key is not None else None,
-                bytearray(r.value) if r.value is not None else None,
-                archive_id,
-            )
-            for r in records
-        ],
-        ", ".join(f"{name} {kind}" for name, kind in {**RAW, "archive_id": "bigint"}.items()),
-    )
-    offsets = dict(head.offsets.offsets) if head else {}
-    for record in records:
-        offsets[record.partition] = max(offsets.get(record.partition, 0), record.offset + 1)
-    after = Head(0, archive_id, Cut.of(offsets), "topic", validation_version(RULES))
-    before = None if head is None else head.snapshot
-    rows = validated(raw, partitions, RULES)
-    master.replace(job, rows, planned_from=before, head_after=after, replaced=master.added_by(archive_id))
-    found = master.head(job)
-    assert found is not None
-    return found
 
 
 def states(job: Job, head: Head, cut: Cut) -> dict[str, str]:

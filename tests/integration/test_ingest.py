@@ -1,5 +1,6 @@
 """Files enter the real log; doing it again changes no answer."""
 
+import json
 import re
 import signal
 import subprocess
@@ -12,19 +13,21 @@ from typing import Final
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from common.errors import LogError, LogUnavailable
+from common.errors import LogError, LogUnavailable, UsageError
 from common.log.events import parse
 from common.log.normalizing import Rules
 from common.servers import kafka
 from common.settings import LogSettings, Settings
-from infra.ingest.importer import run
+from infra.ingest.importer import Options, run
 from infra.ingest.mapping import mapping_of
+from infra.ingest.report import lines
 from infra.ingest.summary import Summary
 from infra.proof.log_reader import LogReader
 from infra.proof.oracle import Oracle
 from tests.support.harness import running, wait_until
 
 DAY = date(2024, 6, 30)
+NONE: Final[frozenset[str]] = frozenset()
 GUIDE = Path(__file__).parents[2] / "docs" / "producing.md"
 
 
@@ -119,3 +122,41 @@ def test_the_producer_of_the_guide_runs_as_printed_and_its_records_are_valid(sys
     answer = Oracle(LogReader(system, 4).refresh(), 4).answer("ada", date(2026, 3, 31))
     assert answer is not None
     assert (answer["total_revenue"], answer["order_count"]) == ("99.90", 1)
+
+
+def test_a_file_is_compared_with_the_files_of_its_series_and_a_change_is_approved_by_name(
+    system: Settings, tmp_path: Path
+) -> None:
+    """The first declares; a new column is told once; one that is gone, or of another type, until it is approved."""
+
+    def of_day(day: int, *names: str, amount: object = "1.50", approvals: frozenset[str] = NONE) -> Summary:
+        values = {"customer_id": "ada", "order_date": "2024-05-01", "status": "completed", "total_amount": amount}
+        rows = [{**values, "order_id": f"o{day}-{n}", **dict.fromkeys(names, "x")} for n in range(3)]
+        path = tmp_path / f"orders-{day:02}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        options = Options(approvals=approvals)
+        return run(system, path, mapping_of("order"), options, clock=lambda: time.time_ns() // 1000)
+
+    def told(summary: Summary) -> list[str]:
+        return [line for line in lines(summary) if "olumn" in line or "--approve" in line]
+
+    assert told(of_day(1, "note")) == []
+    assert told(of_day(2, "note", "gift")) == ["Column gift (string) is new in orders-#.jsonl, first in row 1."]
+    unlike = "orders-#.jsonl is not as the files before it"
+    gone = "removed:order.note@file:orders-#.jsonl"
+    other = "changed:order.total_amount:number@file:orders-#.jsonl"
+    for day in (3, 4):
+        assert told(of_day(day, "gift", amount=1.5)) == [
+            f"Column total_amount holds number in row 1, and string before: {unlike}.",
+            f"      if that is meant, the same command with --approve '{other}'",
+            f"Column note (string) is gone: {unlike}.",
+            f"      if that is meant, the same command with --approve '{gone}'",
+        ]
+    approved = of_day(5, "gift", amount=1.5, approvals=frozenset({gone, other}))
+    assert [line.endswith(f"{unlike}; from now on that is its shape.") for line in told(approved)] == [True, True]
+    assert told(of_day(6, "gift")) == told(of_day(7, "gift", amount=2)) == []
+    shape = approved.as_json()["shape"]
+    assert isinstance(shape, dict)
+    assert [(change["name"], change["declared"]) for change in shape["changes"]] == [(other, True), (gone, True)]
+    with pytest.raises(UsageError, match="--approve"):
+        of_day(8, approvals=frozenset({"removed:order.note@shop"}))

@@ -44,7 +44,7 @@ class Release:
         if self.code == ROOT:
             return own | told
         defaults = environment_of(Settings())  # an older release refuses a setting that it does not know
-        chosen = {name: value for name, value in told.items() if defaults.get(name) != value}
+        chosen = {name: value for name, value in told.items() if defaults.get(name) != value and name not in NEWER}
         return own | chosen | {"PYTHONPATH": str(self.code)}
 
     def versions(self) -> "Versions":
@@ -56,6 +56,8 @@ class Release:
         return Versions(logic, validation)
 
 
+NEWER: Final = {f"{PREFIX}BATCH_RULES_FILE"}
+"""Settings of the tests' systems that the release before does not know, and does without."""
 THIS: Final = Release("this release", ROOT)
 
 

@@ -26,7 +26,7 @@ from tests.support import guard
 from tests.support.builders import Message
 from tests.support.harness import Child, wait_until
 from tests.support.release import THIS, Release
-from tests.support.systems import new_system, patient, patient_stack
+from tests.support.systems import new_system, patient, patient_stack, with_few_rules
 
 ANY_PARTITION: Final = -1
 """Leaves the choice to the producer's partitioner."""
@@ -138,7 +138,7 @@ def stage(stack: Settings, *, partitions: int = 4, **overrides: object) -> Itera
     port = next(port for port in range(18_360, 19_300) if ports.is_free(port))
     settings = new_system(stack, partitions=partitions)
     serving = settings.serving.model_copy(update={"port": port})
-    settings = settings.model_copy(update={"serving": serving, **overrides})
+    settings = with_few_rules(settings.model_copy(update={"serving": serving, **overrides}))
     with ExitStack() as stack_of_exits:
         session = stack_of_exits.enter_context(connected(patient(settings)))
         url = f"http://127.0.0.1:{port}"

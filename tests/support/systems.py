@@ -2,6 +2,8 @@
 
 import random
 import uuid
+from pathlib import Path
+from typing import Final
 
 from common.settings import CassandraSettings, LogSettings, Settings, StackSettings
 from infra.local.stack import ports
@@ -29,9 +31,11 @@ def patient(settings: Settings) -> Settings:
 def bare_system(stack: Settings, *, partitions: int = 4) -> Settings:
     """Another system on the same servers, without tables and topics."""
     name = uuid.uuid4().hex[:10]
+    home = stack.home.parent / f"system-{name}"
+    home.mkdir()
     settings = stack.model_copy(
         update={
-            "home": stack.home.parent / f"system-{name}",
+            "home": home,
             "cassandra": CassandraSettings(keyspace=f"t_{name}"),
             "log": LogSettings(
                 topic=f"customer_events_{name}",
@@ -44,8 +48,34 @@ def bare_system(stack: Settings, *, partitions: int = 4) -> Settings:
             "speed": stack.speed.model_copy(update={"large_refund_cents": 5_000, "breaker_recovery_seconds": 2.0}),
         }
     )
-    settings.home.mkdir()
-    return settings
+    return with_few_rules(settings)
+
+
+RULES: Final = """
+rules:
+- {name: field_removed, kind: shape, what: removed, severity: warn, says: a source no longer sends a field}
+- name: rejected
+  kind: row
+  where: rejected_rule IS NOT NULL
+  severity: warn
+  says: validation rejects a record
+"""
+"""Random logs are full of what the release's rules stop a run for; and rules that join take time in every test."""
+
+
+def few_rules(home: Path) -> str:
+    """A file of rules for tests of something else: the gate does all that it does, and stops nothing."""
+    path = home / "rules.yaml"
+    path.write_text(RULES, encoding="utf-8")
+    return str(path)
+
+
+def with_few_rules(settings: Settings) -> Settings:
+    """The same settings, with a file of few rules if they name none."""
+    if settings.batch.rules_file:
+        return settings
+    batch = settings.batch.model_copy(update={"rules_file": few_rules(settings.home)})
+    return settings.model_copy(update={"batch": batch})
 
 
 def free_ports() -> int:

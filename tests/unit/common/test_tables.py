@@ -19,6 +19,7 @@ def test_the_first_generation_and_the_slots_have_the_names_that_the_schema_makes
         first.batch_pointer,
         first.batches,
         first.batch_owner,
+        first.declared_shapes,
         first.journal,
         first.log_identity,
         *map(Tables.batch_view, SLOTS),

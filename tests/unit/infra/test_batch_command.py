@@ -2,15 +2,17 @@
 
 import re
 
+import msgspec
 import pytest
 
+from batch_layer.gate_report import Finding, GateReport, Severity, Verdict, Window
 from batch_layer.manifest import Manifest, Status, Step
 from common.algebra import pointer
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan, Pointer, Published
 from common.errors import ClaimLost, DriftFound, GateClosed, LogError, LogUnavailable, StoreUnavailable
 from infra import cli
-from infra.commands.batch_text import HEADINGS, row_of, status_of
+from infra.commands.batch_text import HEADINGS, lines, row_of, status_of
 
 
 def manifest(batch_id: int, status: Status = Status.PUBLISHED, step: Step = Step.FINISH) -> Manifest:
@@ -53,6 +55,32 @@ def test_a_line_of_the_list_names_slot_customers_snapshot_versions_and_cut() -> 
     assert row_of(stopped, Pointer(last_batch_id=3))[2:4] == ("abandoned", "-")
 
 
+def finding(rule: str, verdict: Verdict) -> Finding:
+    return Finding(rule=rule, kind="row", severity=Severity.ERROR, verdict=verdict, text=f"figures of {rule}")
+
+
+def test_a_run_shows_the_rules_that_did_not_pass_and_why_they_were_waived() -> None:
+    findings = [finding(str(verdict), verdict) for verdict in Verdict if verdict is not Verdict.FAILED]
+    report = GateReport(
+        records=9,
+        window=Window(0, 1),
+        score=50.0,
+        findings=tuple(findings),
+        waived={"waived": "a sale"},
+        approved=("removed:order.gift@shop",),
+        quarantined=3,
+    )
+
+    shown = dict(lines(msgspec.structs.replace(manifest(2), gate=report), Pointer()))
+
+    assert {name: text for name, text in shown.items() if name.startswith(("rule", "approved"))} == {
+        "rule warned": "warned: figures of warned",
+        "rule waived": "waived (a sale): figures of waived",
+        "approved": "removed:order.gift@shop",
+    }
+    assert report.summary == "score 50 of 9 new records; waived: waived; warned: warned; 3 rows in quarantine"
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -74,6 +102,23 @@ def test_a_batch_ends_with_the_code_that_says_whether_to_retry(
 
     assert cli.run(["batch", "list"]) == code
     assert f"error: {error}" in capsys.readouterr().err
+
+
+def test_the_values_that_stopped_a_run_are_printed_beside_the_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise GateClosed("a rule", ["0:7 order.gift: 12.5"])
+
+    monkeypatch.setattr("common.servers.cassandra.connected", fail)
+
+    assert cli.run(["batch", "list"]) == 3
+    assert capsys.readouterr().err == "error: a rule\nfor example 0:7 order.gift: 12.5\n"
+
+
+def test_a_waiver_of_no_rule_is_a_usage_error_before_anything_is_started(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["batch", "run", "--waive", "volumes=a sale"]) == 2
+    assert "there are: field_new, field_removed" in capsys.readouterr().err
 
 
 def test_the_help_lists_every_code(capsys: pytest.CaptureFixture[str]) -> None:

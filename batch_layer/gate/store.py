@@ -1,0 +1,33 @@
+"""The gate's tables in Iceberg: made when they are first needed, and replaced batch by batch. Knows no rule."""
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from batch_layer.job import Job
+from batch_layer.session import spark_errors
+from common.errors import BatchError
+
+
+def ensure(job: Job, name: str, columns: Mapping[str, str]) -> None:
+    """Creates the table, partitioned by batch. Idempotent; two runs may do it at once."""
+    listed = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
+    try:
+        with spark_errors(f"making {name}"):
+            job.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} ({listed}) USING iceberg PARTITIONED BY (batch_id)")
+    except BatchError:
+        if not job.spark.catalog.tableExists(name):  # if it exists, another run was first, and that is no error
+            raise
+
+
+def replace_batch(name: str, rows: DataFrame, batch_id: int) -> None:
+    """Replaces the batch's rows in the table by `rows`, in one commit. Idempotent."""
+    with spark_errors(f"writing {name}"):
+        rows.writeTo(name).overwrite(F.col("batch_id") == batch_id)
+
+
+def drop_batch(job: Job, name: str, batch_id: int) -> None:
+    """Removes the batch's rows from the table, in one commit. Idempotent."""
+    with spark_errors(f"writing {name}"):
+        job.spark.sql(f"DELETE FROM {name} WHERE batch_id = {batch_id}")
