@@ -24,7 +24,7 @@ from tests.support.builders import Log, Message, erasure, order, ticket
 from tests.support.jobs import on_warehouse
 from tests.support.residue import search
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 PARTITIONS = 4
 ADA = partition_of("ada", PARTITIONS)
 SECRETS = ("zq-secret", "zq-poison", "zq-misplaced")

@@ -32,6 +32,9 @@ ADA = partition_of(ERASED, PARTITIONS)
 OTHERS = [name for name in (f"{KEPT}-{n}" for n in range(40)) if partition_of(name, PARTITIONS) != ADA]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def session(system: Settings) -> Iterator[Session]:
     with connected(patient(system)) as session:

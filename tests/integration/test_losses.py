@@ -31,7 +31,7 @@ from tests.support.jobs import Jobs
 from tests.support.speed_system import produce
 from tests.support.stage import Stage, stage
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
 PAGE: Final = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 EXAMPLE: Final = "0:1200:1300"
 """The range that the page's commands name."""

@@ -30,7 +30,7 @@ from tests.support.speed_fakes import fold, placed
 from tests.support.speed_system import assert_published, cells, log_of, produce
 from tests.support.stage import Load, Stage, stage
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
 PATIENCE = 240.0
 RATE = 50.0
 """Records a second."""
