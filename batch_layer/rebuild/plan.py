@@ -8,6 +8,7 @@ from common.algebra.cut import Cut
 from common.algebra.losses import Range, uncovered
 from common.algebra.pointer import Pointer
 from common.progress import Progress
+from common.tables import FIRST_GENERATION
 
 NEAR_RECORDS: Final = 1_000
 """A rebuild that is at most so many records behind the generation that is served switches."""
@@ -113,6 +114,8 @@ def retired(existing: set[int], served: int, left: int) -> list[int]:
     """Returns the generations whose tables are dropped after the switch from `left` to `served`.
 
     The one that was left stays until the switch after this: requests have it pinned, and workers still write it. All
-    older ones go, and what killed rebuilds left behind.
+    older ones go, and what killed rebuilds left behind. The first one's tables are the schema's own and stay as they
+    are: a worker that slept through two rebuilds must not find them empty, or it would decide, and publish, as if
+    nothing had been before.
     """
-    return sorted(existing - {served, left})
+    return sorted(existing - {served, left, FIRST_GENERATION})

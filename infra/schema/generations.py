@@ -39,20 +39,13 @@ class GenerationTables:
             ddl.execute(self.session, statement)
 
     def existing(self) -> set[int]:
-        """Returns the generations that there is something of: later ones' tables, and rows in the first one's."""
+        """Returns the later generations whose tables there are."""
         select = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s"
         rows = self.session.execute(select, (self.session.keyspace,))
-        later = {int(name[1]) for name in (_LATER.fullmatch(row.table_name) for row in rows) if name}
-        first = Tables(FIRST_GENERATION)
-        kept = (
-            self.session.execute(f"SELECT customer_id FROM {table} LIMIT 1") for table in (first.facts, first.deltas)
-        )
-        return later | ({FIRST_GENERATION} if any(found.one() is not None for found in kept) else set())
+        return {int(name[1]) for name in (_LATER.fullmatch(row.table_name) for row in rows) if name}
 
     def retire(self, generation: int) -> None:
-        """The tables of `generation` are dropped; the first one's are emptied. Idempotent."""
-        # The first ones are the schema's own: `schema apply` and `doctor` would miss them.
-        verb = "TRUNCATE" if generation == FIRST_GENERATION else "DROP TABLE IF EXISTS"
+        """The tables of a later `generation` are dropped. Idempotent."""
         tables = Tables(generation)
         for table in (tables.facts, tables.deltas):
-            ddl.execute(self.session, f"{verb} {table}")
+            ddl.execute(self.session, f"DROP TABLE IF EXISTS {table}")

@@ -192,10 +192,7 @@ class World:
         )
 
     def retire(self, generation: int) -> None:
-        """Its tables are dropped: whoever still writes or reads them gets no answer.
-
-        Production empties the first generation's, and a worker that was stopped through two rebuilds could write there.
-        """
+        """Its tables are dropped: whoever still writes or reads them gets no answer."""
         tables = Tables(generation)
         for replica in self.replicas:
             for table in (tables.facts, tables.deltas):

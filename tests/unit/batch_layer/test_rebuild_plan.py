@@ -90,5 +90,6 @@ def test_r12_the_rows_claim_no_more_than_is_true(seen: Sight, built: int, caught
 
 def test_r13_the_generation_that_was_left_is_kept_until_the_next_switch() -> None:
     assert retired({1, 2}, served=2, left=1) == []
-    assert retired({1, 2, 3}, served=3, left=2) == [1]
-    assert retired({1, 2, 3, 4, 5}, served=5, left=2) == [1, 3, 4], "what killed rebuilds left goes, too"
+    assert retired({1, 2, 3}, served=3, left=2) == [], "the first one's tables are the schema's own"
+    assert retired({1, 2, 3, 4}, served=4, left=3) == [2]
+    assert retired({1, 2, 3, 4, 5}, served=5, left=2) == [3, 4], "what killed rebuilds left goes, too"
