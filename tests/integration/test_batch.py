@@ -137,7 +137,8 @@ def test_a_hole_in_the_log_is_refused(jobs: Jobs) -> None:
         deleted.result(30)
     with pytest.raises(LogError, match=f"never archived, so nothing was archived: {partition}:6:{end - 2} "):
         run(jobs())
-    assert (publish.read(jobs.session), master.head(jobs())) == (before, head)
+    after = publish.read(jobs.session)
+    assert (after.published, after.claims, master.head(jobs())) == (before.published, (), head)
 
 
 def test_another_log_in_the_place_of_the_recorded_one_stops_the_run(jobs: Jobs) -> None:
@@ -238,6 +239,7 @@ def test_r17_an_operator_goes_back_and_forth_between_the_batches_in_slots(jobs: 
     )
 
     entries = [json.loads(line) for line in command(jobs, "journal", "--json")[1].splitlines()]
+    entries = [entry for entry in entries if entry["action"] == "rollback"]
     assert [(entry["action"], entry["what"], entry["reason"], entry["done"]) for entry in entries] == [
         ("rollback", "from batch 3 to batch 4", "", True),
         ("rollback", "from batch 4 to batch 3", "wrong prices", True),
