@@ -92,6 +92,7 @@ def test_a_run_that_dies_after_any_step_changes_nothing_and_the_next_one_finishe
     assert run(jobs()) is None
 
 
+@pytest.mark.timeout(900)
 def test_a_run_killed_while_it_writes_its_rows_is_finished_by_the_next_one(jobs: Jobs) -> None:
     """R19: SIGKILL to the process, rows of the unpublished batch in the slot."""
     settings = jobs.settings
@@ -103,7 +104,7 @@ def test_a_run_killed_while_it_writes_its_rows_is_finished_by_the_next_one(jobs:
         cwd=ROOT,
         capture_output=True,
         check=False,
-        timeout=280,
+        timeout=800,
     )
     assert killed.returncode == -9, killed.stderr.decode()[-2000:]
     left = publish.read(jobs.session)
@@ -121,7 +122,7 @@ def test_of_two_runs_of_the_same_log_one_wins_and_the_other_says_so(jobs: Jobs, 
     settings = jobs.settings
     produce(settings, random_messages(seed=41, count=40))
     winners: list[Published] = []
-    with pytest.raises(ClaimLost, match="batch 1 lost slot 'a' to another run"):
+    with pytest.raises(ClaimLost, match=r"batch 1 lost slot 'a' to another run|another run took this one over"):
         run(jobs(lambda step: winners.append(finished(jobs.elsewhere(tmp_path))) if step == "claim" else None))
     assert publish.read(jobs.session).published == winners[0]
     assert served(jobs) == expected(settings, winners[0].plan.cut)
