@@ -17,7 +17,7 @@ from tests.support.batch_system import expected, produce, served
 from tests.support.builders import order, random_messages
 from tests.support.jobs import Jobs
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 
 class Died(BaseException):

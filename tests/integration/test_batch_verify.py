@@ -21,7 +21,7 @@ from tests.support.batch_system import produce
 from tests.support.builders import erasure, order
 from tests.support.jobs import Jobs
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 
 def batch(jobs: Jobs, *messages: object) -> Published:

@@ -27,7 +27,7 @@ from tests.support.gate_memory import Kept
 from tests.support.jobs import on_warehouse
 from tests.support.masters import commit
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 NONE = Decisions()

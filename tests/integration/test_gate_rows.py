@@ -30,7 +30,7 @@ from tests.support.builders import Log, erasure, order, profile, random_log, rec
 from tests.support.jobs import on_warehouse
 from tests.support.masters import RULES, commit
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 PLACE = ("kafka_partition", "kafka_offset")
 
 
