@@ -1,5 +1,7 @@
 """The servers and systems that tests run on: `stack` once for a run, `system` fresh for each test.
 
+And how hard properties are searched: `HYPOTHESIS_PROFILE=thorough make test` searches forty times as long.
+
 Both come as `Settings`. `environment_of(settings)` hands them to a child process. Stop, kill or restart a server
 through `stack`, whose home holds the servers; `system` lives on the same servers with a home of its own.
 """
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as searched
 from xdist.scheduler import LoadScopeScheduling
 
 from common.settings import PREFIX, Settings
@@ -22,6 +26,10 @@ from tests.support.systems import new_system, patient_stack
 if TYPE_CHECKING:
     from xdist.remote import Producer
 
+_QUIET: Final = (HealthCheck.too_slow, HealthCheck.data_too_large)
+searched.register_profile("fast", max_examples=50, deadline=None, suppress_health_check=_QUIET, derandomize=True)
+searched.register_profile("thorough", max_examples=2000, deadline=None, suppress_health_check=_QUIET)
+searched.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 _NICENESS: Final = 5
 _WITH_SERVERS: Final = ("tests/integration/", "tests/e2e/")
 
