@@ -245,7 +245,7 @@ def test_r17_an_operator_goes_back_and_forth_between_the_batches_in_slots(jobs: 
         ("rollback", "from batch 4 to batch 3", "wrong prices", True),
     ]
     shown = json.loads(command(jobs, "batch", "show", "3", "--json")[1])
-    assert (shown["batch_id"], shown["status"], shown["step"], shown["customers"]) == (3, "kept", "published", 1)
+    assert (shown["batch_id"], shown["status"], shown["step"], shown["customers"]) == (3, "kept", "finish", 1)
     listed = [json.loads(line)["batch_id"] for line in command(jobs, "batch", "list", "--json")[1].splitlines()]
     assert listed == [4, 3, 2, 1]
 

@@ -130,8 +130,9 @@ def test_a_commit_planned_from_an_older_snapshot_adds_nothing(job: Job) -> None:
     assert master.at_snapshot(job, first.snapshot).count() == 40
 
 
-def test_a_release_with_other_rules_validates_the_master_again(job: Job) -> None:
+def test_a_release_with_other_rules_validates_the_master_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """R3, R7: from the raw bytes, in one commit; the records stay, and the old snapshot too."""
+    monkeypatch.setattr("batch_layer.master.archive.accepted_losses", lambda job: [])  # there is no Cassandra here
     log = Log()
     log.append(
         order("ada", "o1", currency="USD"), order("ada", "o2", currency="EUR"), order("bob", "o3", currency="EUR")
