@@ -17,7 +17,7 @@ SEARCHED = 300
 TAMPERED = ("tampered with: lost delta", "tampered with: changed fact", "tampered with: lost slot row")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_r9_to_r24_every_answer_is_the_oracles_at_the_offset_it_names_whatever_fails() -> None:
     total = Result()
     for result in in_parallel(range(SEEDS)):
