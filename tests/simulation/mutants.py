@@ -199,6 +199,7 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
 FOCUS: Final = {
     "trust one read of two replicas": "readers",
     "publish after progress": "publishing",
+    "decide an alert anew on rewriting": "publishing",
     "two records of an entity in one mutation": "timeouts",
     "the profile is kept over a reset": "erasures",
     **batch_mutants.FOCUS,
