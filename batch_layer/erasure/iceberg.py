@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 
 from batch_layer.erasure.found import KEYS
 from batch_layer.job import Job
+from batch_layer.lake import load
 from batch_layer.master.table import PROPERTY, Conflict
 from batch_layer.session import spark_errors
 from common.errors import BatchError
@@ -40,13 +41,6 @@ class Removed:
     def figures(self) -> str:
         tags = f"; {self.tags} tags moved" if self.tags else ""
         return f"{self.rows} records, {self.snapshots} older snapshots, {self.files} files{tags}"
-
-
-def load(job: Job, name: str) -> Any:
-    """Returns Iceberg's own object for the table as it is now."""
-    jvm: Any = job.spark._jvm  # noqa: SLF001 # the documented way from Python to Iceberg's Java API
-    with spark_errors(f"reading {name}"):
-        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(job.spark._jsparkSession, name)  # noqa: SLF001 # likewise
 
 
 def current(job: Job, name: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from batch_layer import lake
 from batch_layer.erasure import iceberg
 from batch_layer.erasure.found import forgotten
 from batch_layer.erasure.iceberg import Removed
@@ -12,8 +13,7 @@ from common.log.erasure import Erasure
 
 def remove(job: Job, of: Sequence[Erasure]) -> Removed | None:
     """Removes the copies of forgotten records, and their history; None without a quarantine. Idempotent."""
-    keyspace = job.settings.cassandra.keyspace
-    name = f"{CATALOG}.{keyspace}.quarantine"
+    name = lake.name_of(job.settings, "quarantine")
     if not job.spark.catalog.tableExists(name):
         return None
     planned_from = iceberg.current(job, name)
@@ -29,6 +29,7 @@ def remove(job: Job, of: Sequence[Erasure]) -> Removed | None:
     finally:
         positions.unpersist()
     with spark_errors("rewriting the manifests of the quarantine"):
-        job.spark.sql(f"CALL {CATALOG}.system.rewrite_manifests(table => '{keyspace}.quarantine')").collect()
+        in_catalog = name.removeprefix(f"{CATALOG}.")
+        job.spark.sql(f"CALL {CATALOG}.system.rewrite_manifests(table => '{in_catalog}')").collect()
     snapshots, files = iceberg.forget_history(job, name)
     return Removed(rows, snapshots, files)

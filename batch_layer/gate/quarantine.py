@@ -7,10 +7,11 @@ import msgspec
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from batch_layer import lake
 from batch_layer.gate.rules import RowRule
 from batch_layer.gate.store import drop_batch, ensure, replace_batch
 from batch_layer.job import Job
-from batch_layer.session import CATALOG, spark_errors
+from batch_layer.session import spark_errors
 from common.log.position import Position
 from common.settings import Settings
 
@@ -57,7 +58,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 def table(settings: Settings) -> str:
     """Returns the table's name in Spark."""
-    return f"{CATALOG}.{settings.cassandra.keyspace}.quarantine"
+    return lake.name_of(settings, "quarantine")
 
 
 def fill(job: Job, batch_id: int, frame: DataFrame, broken: Sequence[RowRule]) -> None:

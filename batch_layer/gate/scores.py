@@ -9,11 +9,12 @@ from typing import Final
 import msgspec
 from pyspark.sql import functions as F
 
+from batch_layer import lake
 from batch_layer.gate.rules import RESERVED
 from batch_layer.gate.store import ensure, replace_batch
 from batch_layer.gate_report import GateReport, Rate, Window
 from batch_layer.job import Job
-from batch_layer.session import CATALOG, spark_errors
+from batch_layer.session import spark_errors
 from common.settings import Settings
 
 COLUMNS: Final = {
@@ -47,7 +48,7 @@ class Past(msgspec.Struct, frozen=True):
 
 def table(settings: Settings) -> str:
     """Returns the table's name in Spark."""
-    return f"{CATALOG}.{settings.cassandra.keyspace}.quality"
+    return lake.name_of(settings, "quality")
 
 
 def keep(job: Job, batch_id: int, report: GateReport) -> None:

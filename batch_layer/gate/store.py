@@ -5,20 +5,14 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from batch_layer import lake
 from batch_layer.job import Job
 from batch_layer.session import spark_errors
-from common.errors import BatchError
 
 
 def ensure(job: Job, name: str, columns: Mapping[str, str]) -> None:
     """Creates the table, partitioned by batch. Idempotent; two runs may do it at once."""
-    listed = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
-    try:
-        with spark_errors(f"making {name}"):
-            job.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} ({listed}) USING iceberg PARTITIONED BY (batch_id)")
-    except BatchError:
-        if not job.spark.catalog.tableExists(name):  # if it exists, another run was first, and that is no error
-            raise
+    lake.create(job, name, columns, "batch_id")
 
 
 def replace_batch(name: str, rows: DataFrame, batch_id: int) -> None:

@@ -6,8 +6,9 @@ import msgspec
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from batch_layer import lake
 from batch_layer.job import Job
-from batch_layer.session import CATALOG, spark_errors
+from batch_layer.session import spark_errors
 from common.algebra.cut import Cut
 from common.algebra.losses import Range
 from common.algebra.payloads import payload_columns
@@ -71,25 +72,15 @@ class Conflict(BatchError):
 
 
 def table(settings: Settings) -> str:
-    """Returns the master's name in Spark, which holds the keyspace's, so that each deployment has a master."""
-    return f"{CATALOG}.{settings.cassandra.keyspace}.events"
+    """Returns the master's name in Spark."""
+    return lake.name_of(settings, "events")
 
 
 def ensure(job: Job) -> None:
-    """Creates the master, and the columns that it lacks. Idempotent; two runs may do it at once."""
+    """Creates the master, and the columns and properties that it lacks. Idempotent; two runs may do it at once."""
     name = table(job.settings)
-    columns = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items())
-    buckets = f"bucket({job.settings.batch.buckets}, customer_id)"
     properties = ", ".join(f"'{key}' = '{value}'" for key, value in _TABLE_PROPERTIES.items())
-    try:
-        with spark_errors("making the master"):
-            job.spark.sql(
-                f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING iceberg PARTITIONED BY ({buckets}) "
-                f"TBLPROPERTIES ({properties})"
-            )
-    except BatchError:
-        if not job.spark.catalog.tableExists(name):  # if it exists, another run was first, and that is no error
-            raise
+    lake.create(job, name, COLUMNS, f"bucket({job.settings.batch.buckets}, customer_id)", properties)
     made = _iceberg(job)
     present = {field.name() for field in made.schema().columns()}
     missing = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items() if column not in present)
@@ -126,10 +117,7 @@ def commit_of(job: Job, snapshot: int) -> Commit:
 
 
 def _iceberg(job: Job) -> Any:
-    """Iceberg's own object for the table as it is now."""
-    # Iceberg's metadata tables hold the same, but each question to them is a Spark job.
-    jvm: Any = job.spark._jvm  # noqa: SLF001 # the documented way from Python to Iceberg's Java API
-    return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(job.spark._jsparkSession, table(job.settings))  # noqa: SLF001 # likewise
+    return lake.load(job, table(job.settings))
 
 
 def added_by(archive_id: int) -> Column:

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace as with_values
 from pyspark.sql import SparkSession
 
+from batch_layer import lake
 from batch_layer.erasure import iceberg, quarantine
 from batch_layer.erasure import master as erased_master
 from batch_layer.erasure.found import erasures, forgotten
@@ -77,7 +78,7 @@ def test_r24_the_master_and_its_history_lose_what_came_before_the_last_erasure(j
     log = told()
     archive(job, log, 3, archive_id=1)
     first = master.head(job)
-    table = iceberg.load(job, master.table(job.settings))
+    table = lake.load(job, master.table(job.settings))
     table.manageSnapshots().createTag("batch-1", table.currentSnapshot().snapshotId()).commit()
     before = archive(job, log, len(log.records) - 1, archive_id=2)
     assert all(search([tmp_path], [secret])[secret] for secret in SECRETS), "the search finds what is there"

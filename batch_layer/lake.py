@@ -1,0 +1,34 @@
+"""Iceberg tables of this deployment: their names, how they are made, and Iceberg's own objects. Knows no column."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from batch_layer.job import Job
+from batch_layer.session import CATALOG, spark_errors
+from common.errors import BatchError
+from common.settings import Settings
+
+
+def name_of(settings: Settings, table: str) -> str:
+    """Returns the table's name in Spark, which holds the keyspace's, so that each deployment has tables of its own."""
+    return f"{CATALOG}.{settings.cassandra.keyspace}.{table}"
+
+
+def create(job: Job, name: str, columns: Mapping[str, str], partitioned_by: str, properties: str = "") -> None:
+    """Creates the table where there is none. Idempotent; two runs may do it at once."""
+    listed = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
+    statement = f"CREATE TABLE IF NOT EXISTS {name} ({listed}) USING iceberg PARTITIONED BY ({partitioned_by})"
+    try:
+        with spark_errors(f"making {name}"):
+            job.spark.sql(f"{statement} TBLPROPERTIES ({properties})" if properties else statement)
+    except BatchError:
+        if not job.spark.catalog.tableExists(name):  # if it exists, another run was first, and that is no error
+            raise
+
+
+def load(job: Job, name: str) -> Any:
+    """Returns Iceberg's own object for the table as it is now."""
+    # Iceberg's metadata tables hold the same, but each question to them is a Spark job.
+    jvm: Any = job.spark._jvm  # noqa: SLF001 # the documented way from Python to Iceberg's Java API
+    with spark_errors(f"reading {name}"):
+        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(job.spark._jsparkSession, name)  # noqa: SLF001 # likewise
