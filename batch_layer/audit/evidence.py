@@ -63,8 +63,8 @@ def _records(job: Job, plan: Plan, customers: Sequence[str]) -> Mapping[str, Seq
         rows = rows.where(F.col("customer_id").isin(list(customers))).select(*COLUMNS)
         with spark_errors("looking for records"):
             for row in rows.collect():
-                entity = row["kind"], row["entity_id"]
-                found[row["customer_id"]].append(Recorded(row["kafka_offset"], entity, image_of(row)))
+                record = Recorded(row["kafka_offset"], row["kind"], row["entity_id"], image_of(row))
+                found[row["customer_id"]].append(record)
     for members in found.values():
         members.sort(key=lambda record: record.offset)
     return found

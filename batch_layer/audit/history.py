@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batch_layer.audit.stored import Entity
-from common.algebra.facts import Delta, Fact, Image, decide
+from batch_layer.view.fold import Folded
+from common.algebra.facts import Delta, Fact, Image, Origin
 from common.algebra.measures import contribution
 from common.algebra.profile import KIND as PROFILE
 from common.algebra.state import State
@@ -16,8 +17,10 @@ class Recorded:
     """A valid record of the customer in the master; `image` is None for an erasure."""
 
     offset: int
-    entity: Entity
+    kind: str
+    entity_id: str
     image: Image | None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,8 @@ class History:
 
 def folded(records: Sequence[Recorded]) -> History:
     """Returns the facts and the deltas that the records leave, in the order of their offsets."""
-    facts: dict[Entity, Fact] = {}
-    deltas: dict[int, Delta] = {}
+    rows = Folded()
     for record in records:
-        if record.image is None:
-            facts.clear()
-            deltas = {record.offset: Delta.reset(0)}
-            continue
-        _, fact = decide(facts.get(record.entity), record.image, record.offset)
-        if fact is not None:
-            facts[record.entity] = fact
-            kind, entity_id = record.entity
-            deltas[record.offset] = Delta(
-                kind=kind, entity_id=entity_id, before=fact.before, after=fact.after, appended_at=0
-            )
-    return History(facts, deltas)
+        rows.apply(record.offset, 0, record)
+    reset = {} if rows.reset_offset is None or rows.reset is None else {rows.reset_offset: rows.reset}
+    return History(rows.facts, {**reset, **dict(rows.deltas)})

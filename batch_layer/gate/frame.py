@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from batch_layer.gate.rules import Rules
-from batch_layer.view.recompute import below
+from batch_layer.view.recompute import below, between
 from common.algebra.cut import Cut
 from common.algebra.payloads import ERASURE
 
@@ -15,16 +15,6 @@ _AGE: Final = """
     CASE WHEN birth_date IS NOT NULL THEN CAST(floor(months_between(
         to_date(timestamp_micros(appended_at)), to_date(timestamp_micros(birth_date))) / 12) AS int) END
 """
-
-
-def between(master: DataFrame, since: Cut, cut: Cut) -> DataFrame:
-    """Returns the rows in [since, cut), valid or not, by conditions from which Iceberg knows what files to skip."""
-    ranges = [
-        f"(kafka_partition = {partition} AND kafka_offset >= {since[partition]} AND kafka_offset < {end})"
-        for partition, end in cut.offsets.items()
-        if since[partition] < end
-    ]
-    return master.where(" OR ".join(ranges) or "FALSE")
 
 
 def framed(master: DataFrame, since: Cut, cut: Cut, rules: Rules) -> DataFrame:

@@ -11,7 +11,7 @@ from batch_layer.gate import quarantine, scores
 from batch_layer.gate.decided import journalled
 from batch_layer.gate.examples import examples
 from batch_layer.gate.figures import Counts, counted
-from batch_layer.gate.frame import between, framed
+from batch_layer.gate.frame import framed
 from batch_layer.gate.history import History, history_of, window_of
 from batch_layer.gate.judge import Figures, judged, score
 from batch_layer.gate.notify import notify
@@ -21,6 +21,7 @@ from batch_layer.gate.shapes import observed
 from batch_layer.gate_report import Finding, GateReport, Verdict
 from batch_layer.job import Job
 from batch_layer.master import table as master
+from batch_layer.view.recompute import between
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan
 from common.errors import GateClosed

@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 
 from batch_layer.job import Job
 from batch_layer.master import table as master
-from batch_layer.rebuild.fold import Folded
 from batch_layer.rebuild.stored import Stored
 from batch_layer.rebuild.writer import Writer
 from batch_layer.session import spark_errors
-from batch_layer.view.recompute import below
+from batch_layer.view.fold import Folded
+from batch_layer.view.recompute import between
 from common.algebra.cut import Cut
 from common.errors import RejectedRecord
 from common.log.events import Event, parse
@@ -79,9 +79,7 @@ def build(job: Job, part: Round, partitions: int) -> Counts:
 
 def of_round(rows: DataFrame, part: Round) -> DataFrame:
     """Returns the valid records of the round, with the columns that a fold needs."""
-    starts = " ".join(f"WHEN {partition} THEN {offset}L" for partition, offset in part.since.offsets.items())
-    start = F.expr(f"CASE kafka_partition {starts} ELSE 0L END") if starts else F.lit(0)
-    return below(rows, part.until).where(F.col("kafka_offset") >= start).select(*_READ)
+    return between(rows, part.since, part.until).where(F.col("customer_id").isNotNull()).select(*_READ)
 
 
 def _builder(

@@ -4,7 +4,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from batch_layer.rebuild.fold import Folded
+from batch_layer.view.fold import Folded
 from common.algebra.facts import decode_fact
 from common.servers.cassandra import in_one_page
 from common.servers.patience import patiently

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from cassandra.cluster import ResponseFuture, Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
-from batch_layer.rebuild.fold import Folded
+from batch_layer.view.fold import Folded
 from common import speed_cql
 from common.algebra.facts import encode
 from common.servers.cassandra import UNAVAILABLE

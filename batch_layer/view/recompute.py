@@ -29,6 +29,16 @@ def below(master: DataFrame, cut: Cut) -> DataFrame:
     return master.where(F.col("customer_id").isNotNull() & is_below(cut))
 
 
+def between(master: DataFrame, since: Cut, cut: Cut) -> DataFrame:
+    """Returns the rows in [since, cut), valid or not, by conditions from which Iceberg knows what files to skip."""
+    ranges = [
+        f"(kafka_partition = {partition} AND kafka_offset >= {since[partition]} AND kafka_offset < {end})"
+        for partition, end in cut.offsets.items()
+        if since[partition] < end
+    ]
+    return master.where(" OR ".join(ranges) or "FALSE")
+
+
 def is_below(cut: Cut) -> Column:
     """Returns the condition that holds for the master's rows below the cut."""
     ends = " ".join(f"WHEN {partition} THEN {offset}L" for partition, offset in cut.offsets.items())

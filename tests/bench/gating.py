@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from batch_layer.gate import quarantine
 from batch_layer.gate.figures import counted
-from batch_layer.gate.frame import between, framed
+from batch_layer.gate.frame import framed
 from batch_layer.gate.rules_file import load
 from batch_layer.gate.shapes import observed
 from batch_layer.job import Job
@@ -27,6 +27,7 @@ from batch_layer.master import table as master
 from batch_layer.master.table import Head
 from batch_layer.master.validate import validated
 from batch_layer.session import spark_session
+from batch_layer.view.recompute import between
 from common.algebra.cut import Cut
 from common.log.events import validation_version
 from common.log.normalizing import Rules

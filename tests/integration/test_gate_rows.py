@@ -12,13 +12,14 @@ from pyspark.sql import DataFrame, SparkSession
 from batch_layer.gate import quarantine
 from batch_layer.gate.examples import examples
 from batch_layer.gate.figures import counted
-from batch_layer.gate.frame import between, framed
+from batch_layer.gate.frame import framed
 from batch_layer.gate.rules import RowRule, Rules, SetRule
 from batch_layer.gate.rules_file import load
 from batch_layer.gate.shapes import observed
 from batch_layer.gate_report import Severity
 from batch_layer.job import Job
 from batch_layer.master import table as master
+from batch_layer.view.recompute import between
 from common.algebra.cut import Cut
 from common.errors import RejectedRecord, UsageError
 from common.log.events import Event

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_layer.rebuild.fold import Folded
+from batch_layer.view.fold import Folded
 from common.algebra.facts import encode
 from infra.proof.oracle import RawRecord
 from tests.support.builders import Log, random_messages

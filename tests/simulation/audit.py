@@ -216,7 +216,7 @@ class Audit:
     def _records(self, customer: str, partition: int) -> Sequence[Recorded]:
         events, below = self._run.world.events, self._claim.plan.cut[partition]
         return [
-            Recorded(at.offset, (event.kind, event.entity_id), event.image)
+            Recorded(at.offset, event.kind, event.entity_id, event.image)
             for at, event in sorted(events.items())
             if event.customer_id == customer and at.offset < below and at != self._made.without
         ]

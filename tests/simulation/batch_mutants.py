@@ -9,8 +9,8 @@ from batch_layer.audit import compare, passage, ranges, stored
 from batch_layer.audit.compare import Gathered, Verdict
 from batch_layer.audit.tally import Tally
 from batch_layer.rebuild import plan
-from batch_layer.rebuild.fold import Folded
 from batch_layer.rebuild.plan import Sight
+from batch_layer.view.fold import Folded
 from common.algebra import generation, marks, pointer
 from common.algebra.cut import Cut
 from common.algebra.pointer import Pointer

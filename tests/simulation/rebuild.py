@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from cassandra.query import BatchStatement, BatchType
 
 from batch_layer.rebuild import plan
-from batch_layer.rebuild.fold import Folded
 from batch_layer.rebuild.plan import Sight
 from batch_layer.rebuild.writer import Bound, Writer
 from batch_layer.view import publish
+from batch_layer.view.fold import Folded
 from common.algebra import generation
 from common.algebra.cut import Cut
 from common.algebra.facts import decode_fact

@@ -99,5 +99,5 @@ class Scene:
             if event is None or event.customer_id != customer:
                 continue
             if record.offset < self.new_cut.get(record.partition, 0):
-                found.append(Recorded(record.offset, (event.kind, event.entity_id), event.image))
+                found.append(Recorded(record.offset, event.kind, event.entity_id, event.image))
         return found

@@ -1,12 +1,29 @@
 """One customer's records in offset order become the rows that workers would have left (R10, R24). Pure."""
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from common.algebra.facts import Delta, Fact, decide
-from common.log.events import Event
+from common.algebra.facts import Delta, Fact, Image, Origin, decide
 
 EntityKey = tuple[str, str]
 """Kind and entity id."""
+
+
+class Happened(Protocol):
+    """A valid record, without its position: an `Event`, or what the master's columns keep of one."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def entity_id(self) -> str: ...
+
+    @property
+    def image(self) -> Image | None:
+        """None for an erasure."""
+
+    @property
+    def origin(self) -> Origin | None: ...
 
 
 @dataclass(slots=True)
@@ -26,7 +43,7 @@ class Folded:
     reset: Delta | None = None
     """The delta of the last erasure among the records, which stands at `reset_offset`."""
 
-    def apply(self, offset: int, appended_at: int, event: Event) -> None:
+    def apply(self, offset: int, appended_at: int, event: Happened) -> None:
         """Adds one record. Records must come in offset order; one that was stored before leaves the same rows again.
 
         The alerts of a fact are left out: who applies a record raises them, and a rebuild never does (R13).
