@@ -1,18 +1,17 @@
 """Writes the rows of folded customers into the tables of a new generation. Knows no Spark."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cassandra.cluster import ResponseFuture, Session
-from cassandra.query import BatchStatement, BatchType, PreparedStatement
+from cassandra.cluster import Session
+from cassandra.query import PreparedStatement
 
 from batch_layer.view.fold import Folded
+from batch_layer.view.in_flight import InFlight
 from common import speed_cql
 from common.algebra.facts import encode
-from common.servers.cassandra import UNAVAILABLE
-from common.servers.patience import patiently
 from common.speed_cql import MARKER
 from common.tables import Tables
 
@@ -37,24 +36,17 @@ class _Group:
     size: int = 0
 
 
-class _Sent(NamedTuple):
-    statement: BatchStatement
-    future: ResponseFuture
-
-
 class Writer:
     """Writes customers' rows in unlogged batches of rows that have the same replicas, `in_flight` of them at once."""
 
     def __init__(self, session: Session, tables: Tables, *, ttl_seconds: int, in_flight: int) -> None:
-        self._session = session
         self._ttl_seconds = ttl_seconds
-        self._in_flight = in_flight
+        self._in_flight = InFlight(session, in_flight, "writing the new generation")
         self._fact = session.prepare(speed_cql.insert_fact(tables))
         self._delta = session.prepare(speed_cql.insert_delta(tables))
         self._reset = session.prepare(speed_cql.insert_reset(tables))
         self._deletes = [session.prepare(speed_cql.delete_all(table)) for table in (tables.facts, tables.deltas)]
         self._pending: defaultdict[tuple[str, ...], _Group] = defaultdict(_Group)
-        self._flying: deque[_Sent] = deque()
 
     def write(self, customer_id: str, rows: Folded) -> int:
         """Takes a customer's changed rows, and returns how many statements they are.
@@ -79,8 +71,7 @@ class Writer:
         for group in self._pending.values():
             self._send(group)
         self._pending.clear()
-        while self._flying:
-            self._settle(self._flying.popleft())
+        self._in_flight.settle()
 
     def _erasing(self, customer_id: str, rows: Folded) -> Iterator[Bound]:
         if rows.reset is None or rows.reset_offset is None:
@@ -105,8 +96,7 @@ class Writer:
 
     def _put(self, customer_id: str, rows: list[Bound]) -> None:
         """Adds rows that must be one mutation to the group of their replicas."""
-        replicas = self._session.cluster.metadata.get_replicas(self._session.keyspace, customer_id.encode())
-        owners = tuple(sorted(replica.address for replica in replicas))
+        owners = self._in_flight.owners(customer_id)
         size = sum(row.size for row in rows)
         group = self._pending[owners]
         if group.rows and (group.size + size > BATCH_BYTES or len(group.rows) + len(rows) > BATCH_ROWS):
@@ -116,15 +106,4 @@ class Writer:
         group.size += size
 
     def _send(self, group: _Group) -> None:
-        if len(self._flying) >= self._in_flight:
-            self._settle(self._flying.popleft())
-        statement = BatchStatement(BatchType.UNLOGGED)
-        for row in group.rows:
-            statement.add(row.statement, row.values)
-        self._flying.append(_Sent(statement, self._session.execute_async(statement)))
-
-    def _settle(self, sent: _Sent) -> None:
-        try:
-            sent.future.result()
-        except UNAVAILABLE:
-            patiently(lambda: self._session.execute(sent.statement), "writing the new generation")
+        self._in_flight.send((row.statement, row.values) for row in group.rows)

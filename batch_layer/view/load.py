@@ -1,21 +1,19 @@
 """Loading: writes states into a claimed slot, with the batch id as write timestamp (R17). Knows no pointer."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
-from cassandra.cluster import ResponseFuture, Session
-from cassandra.query import BatchStatement, BatchType
+from cassandra.cluster import Session
 from pyspark.sql import DataFrame
 
 from batch_layer.job import Job
 from batch_layer.session import spark_errors
 from batch_layer.view.digest import Digest, of_row, total
+from batch_layer.view.in_flight import InFlight
 from common.algebra.pointer import Claim
-from common.servers.cassandra import UNAVAILABLE, connected
-from common.servers.patience import patiently
+from common.servers.cassandra import connected
 from common.settings import Settings
 from common.tables import Tables
 
@@ -82,14 +80,6 @@ def digest_batch(digest: Digest) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"rows": [digest.rows], "checksum": [digest.checksum]})
 
 
-@dataclass(slots=True)
-class _Sent:
-    """An unlogged batch that was sent, and the answer that is awaited."""
-
-    statement: BatchStatement
-    future: ResponseFuture
-
-
 class Writer:
     """Writes rows into the claimed slot, in unlogged batches of rows that have the same replicas.
 
@@ -97,23 +87,21 @@ class Writer:
     """
 
     def __init__(self, session: Session, settings: Settings, claim: Claim) -> None:
-        self._session = session
-        self._settings = settings
-        self._claim = claim
+        self._rows_per_batch = settings.batch.load_rows_per_batch
+        self._batch_id = claim.batch_id
         self._insert = session.prepare(
             f"INSERT INTO {Tables.batch_view(claim.slot)} (customer_id, batch_id, state) VALUES (?, ?, ?) "
             f"USING TIMESTAMP {claim.batch_id}"
         )
         self._pending: defaultdict[tuple[str, ...], list[tuple[str, int, str]]] = defaultdict(list)
-        self._flying: deque[_Sent] = deque()
+        self._in_flight = InFlight(session, settings.batch.load_in_flight, "loading the view")
 
     def write(self, customer_id: str, state: str) -> None:
         """Takes a row, which is acknowledged when `close` has returned. Raises StoreUnavailable for an earlier row."""
-        replicas = self._session.cluster.metadata.get_replicas(self._session.keyspace, customer_id.encode())
-        owners = tuple(sorted(replica.address for replica in replicas))
+        owners = self._in_flight.owners(customer_id)
         rows = self._pending[owners]
-        rows.append((customer_id, self._claim.batch_id, state))
-        if len(rows) >= self._settings.batch.load_rows_per_batch:
+        rows.append((customer_id, self._batch_id, state))
+        if len(rows) >= self._rows_per_batch:
             self._send(self._pending.pop(owners))
 
     def close(self) -> None:
@@ -121,19 +109,7 @@ class Writer:
         for rows in self._pending.values():
             self._send(rows)
         self._pending.clear()
-        while self._flying:
-            self._settle(self._flying.popleft())
+        self._in_flight.settle()
 
     def _send(self, rows: list[tuple[str, int, str]]) -> None:
-        if len(self._flying) >= self._settings.batch.load_in_flight:
-            self._settle(self._flying.popleft())
-        statement = BatchStatement(BatchType.UNLOGGED)
-        for row in rows:
-            statement.add(self._insert, row)
-        self._flying.append(_Sent(statement, self._session.execute_async(statement)))
-
-    def _settle(self, sent: _Sent) -> None:
-        try:
-            sent.future.result()
-        except UNAVAILABLE:
-            patiently(lambda: self._session.execute(sent.statement), "loading the view")
+        self._in_flight.send((self._insert, row) for row in rows)

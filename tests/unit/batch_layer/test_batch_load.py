@@ -88,7 +88,7 @@ class FakeBatch(BatchStatement):  # type: ignore[misc] # the driver is untyped
 
 def test_rows_go_out_once_acknowledged_by_owner_and_with_few_in_flight(monkeypatch: Any) -> None:
     """R17: every row carries the batch id as column and as timestamp; a batch that got no answer is sent again."""
-    monkeypatch.setattr("batch_layer.view.load.BatchStatement", FakeBatch)
+    monkeypatch.setattr("batch_layer.view.in_flight.BatchStatement", FakeBatch)
     settings = Settings(batch=BatchSettings(load_rows_per_batch=4, load_in_flight=3))
     session: Any = FakeCluster()
     writer = Writer(session, settings, Claim(9, "b", Plan(1, Cut.zero(), "", "")))
