@@ -25,7 +25,7 @@ from batch_layer.view.recompute import between
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan
 from common.errors import GateClosed
-from common.log.shapes import Change, Observed, Shape, Source, What, changes, declared_after
+from common.log.shapes import Change, Observed, Shape, Source, accepted, changes, declared_after
 from common.servers import declared_shapes
 
 
@@ -111,18 +111,16 @@ def _used_waivers(findings: Sequence[Finding], waived: Mapping[str, str]) -> dic
     return {found.rule: waived[found.rule] for found in findings if found.verdict is Verdict.WAIVED}
 
 
-def _accepted(change: Change, decisions: Decisions) -> bool:
-    """Whether the change becomes a part of the declared shape. A waiver lets one run pass, and declares nothing."""
-    return change.what is What.NEW or change.name in decisions.approved
-
-
 def _declare(job: Job, batch_id: int, seen: Seen, decisions: Decisions) -> None:
-    """Every source has a declared shape, with its new fields and the approved changes in it."""
-    accepted = [change for change in seen.changes if _accepted(change, decisions)]
+    """Every source has a declared shape, with its new fields and the approved changes in it.
+
+    A waiver lets one run pass, and declares nothing.
+    """
+    taken = accepted(seen.changes, decisions.approved)
     for each in seen.shapes:
         known = seen.declared.get(each.source)
-        own = [change for change in accepted if change.source == each.source]
-        after = each.shape if known is None else declared_after(known, each.shape, own)
+        own = [change for change in taken if change.source == each.source]
+        after = declared_after(known, each.shape, own)
         if after != known:
             declared_shapes.declare(job.session, each.source, after, batch_id)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from common.algebra.payloads import PAYLOADS
 from common.log.position import Position
-from common.log.shapes import NULL, FieldShape, Observed, Shape, Source, most_frequent
+from common.log.shapes import NULL, Observed, Source, shape_of
 from common.log.wire import RECORD_TYPES
 
 IMPORT: Final = "import"
@@ -122,9 +122,7 @@ def _shape(source: Source, entries: list[Entry]) -> Observed:
         if entry.field is not None and entry.type is not None:
             types[entry.field][entry.type] = entry.records
             examples[f"{entry.field}:{entry.type}"] = str(Position(entry.partition, entry.offset))
-    fields = {name: FieldShape(total.records, sum(found.values()), found) for name, found in types.items()}
-    shape = Shape(total.records, most_frequent(fields))
-    return Observed(source, shape, str(Position(total.partition, total.offset)), examples)
+    return Observed(source, shape_of(total.records, types), str(Position(total.partition, total.offset)), examples)
 
 
 def _bounded(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -3,7 +3,7 @@
 Pure: counts shapes that others observed, and knows neither records nor files.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
@@ -159,13 +159,20 @@ def _change(
     )
 
 
-def declared_after(declared: Shape, observed: Shape, accepted: Iterable[Change]) -> Shape:
-    """Returns the declared shape with the accepted changes in it.
+def accepted(found: Iterable[Change], approved: Collection[str]) -> list[Change]:
+    """Returns the changes that become a part of the declared shape: new fields, and those that are approved by name."""
+    return [change for change in found if change.what is What.NEW or change.name in approved]
+
+
+def declared_after(declared: Shape | None, observed: Shape, taken: Iterable[Change]) -> Shape:
+    """Returns the declared shape with the changes `taken` in it, or what was observed where none was declared.
 
     A field that was declared while it was always null is declared anew once it has a value.
     """
+    if declared is None:
+        return observed
     fields = dict(declared.fields)
-    for change in accepted:
+    for change in taken:
         if change.what is What.REMOVED:
             fields.pop(change.field, None)
         elif change.what is What.NEW:
@@ -181,7 +188,8 @@ def declared_after(declared: Shape, observed: Shape, accepted: Iterable[Change])
     return Shape(declared.records, fields)
 
 
-def most_frequent(fields: Mapping[str, FieldShape]) -> dict[str, FieldShape]:
-    """Returns the fields that are compared, by name."""
+def shape_of(records: int, types: Mapping[str, dict[str, int]]) -> Shape:
+    """Returns the shape of so many records, whose fields have these types so often; at most `MOST_FIELDS` of them."""
+    fields = {name: FieldShape(records, sum(found.values()), found) for name, found in types.items()}
     kept = sorted(fields.items(), key=lambda item: (-item[1].present, item[0]))[:MOST_FIELDS]
-    return dict(sorted(kept))
+    return Shape(records, dict(sorted(kept)))

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from common.errors import UsageError
-from common.log.shapes import Change, Observed, Shape, Source, What, changes, declared_after
+from common.log.shapes import Change, Observed, Source, accepted, changes, declared_after
 from common.servers import declared_shapes
 from common.servers.cassandra import connected
 from common.settings import Settings
@@ -42,20 +42,16 @@ class Comparison:
 def compare(settings: Settings, observed: Observed, approvals: Collection[str]) -> Comparison:
     """Returns how the file differs from the declared shape, which after it has the new and the approved columns.
 
-    The first file of a series declares its shape..
+    The first file of a series declares its shape.
     """
     with connected(settings) as session:
         declared = declared_shapes.declared(session).get(observed.source)
         found = () if declared is None else tuple(changes(declared, observed))
-        accepted = [change for change in found if change.what is What.NEW or change.name in approvals]
-        after = _after(declared, observed.shape, accepted)
+        taken = accepted(found, approvals)
+        after = declared_after(declared, observed.shape, taken)
         if after != declared:
             declared_shapes.declare(session, observed.source, after, batch_id=0)
-    return Comparison(observed.source, found, frozenset(change.name for change in accepted))
-
-
-def _after(declared: Shape | None, observed: Shape, accepted: list[Change]) -> Shape:
-    return observed if declared is None else declared_after(declared, observed, accepted)
+    return Comparison(observed.source, found, frozenset(change.name for change in taken))
 
 
 def check_approvals(approvals: Collection[str], source: Source) -> None:

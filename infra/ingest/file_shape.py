@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from common.log.shapes import NULL, FieldShape, Observed, Shape, Source, most_frequent
+from common.log.shapes import NULL, Observed, Source, shape_of
 
 _DIGITS: Final = re.compile(r"\d+")
 _MOST_FORMS: Final = 10_000
@@ -65,9 +65,8 @@ class FileShape:
             found = types.setdefault(name, {})
             found[kind] = found.get(kind, 0) + count
             examples.setdefault(f"{name}:{kind}", f"row {row:,}")
-        fields = {name: FieldShape(records, sum(found.values()), found) for name, found in types.items()}
         first = min((row for _, row in self._forms.values()), default=1)
-        return Observed(source, Shape(records, most_frequent(fields)), f"row {first:,}", examples)
+        return Observed(source, shape_of(records, types), f"row {first:,}", examples)
 
     def _columns(self) -> Iterator[tuple[str, str, int, int]]:
         for (names, types), (count, row) in self._forms.items():
