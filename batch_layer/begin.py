@@ -31,10 +31,10 @@ def begun(job: Job, owner: str, *, until: Until | None, force: bool) -> Manifest
     if newest is not None and newest.is_open:
         claim = claim_of(pointer, newest)
         if claim is not None and claim.plan == plan:
-            return taken_up(newest, claim, owner)
+            return with_claim(newest.taken_up(owner), claim)
         if claim is None and newest.batch_id == pointer.last_batch_id and newest.step.number <= Step.GATE.number:
-            return replace(newest, plan=plan, step=Step.PLAN, attempt=newest.attempt + 1, owner=owner)
-        manifests.write(job.session, replace(newest, status=Status.ABANDONED, attempt=newest.attempt + 1))
+            return replace(newest.taken_up(owner), plan=plan, step=Step.PLAN)
+        manifests.write(job.session, replace(newest.taken_up(newest.owner), status=Status.ABANDONED))
     return Manifest(
         batch_id=publish.begin(job.session),
         plan=plan,
@@ -60,21 +60,21 @@ def resumed(job: Job, owner: str, batch_id: int) -> Manifest:
         raise UsageError("--resume", batch_id, f"a run that is not at its end; this one is {run.status}")
     claim = claim_of(pointer, run)
     if claim is not None:
-        return taken_up(run, claim, owner)
+        return with_claim(run.taken_up(owner), claim)
     if batch_id != pointer.last_batch_id or run.step.number > Step.GATE.number:
         raise ClaimLost(f"a later run took the place of batch {batch_id}; `lambda360 batch run` plans anew")
-    return replace(run, step=Step.PLAN, attempt=run.attempt + 1, owner=owner)
+    return replace(run.taken_up(owner), step=Step.PLAN)
 
 
-def taken_up(run: Manifest, claim: Claim, owner: str) -> Manifest:
-    """Returns the manifest of a run that holds its claim, with its next attempt.
+def with_claim(run: Manifest, claim: Claim) -> Manifest:
+    """Returns the manifest of a run that holds its claim, with the slot, the plan and the step to go on from.
 
     It goes on from its open step. A run that was stopped behind its loading loads again, for the audit may have found
     the slot wrong.
     """
     loaded = run.status is Status.RUNNING and run.step.number > Step.LOAD.number
     step = run.step if loaded else Step.LOAD
-    return replace(run, slot=claim.slot, plan=claim.plan, step=step, attempt=run.attempt + 1, owner=owner)
+    return replace(run, slot=claim.slot, plan=claim.plan, step=step)
 
 
 def claim_of(pointer: Pointer, run: Manifest) -> Claim | None:

@@ -4,7 +4,7 @@ What readers see, the pointer alone decides. Knows no Spark.
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 from cassandra.cluster import Session
@@ -86,6 +86,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def is_open(self) -> bool:
         """Whether the run can still be finished."""
         return self.status in (Status.RUNNING, Status.STOPPED)
+
+    def taken_up(self, owner: str) -> Self:
+        """Returns the manifest of the run's next attempt, by `owner`."""
+        return msgspec.structs.replace(self, attempt=self.attempt + 1, owner=owner)
 
 
 _LATER_THAN_ANY_CLOCK: Final = 1 << 62

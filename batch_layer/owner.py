@@ -64,7 +64,7 @@ class Lease:
         """Renews the lease until `release`; runs in a thread of its own."""
         while not self._ended.wait(RENEW_SECONDS):
             try:
-                if not (self._renewed() or self._set("IF NOT EXISTS", ())):
+                if not (self._replaced(self.owner) or self._created()):
                     self.lost.set()
                     return
             except UNAVAILABLE as error:
@@ -86,8 +86,8 @@ class Lease:
         def attempt() -> None:
             found, seconds = self._holder()
             if found is None:
-                taken = self._set("IF NOT EXISTS", ())
-            elif found.place == self.owner.place or found == self.owner:
+                taken = self._created()
+            elif found.place == self.owner.place:
                 taken = self._replaced(found)  # this process holds the place's file lock, so that one is dead
             else:
                 raise ClaimLost(
@@ -109,18 +109,19 @@ class Lease:
             return None, 0
         return msgspec.json.decode(row.owner, type=Owner), row.seconds or 0
 
-    def _set(self, condition: str, values: tuple[object, ...]) -> bool:
-        insert = f"INSERT INTO {Tables.batch_owner} (name, owner) VALUES (%s, %s) {condition} USING TTL {LEASE_SECONDS}"
-        applied, *_ = self._session.execute(insert, (NAME, self._text, *values)).one()
-        return bool(applied) or self._holder()[0] == self.owner
+    def _created(self) -> bool:
+        insert = (
+            f"INSERT INTO {Tables.batch_owner} (name, owner) VALUES (%s, %s) IF NOT EXISTS USING TTL {LEASE_SECONDS}"
+        )
+        return self._is_applied(insert, (NAME, self._text))
 
     def _replaced(self, holder: Owner) -> bool:
         update = f"UPDATE {Tables.batch_owner} USING TTL {LEASE_SECONDS} SET owner = %s WHERE name = %s IF owner = %s"
-        applied, *_ = self._session.execute(update, (self._text, NAME, msgspec.json.encode(holder).decode())).one()
-        return bool(applied) or self._holder()[0] == self.owner
+        return self._is_applied(update, (self._text, NAME, msgspec.json.encode(holder).decode()))
 
-    def _renewed(self) -> bool:
-        return self._replaced(self.owner)
+    def _is_applied(self, statement: str, values: tuple[object, ...]) -> bool:
+        applied, *_ = self._session.execute(statement, values).one()
+        return bool(applied) or self._holder()[0] == self.owner  # an answer may have been lost, and the write repeated
 
 
 @contextmanager

@@ -133,6 +133,5 @@ def _finish_what_is_published(job: Job, lease: Lease) -> None:
     for manifest in manifests.manifests(job.session):
         done = complete.get(manifest.batch_id)
         if manifest.is_open and done is not None:
-            taken = replace(manifest, attempt=manifest.attempt + 1, owner=str(lease.owner))
-            _finish(Record(job, lease, taken), done)
+            _finish(Record(job, lease, manifest.taken_up(str(lease.owner))), done)
             job.done("finish", f"batch {done.batch_id} is current since its run was killed")

@@ -1,6 +1,7 @@
 """The journal in Cassandra: what operators decided, when and why. An entry only changes to say that it is done."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -10,6 +11,10 @@ from common.servers.patience import patiently
 from common.tables import Tables
 
 _NAME: Final = "operator"
+_DECISIONS: Final = uuid.UUID("7f0e2f0a-52f5-4d6e-8a0c-4f7d6a1b9c22")
+"""The namespace of ids that are made from what was decided."""
+_LOOKED_AT: Final = 1_000
+"""The newest entries, in which one that may be there already is looked for."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -28,6 +33,18 @@ class Entry(msgspec.Struct, frozen=True):
     done: bool = False
     """False if the action was begun and its end is not known: it was killed, or Cassandra did not answer."""
     id: uuid.UUID = msgspec.field(default_factory=uuid.uuid4)
+
+
+def decision(entry: Entry) -> Entry:
+    """Returns the entry with an id made from action, object and reason: the same one whenever a run is repeated."""
+    text = f"{entry.action} {entry.what} {entry.reason}"
+    return msgspec.structs.replace(entry, id=uuid.uuid5(_DECISIONS, text))
+
+
+def missing(session: Session, wanted: Sequence[Entry]) -> list[Entry]:
+    """Returns those of the decisions that the journal does not have yet."""
+    known = {entry.id for entry in entries(session, _LOOKED_AT)}
+    return [entry for entry in wanted if entry.id not in known]
 
 
 def record(session: Session, entry: Entry) -> None:

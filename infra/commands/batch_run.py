@@ -93,12 +93,12 @@ def run(
             who=operator(),
         )
         done = run_batch(job, until=end, resume=resume, force=force)
-        pointer = publish.read(session)
-        runs = {found.batch_id: found for found in manifest.manifests(session)}
-    if as_json:
-        batch_id = done.batch_id if done is not None else pointer.current
-        click.echo(json.dumps(details(runs[batch_id], pointer) if batch_id in runs else None))
-        return
+        if as_json:
+            pointer = publish.read(session)
+            runs = {found.batch_id: found for found in manifest.manifests(session)}
+            batch_id = done.batch_id if done is not None else pointer.current
+            click.echo(json.dumps(details(runs[batch_id], pointer) if batch_id in runs else None))
+            return
     steps.end()
     click.echo(_summary(done, steps.seconds))
 
