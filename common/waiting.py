@@ -14,7 +14,7 @@ from common.servers import pointer_row
 POLL_SECONDS: Final = 0.2
 
 
-def read_progress(session: Session, ends: Mapping[int, int]) -> dict[int, Progress]:
+def read_progress(session: Session, ends: Mapping[int, int] | None = None) -> dict[int, Progress]:
     """Returns every partition's progress with the given `ends` or, if there are none, with its own last known end.
 
     The rows are those of the generation that the pointer names (R13).

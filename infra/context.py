@@ -41,6 +41,11 @@ def clock() -> int:
     return time.time_ns() // 1000
 
 
+def step_line(step: str, figures: str, seconds: float) -> str:
+    """Returns the line for a step of a long command that is done."""
+    return f"{step:<20}{figures:<60}{seconds:6.1f} s"
+
+
 def operator() -> str:
     """Returns who runs this command, for what is kept of it: `ada@host`."""
     try:

@@ -51,7 +51,7 @@ def awaited(job: Job, plan: Plan, cut: Cut, *, sleep: Callable[[float], None] = 
 
 def read(job: Job) -> Mapping[int, Progress]:
     """Returns the progress rows by partition. Raises StoreUnavailable."""
-    return patiently(lambda: read_progress(job.session, {}), "reading the speed layer's progress")
+    return patiently(lambda: read_progress(job.session), "reading the speed layer's progress")
 
 
 def _is_coming(row: Progress | None, plan: Plan, end: int, now: int) -> bool:

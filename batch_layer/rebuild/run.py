@@ -84,7 +84,7 @@ def rebuild(job: Job, tables: Declarations) -> Rebuilt:
 def seen(job: Job, archived: Archived, archived_at: int) -> Sight:
     """Returns what the next round is planned from."""
     identity = checked_identity(job)
-    served = patiently(lambda: read_progress(job.session, {}), "reading the progress")
+    served = patiently(lambda: read_progress(job.session), "reading the progress")
     firsts = kafka.first_offsets(job.settings, identity.partitions)
     return Sight(archived=archived.cut, archived_at=archived_at, firsts=firsts, served=served)
 

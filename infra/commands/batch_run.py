@@ -9,7 +9,7 @@ import click
 from infra.commands.batch_audit import with_audit
 from infra.commands.batch_decisions import gate_decisions
 from infra.commands.batch_text import cut_text, details
-from infra.context import clock, operator, settings_of
+from infra.context import clock, operator, settings_of, step_line
 
 if TYPE_CHECKING:
     from batch_layer.until import Until
@@ -120,7 +120,7 @@ class Steps:
     def done(self, step: str, figures: str, seconds: float) -> None:
         """Prints the step's line."""
         self.end()
-        click.echo(f"{step:<20}{figures:<60}{seconds:6.1f} s", err=self._to_stderr)
+        click.echo(step_line(step, figures, seconds), err=self._to_stderr)
 
     def progress(self, step: str, done: int, total: int) -> None:
         """Prints how far the step is: on a terminal in one line, which is replaced, elsewhere every ten seconds."""

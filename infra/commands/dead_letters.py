@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from common.errors import Lambda360Error, UsageError
-from infra.context import Seconds, settings_of
+from infra.context import Seconds, clock, settings_of
 from infra.operate.dead_letters.options import filters, selection
 from infra.operate.dead_letters.selection import STATES, Filter, Selection, parse_id
 
@@ -128,7 +127,7 @@ def discard(context: click.Context, *, chosen: Selection, reason: str) -> int:
     if not 1 <= len(reason.strip()) <= 500:
         raise UsageError("--reason", reason, "1 to 500 characters")
     with _table(context) as table:
-        summary = give_up(table, chosen, Discarded(time.time_ns() // 1000, reason.strip()))
+        summary = give_up(table, chosen, Discarded(clock(), reason.strip()))
     click.echo(f"{summary.discarded:,} discarded")
     for address in summary.replayed:
         click.echo(f"not discarded, because it was replayed: {address.position}")

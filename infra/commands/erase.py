@@ -1,6 +1,5 @@
 """`lambda360 erase`: forgets a customer, or erases again after a restore what a ledger names."""
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.errors import UsageError
-from infra.context import operator, settings_of
+from infra.context import clock, operator, settings_of
 
 if TYPE_CHECKING:
     from infra.operate.erasure.erase import Asked, Eraser
@@ -59,7 +58,7 @@ def erase(
         raise click.UsageError("--from-ledger and --since belong together: erasures before the backup are in it.")
     settings = settings_of(context)
     with connected(settings) as session:
-        eraser = Eraser(settings, session, lambda: time.time_ns() // 1000)
+        eraser = Eraser(settings, session, clock)
         if ledger_file is None:
             asked = _named(customers, reason)
         else:

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from infra.context import settings_of
+from infra.context import clock, settings_of
 
 if TYPE_CHECKING:
     from infra.ingest.summary import Summary
@@ -126,7 +125,7 @@ def import_(
             file,
             mapping,
             options,
-            clock=lambda: time.time_ns() // 1000,
+            clock=clock,
             on_read=on_read,
             erased=erased,
         )

@@ -5,7 +5,6 @@ import logging
 import signal
 import socket
 import sys
-import time
 from typing import Final
 
 import click
@@ -15,7 +14,7 @@ from fastapi import FastAPI
 
 from common.errors import SettingsError
 from common.settings import ServingSettings
-from infra.context import settings_of
+from infra.context import clock, settings_of
 from infra.local.stack.ports import owner
 from serving_layer.app import create_app
 
@@ -31,7 +30,7 @@ def serve(context: click.Context) -> None:
     settings = settings_of(context)
     logging.getLogger("cassandra").setLevel(logging.WARNING)
     logging.getLogger("cassandra.cluster").addFilter(_without_traceback)
-    app = create_app(settings, clock=lambda: time.time_ns() // 1000)
+    app = create_app(settings, clock=clock)
     # When uvicorn gets the signal, it drains, puts this handler back and raises the signal again: exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with listening(settings.serving) as listener:

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from common.errors import Unavailable
-from infra.context import Seconds, operator, settings_of, whereabouts_of
+from infra.context import Seconds, clock, operator, settings_of, step_line, whereabouts_of
 
 if TYPE_CHECKING:
     from common.algebra.losses import Range
@@ -50,7 +50,7 @@ def run_(context: click.Context, *, workers: int, parent: int | None, succeed: i
         children.end_with(parent)
     kept = None if keep is None else KeptSeat.parse(keep)
     try:
-        seat = run(settings, _clock, whereabouts_of(context), succeed=succeed, keep=kept)
+        seat = run(settings, clock, whereabouts_of(context), succeed=succeed, keep=kept)
     except Unavailable as error:
         if parent is None:
             raise
@@ -86,7 +86,7 @@ def wait_(context: click.Context, *, timeout: float) -> None:
     with connected(settings) as session:
         identity = log_identity.check(session, kafka.topic_identity(settings, settings.log.topic))
         ends = kafka.end_offsets(settings, identity.partitions)
-        wait(session, ends, timeout=timeout, clock=_clock, report=_Waiting())
+        wait(session, ends, timeout=timeout, clock=clock, report=_Waiting())
     click.echo(f"applied: {sum(ends.values()):,} offsets in {len(ends)} partitions")
 
 
@@ -99,7 +99,7 @@ def status_(context: click.Context, *, as_json: bool) -> int:
     from infra.operate.workers.report import lines_of
     from infra.operate.workers.status import status
 
-    found = status(settings_of(context), _clock())
+    found = status(settings_of(context), clock())
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(found) | {"trouble": found.trouble}))
     else:
@@ -147,7 +147,7 @@ def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, ye
             abort=True,
         )
     with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
-        job = Job(settings, spark, session, clock=_clock, report=_tell_step)
+        job = Job(settings, spark, session, clock=clock, report=_tell_step)
         done = run(job, GenerationTables(session), ranges, _decision("rebuild", reason), click.echo)
     for line in lines_of(done):
         click.echo(line)
@@ -172,7 +172,7 @@ def declare_sent_(context: click.Context, lost: str, reason: str) -> None:
 def _decision(action: str, reason: str) -> "Decision":
     from infra.operate.rebuilding import Decision
 
-    return Decision(action=action, who=operator(), reason=reason, clock=_clock)
+    return Decision(action=action, who=operator(), reason=reason, clock=clock)
 
 
 def _range(option: str, text: str) -> "Range":
@@ -199,8 +199,4 @@ class _Waiting:
 
 def _tell_step(step: str, figures: str, seconds: float) -> None:
     """Prints one line for a step."""
-    click.echo(f"{step:<20}{figures:<60}{seconds:6.1f} s")
-
-
-def _clock() -> int:
-    return time.time_ns() // 1000
+    click.echo(step_line(step, figures, seconds))

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from contextlib import closing
 from functools import partial
 
@@ -11,7 +10,7 @@ import click
 from common.algebra.payloads import PAYLOADS
 from common.errors import UsageError
 from common.log.wire import ALIASES
-from infra.context import settings_of
+from infra.context import clock, settings_of
 
 
 @click.command()
@@ -65,7 +64,7 @@ def watch(
     )
     screen = Screen(Pipe(), json_lines=as_json)
     try:
-        with closing(Views(cassandra(settings), clock=lambda: time.time_ns() // 1000)) as views:
+        with closing(Views(cassandra(settings), clock=clock)) as views:
             session.watch(settings, wish, views, show=screen.show, tell=partial(click.echo, err=True))
     except BrokenPipeError:
         # Python flushes stdout at the end, and would fail again on what is still buffered.

@@ -37,7 +37,7 @@ def of_views(session: Session, settings: Settings) -> Iterator[Finding]:
         if identity is not None:
             firsts = kafka.first_offsets(settings, identity.partitions)
             lasts = kafka.last_offsets(settings, identity.partitions)
-            yield of_log(pointer, archived(session, pointer), read_progress(session, {}), firsts, lasts)
+            yield of_log(pointer, archived(session, pointer), read_progress(session), firsts, lasts)
     except Lambda360Error as error:
         yield Finding("records of the log", well=False, detail=str(error), remedy="do what that message says")
         return

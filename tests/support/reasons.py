@@ -35,7 +35,7 @@ class Seen:
     @classmethod
     def now(cls, session: Session) -> "Seen":
         plans = {batch.batch_id: batch.plan for batch in publish.read(session).complete}
-        return cls(time.time_ns() // 1000, plans, read_progress(session, {}))
+        return cls(time.time_ns() // 1000, plans, read_progress(session))
 
 
 @dataclass

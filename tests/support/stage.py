@@ -105,7 +105,7 @@ class Stage:
 
     def progress(self) -> dict[int, int]:
         """What the speed layer has applied, by partition."""
-        return {row.partition: row.next_offset for row in read_progress(self.session, {}).values()}
+        return {row.partition: row.next_offset for row in read_progress(self.session).values()}
 
     def lag(self) -> int:
         """Records that the log has and the speed layer has not applied."""

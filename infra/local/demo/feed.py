@@ -1,11 +1,11 @@
 """Writes the demo's files and imports them, by the same import that a user has."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from common.errors import StackError
 from common.settings import Settings
+from infra.context import clock
 from infra.ingest.importer import run
 from infra.ingest.mapping import mapping_of
 from infra.local.demo.purchases import Purchase, write_csv
@@ -39,7 +39,7 @@ class Feed:
             self._settings,
             path,
             mapping_of(kind, sets=sets),
-            clock=lambda: time.time_ns() // 1000,
+            clock=clock,
             on_read=lambda _read, _total: self._check(),
         )
         if summary.interrupted:

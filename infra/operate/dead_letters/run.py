@@ -5,7 +5,6 @@
 3. Append or refuse the letters.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -15,6 +14,7 @@ from common.log.normalizing import Rules
 from common.servers import kafka, log_identity
 from common.settings import Settings
 from common.waiting import wait
+from infra.context import clock
 from infra.operate.dead_letters.interrupts import held
 from infra.operate.dead_letters.judge import Refused
 from infra.operate.dead_letters.log import Servers
@@ -83,7 +83,7 @@ def _wait_for_erasures(settings: Settings, table: OperatorTable, partitions: int
             table.session,
             ends,
             timeout=timeout,
-            clock=lambda: time.time_ns() // 1000,
+            clock=clock,
             report=lambda missing, total: None,
         )
     except NotApplied as error:

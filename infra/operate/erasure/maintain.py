@@ -85,7 +85,7 @@ class Maintenance:
         return ready
 
     def _applied(self) -> dict[int, int]:
-        progress = read_progress(self._session, {})
+        progress = read_progress(self._session)
         return {each.partition: each.next_offset for each in progress.values()}
 
     def _refuse_an_open_run(self) -> None:
