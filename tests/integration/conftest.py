@@ -9,10 +9,11 @@ from pyspark.sql import SparkSession
 
 from batch_layer.session import spark_session
 from common.servers.cassandra import connected
-from common.settings import Settings
+from common.settings import BatchSettings, Settings, SpeedSettings
 from infra.paths import JARS
 from tests.support.gate_memory import Kept
 from tests.support.jobs import Jobs
+from tests.support.stage import Stage, stage
 from tests.support.systems import patient
 
 
@@ -30,6 +31,20 @@ def jobs(spark: SparkSession, system: Settings) -> Iterator[Jobs]:
     settings = system.model_copy(update={"batch": system.batch.model_copy(update={"buckets": 3})})
     with connected(patient(settings)) as session:
         yield Jobs(spark, session, settings)
+
+
+@pytest.fixture
+def scene(stack: Settings) -> Iterator[Stage]:
+    """A fresh system with its API up and no worker yet, whose master has few buckets: each is a task."""
+    speed = SpeedSettings(session_timeout_seconds=6.0, breaker_recovery_seconds=5.0, large_refund_cents=5_000)
+    with stage(stack, speed=speed, batch=BatchSettings(buckets=3)) as made:
+        yield made
+
+
+@pytest.fixture
+def scene_jobs(spark: SparkSession, scene: Stage) -> Jobs:
+    """Jobs on that system."""
+    return Jobs(spark, scene.session, scene.settings)
 
 
 @pytest.fixture

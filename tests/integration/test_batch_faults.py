@@ -1,9 +1,5 @@
 """R17 and R19: a run that dies at any step, and two runs at once, on real servers."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +8,9 @@ from batch_layer.run import run
 from batch_layer.view import publish
 from common.algebra.pointer import Published
 from common.errors import ClaimLost
-from common.settings import environment_of
-from infra.paths import ROOT
 from tests.support.batch_system import expected, produce, served
 from tests.support.builders import order, random_messages
+from tests.support.dying import Died, dying_after, killed
 from tests.support.jobs import Jobs
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -52,18 +47,6 @@ def finished(jobs: Jobs) -> Published:
     return done
 
 
-class Died(BaseException):
-    """Ends a run as a kill would: nothing in it catches this, and nothing of it runs any more."""
-
-
-def dying_after(step: str) -> Callable[[str], None]:
-    def at(done: str) -> None:
-        if done == step:
-            raise Died
-
-    return at
-
-
 def test_a_run_that_dies_after_any_step_changes_nothing_and_the_next_one_finishes_it(jobs: Jobs) -> None:
     """R19: the same command finishes it, under the same batch id once there is a claim."""
     settings = jobs.settings
@@ -97,16 +80,7 @@ def test_a_run_killed_while_it_writes_its_rows_is_finished_by_the_next_one(jobs:
     """R19: SIGKILL to the process, rows of the unpublished batch in the slot."""
     settings = jobs.settings
     produce(settings, [order(f"c{n}", "o1") for n in range(8_000)])
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("LAMBDA360_")} | environment_of(settings)
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_WHILE_LOADING],
-        env=environ,
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        timeout=800,
-    )
-    assert killed.returncode == -9, killed.stderr.decode()[-2000:]
+    killed(settings, KILLED_WHILE_LOADING)
     left = publish.read(jobs.session)
     assert left.published is None
     (claim,) = left.claims

@@ -1,6 +1,5 @@
 """R19 on real servers: steps that resume, one run at a time, and runs that end where an operator says."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,26 +14,15 @@ from common.log.position import Position
 from common.servers.kafka import end_offsets
 from tests.support.batch_system import expected, produce, served
 from tests.support.builders import order, random_messages
+from tests.support.dying import Died, dying_after
 from tests.support.jobs import Jobs
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 
-class Died(BaseException):
-    """Ends a run as a kill would: nothing in it catches this."""
-
-
-def dying_at(step: str) -> Callable[[str], None]:
-    def at(done: str) -> None:
-        if done == step:
-            raise Died
-
-    return at
-
-
 def die(jobs: Jobs, step: str) -> None:
     with pytest.raises(Died):
-        run(jobs(dying_at(step)))
+        run(jobs(dying_after(step)))
 
 
 def test_a_run_that_died_goes_on_from_its_open_step(jobs: Jobs) -> None:

@@ -1,19 +1,15 @@
 """R15 on real servers: records that are gone from Kafka, and docs/runbook.md's way out of that, to its end."""
 
-import os
 import re
 import shlex
 import signal
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
 import psutil
 import pytest
 from confluent_kafka import TopicPartition
-from pyspark.sql import SparkSession
 
 from batch_layer.master import archive
 from batch_layer.master import table as master
@@ -22,14 +18,15 @@ from common.algebra.losses import Range
 from common.errors import LogError
 from common.log.partition import partition_of
 from common.servers import kafka
-from common.settings import BatchSettings, Settings, SpeedSettings, environment_of
+from common.settings import Settings
 from infra.paths import ROOT
 from infra.proof.comparison import ask_all
 from tests.support.builders import AS_OF, Message, random_messages
+from tests.support.dying import environment, program
 from tests.support.harness import wait_until
 from tests.support.jobs import Jobs
 from tests.support.speed_system import produce
-from tests.support.stage import Stage, stage
+from tests.support.stage import Stage
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
 PAGE: Final = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -69,18 +66,6 @@ def commands(section: str, lost: Range) -> list[list[str]]:
     found = [shlex.split(line.replace(EXAMPLE, str(lost))) for line in lines if line.strip()]
     assert all(program == "lambda360" for program, *_ in found)
     return [words for _, *words in found]
-
-
-@pytest.fixture
-def scene(stack: Settings) -> Iterator[Stage]:
-    speed = SpeedSettings(session_timeout_seconds=6.0, breaker_recovery_seconds=5.0, large_refund_cents=5_000)
-    with stage(stack, speed=speed, batch=BatchSettings(buckets=3)) as made:
-        yield made
-
-
-@pytest.fixture
-def jobs(spark: SparkSession, scene: Stage) -> Jobs:
-    return Jobs(spark, scene.session, scene.settings)
 
 
 def delete_below(settings: Settings, partition: int, offset: int) -> None:
@@ -133,9 +118,9 @@ def make_the_hole(scene: Stage, jobs: Jobs) -> tuple[Range, list[Message]]:
     return lost, [Message(record.key, record.value, partition) for record in records]
 
 
-def test_r15_the_way_out_of_a_loss_works_to_its_end_as_the_runbook_gives_it(scene: Stage, jobs: Jobs) -> None:
+def test_r15_the_way_out_of_a_loss_works_to_its_end_as_the_runbook_gives_it(scene: Stage, scene_jobs: Jobs) -> None:
     """R12, R13: everybody refuses and names the way; then degraded by that name, and exact once it is declared sent."""
-    lost, records = make_the_hole(scene, jobs)
+    lost, records = make_the_hole(scene, scene_jobs)
     doctor, rebuild, wait, batch, *rest = commands("Records are gone from Kafka", lost)
 
     refusal = told(scene, *batch, code=7)
@@ -154,7 +139,7 @@ def test_r15_the_way_out_of_a_loss_works_to_its_end_as_the_runbook_gives_it(scen
     worker = scene.start("speed", "run", name="after")
     told(scene, *wait)
     told(scene, *batch)
-    head = master.head(jobs())
+    head = master.head(scene_jobs())
     assert head is not None
     assert head.losses == (lost,)
     found = statuses(scene, lost)
@@ -196,9 +181,12 @@ def test_r15_a_log_that_ends_below_what_was_archived_is_refused_and_leads_to_a_r
 def test_r15_of_two_archivers_on_one_range_the_one_that_is_continued_late_appends_nothing(jobs: Jobs) -> None:
     """It was stopped between its read and its commit."""
     produce(jobs.settings, random_messages(seed=66, count=60))
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("LAMBDA360_")} | environment_of(jobs.settings)
     late = subprocess.Popen(
-        [sys.executable, "-c", PAUSED_BEFORE_ITS_COMMIT], env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True
+        program(PAUSED_BEFORE_ITS_COMMIT),
+        env=environment(jobs.settings),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         stopped = psutil.Process(late.pid)

@@ -1,9 +1,6 @@
 """R13 on real servers: rebuilds under reads and writes, what they mend, and processes that die or sleep meanwhile."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,41 +8,27 @@ from contextlib import contextmanager
 
 import pytest
 from msgspec.structs import replace
-from pyspark.sql import SparkSession
 
 from batch_layer.run import run
 from batch_layer.view import publish
 from common.algebra.pointer import Pointer
 from common.errors import ClaimLost
-from common.settings import BatchSettings, Settings, SpeedSettings, environment_of
 from common.tables import Tables
-from infra.paths import ROOT
 from infra.proof.comparison import Verdict
 from infra.schema.generations import GenerationTables
 from tests.support.builders import AS_OF, random_messages
+from tests.support.dying import killed
 from tests.support.harness import Child, wait_until
 from tests.support.jobs import Jobs
 from tests.support.rebuilding import KILLED_WHILE_BUILDING, generation, rebuilt, without_alerts
 from tests.support.speed_fakes import fold, placed
 from tests.support.speed_system import assert_published, cells, log_of, produce
-from tests.support.stage import Load, Stage, stage
+from tests.support.stage import Load, Stage
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
 PATIENCE = 240.0
 RATE = 50.0
 """Records a second."""
-
-
-@pytest.fixture
-def scene(stack: Settings) -> Iterator[Stage]:
-    speed = SpeedSettings(session_timeout_seconds=6.0, breaker_recovery_seconds=5.0, large_refund_cents=5_000)
-    with stage(stack, speed=speed, batch=BatchSettings(buckets=3)) as made:
-        yield made
-
-
-@pytest.fixture
-def jobs(spark: SparkSession, scene: Stage) -> Jobs:
-    return Jobs(spark, scene.session, scene.settings)
 
 
 def moved(scene: Stage, worker: Child, number: int) -> None:
@@ -82,7 +65,7 @@ def assert_as_workers_would_have(scene: Stage, number: int) -> None:
     assert without_alerts(cells(scene.session, number)) == without_alerts(fold(placed(log_of(scene.settings))))
 
 
-def test_r13_a_rebuild_under_reads_and_writes_leaves_every_answer_right(scene: Stage, jobs: Jobs) -> None:
+def test_r13_a_rebuild_under_reads_and_writes_leaves_every_answer_right(scene: Stage, scene_jobs: Jobs) -> None:
     """R14, R22: no answer is wrong meanwhile, all are exact afterwards, and every copy is on its topic."""
     worker = scene.start("speed", "run")
     produce(scene.settings, random_messages(seed=51, count=800, customers=60))
@@ -90,7 +73,7 @@ def test_r13_a_rebuild_under_reads_and_writes_leaves_every_answer_right(scene: S
     load = Load(scene.settings, random_messages(52, 1_000_000, customers=60), RATE)
     load.start()
     with looked_at(scene) as verdicts:
-        done = rebuilt(jobs)
+        done = rebuilt(scene_jobs)
         moved(scene, worker, 2)
     load.end()
 
@@ -103,30 +86,30 @@ def test_r13_a_rebuild_under_reads_and_writes_leaves_every_answer_right(scene: S
     assert worker.stop() == 0, worker.tail()
 
 
-def test_r13_a_rebuild_mends_what_is_wrong_and_a_rollback_never_brings_it_back(scene: Stage, jobs: Jobs) -> None:
+def test_r13_a_rebuild_mends_what_is_wrong_and_a_rollback_never_brings_it_back(scene: Stage, scene_jobs: Jobs) -> None:
     """R17, R18: a lost delta, a wrong fact and a mark; batches before and after the switch can be rolled back to."""
     worker = scene.start("speed", "run")
     produce(scene.settings, random_messages(seed=53, count=300))
     scene.wait_applied(scene.ends())
-    assert run(jobs()) is not None
+    assert run(scene_jobs()) is not None
     produce(scene.settings, random_messages(seed=54, count=300))
     assert_exact(scene)
     spoil(scene)
     assert scene.check(AS_OF).wrong > 0
 
-    rebuilt(jobs)
+    rebuilt(scene_jobs)
     moved(scene, worker, 2)
 
     assert_exact(scene)
     assert not publish.read(scene.session).marked
-    assert run(jobs()) is not None
+    assert run(scene_jobs()) is not None
     for _ in range(2):
         publish.roll_back(scene.session, publish.planned_rollback(scene.session, None))
         assert generation(scene) == 2
         assert_exact(scene)
         publish.roll_back(scene.session, publish.planned_rollback(scene.session, 2))
     produce(scene.settings, random_messages(seed=55, count=50))
-    rebuilt(jobs)
+    rebuilt(scene_jobs)
     moved(scene, worker, 3)
     assert GenerationTables(scene.session).existing() == {2, 3}, "the former one's are kept"
     assert_exact(scene)
@@ -166,26 +149,19 @@ def test_r11_the_tables_of_a_generation_are_declared_as_the_first_ones(scene: St
         assert len(declared(one)) > 3
 
 
-def test_r13_a_killed_rebuild_changes_nothing_and_the_next_one_takes_the_next_number(scene: Stage, jobs: Jobs) -> None:
+def test_r13_a_killed_rebuild_changes_nothing_and_the_next_one_takes_the_next_number(
+    scene: Stage, scene_jobs: Jobs
+) -> None:
     """Of two at once, too, the one that began last wins, and the other says so."""
     worker = scene.start("speed", "run")
     produce(scene.settings, random_messages(seed=56, count=2000, customers=300))
     assert_exact(scene)
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("LAMBDA360_")} | environment_of(scene.settings)
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_WHILE_BUILDING],
-        env=environ,
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        timeout=280,
-    )
-    assert killed.returncode == -9, killed.stderr.decode()[-2000:]
+    killed(scene.settings, KILLED_WHILE_BUILDING)
     assert generation(scene) == 1
     assert_exact(scene)
 
     with pytest.raises(ClaimLost, match="generation 3 was overtaken by another one; generation 4 is served"):
-        rebuilt(jobs, lambda step: None if step != "tables" else _once(jobs))
+        rebuilt(scene_jobs, lambda step: None if step != "tables" else _once(scene_jobs))
 
     moved(scene, worker, 4)
     assert GenerationTables(scene.session).existing() == {4}
@@ -197,14 +173,14 @@ def _once(jobs: Jobs) -> None:
     rebuilt(jobs)
 
 
-def test_r13_an_old_worker_that_sleeps_over_the_switch_harms_nothing(scene: Stage, jobs: Jobs) -> None:
+def test_r13_an_old_worker_that_sleeps_over_the_switch_harms_nothing(scene: Stage, scene_jobs: Jobs) -> None:
     """R12: it goes on in the tables that were left, notices, and moves over."""
     sleeper = scene.start("speed", "run", name="sleeper")
     produce(scene.settings, random_messages(seed=57, count=300))
     scene.wait_applied(scene.ends())
     sleeper.process.send_signal(signal.SIGSTOP)
     produce(scene.settings, random_messages(seed=58, count=300))
-    rebuilt(jobs)
+    rebuilt(scene_jobs)
     other = scene.start("speed", "run", name="other")
     assert_exact(scene)
     before = cells(scene.session, 2)
