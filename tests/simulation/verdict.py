@@ -44,7 +44,7 @@ def checked(world: "World", made: Recomputation, report: Report) -> None:
     false = {name: drifted for name, drifted in report.drifted.items() if name not in suspects}
     if false:
         raise Wrong(f"false drift: {false}; cuts {report.cut} and {report.new_cut}, {report.before}, {report.after}")
-    for customer, kinds, what in (*_demanded(world, report), *_demanded_of_the_run(world, made, report)):
+    for customer, kinds, what in (*_demanded(world, made, report), *_demanded_of_the_run(world, made, report)):
         found = report.drifted.get(customer)
         if found is None or not kinds & found.classes.keys():
             raise Wrong(f"the audit does not find {what} of {customer} ({kinds}), but {found}; {report}")
@@ -77,14 +77,20 @@ def _suspects(world: "World", made: Recomputation, report: Report) -> Iterator[s
         yield world.events[made.without].customer_id
 
 
-def _demanded(world: "World", report: Report) -> Iterator[tuple[str, set[str], str]]:
-    """Customers that must be found, and in which class."""
+def _demanded(world: "World", made: Recomputation, report: Report) -> Iterator[tuple[str, set[str], str]]:
+    """Customers that must be found, and in which class.
+
+    Any class will do for the customer of a record that the recomputation lacks: what else is wrong with an entity may
+    follow from that record, so the audit names the late batch alone.
+    """
+    lacking = None if made.without is None else world.events[made.without].customer_id
     for each in world.tampering.done:
         partition = partition_of(each.customer, PARTITIONS)
         if each.step >= report.step or not each.counts or not world.tampering.stands(each):
             continue
         if _is_visible(world, each, report, partition):
-            yield each.customer, {str(CLASSES[each.kind])}, str(each.kind)
+            kinds = {str(CLASSES[each.kind])} if each.customer != lacking else {str(drift) for drift in Drift}
+            yield each.customer, kinds, str(each.kind)
 
 
 def _is_visible(world: "World", tamper: Tamper, report: Report, partition: int) -> bool:
