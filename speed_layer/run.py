@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 import uvloop
@@ -29,22 +29,25 @@ log = structlog.get_logger(__name__)
 SETTLE_SECONDS: Final = 0.1
 
 Clock = Callable[[], int]
+Again = Callable[[KeptSeat], NoReturn]
+"""Replaces this program by a new one of its kind in the same process, which keeps the seat."""
 
 
 def run(
     settings: Settings,
     clock: Clock,
     whereabouts: Whereabouts,
+    again: Again,
     *,
     succeed: int | None = None,
     keep: KeptSeat | None = None,
-) -> KeptSeat | None:
+) -> None:
     """Be a worker until SIGTERM or SIGINT, or SIGHUP: then its membership is kept for whoever takes its seat.
 
-    Returns None then. Once the pointer names another generation of the speed tables, it stops as at SIGHUP, and returns
-    its seat: this process must execute itself again, with that seat as `keep` (R13). `whereabouts` is what the lines of
-    the process's log carry: it learns the seat and the positions here. With `succeed`, the worker waits, ready to go,
-    until that seat is free. Raises a Lambda360Error, or an ExceptionGroup on a defect.
+    Once the pointer names another generation of the speed tables, it stops as at SIGHUP, and does not return: it calls
+    `again`, and the new program must give that seat as `keep` (R13). `whereabouts` is what the lines of the process's
+    log carry: it learns the seat and the positions here. With `succeed`, the worker waits, ready to go, until that seat
+    is free. Raises a Lambda360Error, or an ExceptionGroup on a defect.
     """
     seat = None if keep is None else Seat.kept(settings.home, keep)
     with connected(settings) as session:
@@ -55,10 +58,11 @@ def run(
         _collect_seldom()
         try:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-            moves = asyncio.run(_main(settings, session, recorded, clock, seat, whereabouts))
+            moves = asyncio.run(_main(settings, session, recorded, clock, seat, whereabouts, again))
         finally:
             seat.withdraw()
-    return seat.keep() if moves else None
+    if moves:
+        again(seat.keep())
 
 
 def _collect_seldom() -> None:
@@ -69,7 +73,13 @@ def _collect_seldom() -> None:
 
 
 async def _main(
-    settings: Settings, session: Session, recorded: LogIdentity, clock: Clock, seat: Seat, whereabouts: Whereabouts
+    settings: Settings,
+    session: Session,
+    recorded: LogIdentity,
+    clock: Clock,
+    seat: Seat,
+    whereabouts: Whereabouts,
+    again: Again,
 ) -> bool:
     """Returns whether the worker is to start again, in another generation."""
     stop = asyncio.Event()
@@ -93,7 +103,7 @@ async def _main(
         log.critical("worker_failed", error=error)
         raise
     finally:
-        _bound_the_end(settings.speed.session_timeout_seconds / 4, os.EX_TEMPFAIL if moves else 0)
+        _bound_the_end(settings.speed.session_timeout_seconds / 4, partial(_start_over, seat, again) if moves else _end)
     log.info("worker_stop", left_group=process.leaves)
     return moves
 
@@ -131,12 +141,21 @@ async def _tell_when_settled(gauge: Gauge, announce: Callable[..., None]) -> Non
     announce(settled=True)
 
 
-def _bound_the_end(seconds: float, code: int) -> None:
+def _bound_the_end(seconds: float, end: Callable[[], NoReturn]) -> None:
     """Threads of the clients may hang on a server that is silent: `seconds` from now the process ends all the same.
 
-    Its exit code is `code`, or 1 after an error.
+    It does so by `end`, and after an error with exit code 1.
     """
-    code = code if sys.exc_info()[0] is None else 1
-    timer = threading.Timer(seconds, os._exit, (code,))
+    timer = threading.Timer(seconds, end if sys.exc_info()[0] is None else partial(os._exit, 1))
     timer.daemon = True
     timer.start()
+
+
+def _end() -> NoReturn:
+    os._exit(0)
+
+
+def _start_over(seat: Seat, again: Again) -> NoReturn:
+    """Starts again although this program has not come to its end: it never looks as if the worker had ended well."""
+    seat.withdraw()
+    again(seat.keep())

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -50,14 +51,13 @@ def run_(context: click.Context, *, workers: int, parent: int | None, succeed: i
         children.end_with(parent)
     kept = None if keep is None else KeptSeat.parse(keep)
     try:
-        seat = run(settings, clock, whereabouts_of(context), succeed=succeed, keep=kept)
+        again = partial(children.execute_again, parent)
+        run(settings, clock, whereabouts_of(context), again, succeed=succeed, keep=kept)
     except Unavailable as error:
         if parent is None:
             raise
         click.secho(f"error: {error}", fg="red", err=True)
         return os.EX_TEMPFAIL
-    if seat is not None:
-        children.execute_again(parent, seat)
     return 0
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from click.testing import CliRunner
@@ -68,7 +70,7 @@ def test_after_a_switch_the_worker_executes_itself_again_in_its_seat(
 ) -> None:
     """The supervisor sees the same process, and the group the same member."""
     executed: list[list[str]] = []
-    monkeypatch.setattr("speed_layer.run.run", lambda *_, **__: KeptSeat(3, 11))
+    monkeypatch.setattr("speed_layer.run.run", lambda *arguments, **__: arguments[-1](KeptSeat(3, 11)))
     monkeypatch.setattr(children, "end_with", lambda parent: None)
     monkeypatch.setattr(os, "execv", lambda program, arguments: executed.append(arguments))
 
@@ -86,3 +88,28 @@ def test_a_worker_that_was_stopped_executes_nothing(monkeypatch: pytest.MonkeyPa
     result = CliRunner().invoke(lambda360, ["speed", "run"], obj=Settings(), standalone_mode=False)
 
     assert (result.return_value, result.exception) == (0, None)
+
+
+HANGS: Final = """
+import os, sys, time
+from pathlib import Path
+from speed_layer.operate.seats import Seat
+from speed_layer.run import _bound_the_end, _start_over
+
+def again(seat):
+    program = "import os; print('again', {number}, os.fstat({fd}).st_ino)"
+    os.execv(sys.executable, [sys.executable, "-c", program.format(number=seat.number, fd=seat.lock_fd)])
+
+seat = Seat.take(Path(sys.argv[1]))
+_bound_the_end(0.05, lambda: _start_over(seat, again))
+time.sleep(60)
+"""
+
+
+def test_a_worker_whose_clients_hang_after_a_switch_executes_itself_again_all_the_same(tmp_path: Path) -> None:
+    """It neither ends as if it had been stopped, nor frees its seat."""
+    command = [sys.executable, "-c", HANGS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    lock = tmp_path / "workers" / "0.lock"
+    assert (done.stdout, done.stderr, done.returncode) == (f"again 0 {lock.stat().st_ino}\n", "", 0)
