@@ -1,11 +1,11 @@
 """What `lambda360 doctor` finds, and its checks of the views: losses, gaps in the log, and marks (R12, R15, R18)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cassandra.cluster import Session
 
-from batch_layer.manifest import manifests
+from batch_layer.manifest import Manifest, manifests
 from batch_layer.view import publish
 from common import runbook
 from common.algebra.cut import Cut
@@ -33,21 +33,23 @@ def of_views(session: Session, settings: Settings) -> Iterator[Finding]:
     """Yields what the pointer, the log's offsets and the workers' progress say together."""
     try:
         pointer = publish.read(session)
+        runs = manifests(session)
         identity = log_identity.find(session, settings.log.topic)
         if identity is not None:
             firsts = kafka.first_offsets(settings, identity.partitions)
             lasts = kafka.last_offsets(settings, identity.partitions)
-            yield of_log(pointer, archived(session, pointer), read_progress(session), firsts, lasts)
+            yield of_log(pointer, archived(runs, pointer), read_progress(session), firsts, lasts)
     except Lambda360Error as error:
         yield Finding("records of the log", well=False, detail=str(error), remedy="do what that message says")
         return
+    yield from of_audits(pointer, runs)
     yield from of_pointer(pointer)
 
 
-def archived(session: Session, pointer: Pointer) -> Cut:
+def archived(runs: Sequence[Manifest], pointer: Pointer) -> Cut:
     """Returns offsets below which the master holds every record, as far as it is known without Spark."""
     plans = [each.plan for each in pointer.complete] + [each.plan for each in pointer.claims]
-    plans += [each.plan for each in manifests(session)]
+    plans += [each.plan for each in runs]
     cuts = [plan.cut for plan in plans if plan.snapshot]  # before the archiving, a run's plan has no snapshot
     partitions = {partition for cut in cuts for partition in cut.offsets}
     return Cut.of({partition: max(cut[partition] for cut in cuts) for partition in partitions})
@@ -81,6 +83,20 @@ def of_log(
         detail = f"gone from Kafka before workers applied them: {', '.join(map(str, refusing))}; the master holds them"
         return Finding("records of the log", well=False, detail=detail, remedy="run `lambda360 speed rebuild`")
     return Finding("records of the log", well=True, detail="all that batch and workers need next is in Kafka")
+
+
+def of_audits(pointer: Pointer, runs: Sequence[Manifest]) -> Iterator[Finding]:
+    """Yields the batches in slots that were published without a full audit: answers stand on them, or may again."""
+    audits = {run.batch_id: run.audit for run in runs}
+    for batch in sorted(pointer.complete, key=lambda batch: batch.batch_id):
+        audit = audits.get(batch.batch_id)
+        if audit is not None and not audit.unaudited:
+            continue
+        why = "it has no audit's report" if audit is None else "; ".join(audit.unaudited)
+        current = " is current and" if batch.batch_id == pointer.current else ""
+        detail = f"batch {batch.batch_id}{current} was published unaudited, in whole or in part: {why}"
+        remedy = f"`lambda360 batch verify {batch.batch_id}` recomputes and compares it; the next batch is audited"
+        yield Finding("audit", well=False, detail=detail, remedy=remedy, needed=False)
 
 
 def of_pointer(pointer: Pointer) -> Iterator[Finding]:

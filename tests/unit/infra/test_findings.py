@@ -1,11 +1,14 @@
 """R12, R15, R18: what `lambda360 doctor` says of the log's offsets, of losses and of marks."""
 
 import pytest
+from msgspec.structs import replace
 
+from batch_layer.manifest import Manifest, Status, Step
+from batch_layer.reports import AuditReport
 from common.algebra.cut import Cut
-from common.algebra.pointer import Loss, Pointer
+from common.algebra.pointer import Loss, Plan, Pointer, Published
 from common.progress import Progress
-from infra.local.findings import of_log, of_pointer
+from infra.local.findings import of_audits, of_log, of_pointer
 
 LOST = Loss(partition=0, from_offset=500, to_offset=700, accepted_at=1)
 
@@ -50,3 +53,24 @@ def test_losses_and_marks_are_told_until_something_is_done() -> None:
     assert calm == [("generation", True)]
     assert lossy == [("generation", True), ("losses", False)]
     assert marked == [("generation", True), ("marks", False)]
+
+
+def test_r18_batches_that_were_published_unaudited_are_named_with_the_reason() -> None:
+    plan = Plan(snapshot=5, cut=Cut.of({0: 5}), logic_version="1", validation_version="1")
+    complete = tuple(Published(number, slot, plan, 1, 1, "c") for number, slot in ((4, "a"), (5, "b"), (6, "c")))
+    audited = AuditReport(
+        generation=1, rows=1, checksum="c", is_complete=True, compared=1, skipped=0, facts=1, fact_customers=1
+    )
+    first = replace(audited, unaudited=("partition 0: the speed layer never ran",), unaudited_accepted=True)
+    runs = [
+        Manifest(batch_id=number, plan=plan, status=Status.PUBLISHED, step=Step.FINISH, started_at=1, audit=audit)
+        for number, audit in ((6, audited), (5, None), (4, first), (3, first))
+    ]
+
+    found = list(of_audits(Pointer(current=5, complete=complete), runs))
+
+    assert [(each.well, each.needed, each.detail) for each in found] == [
+        (False, False, "batch 4 was published unaudited, in whole or in part: partition 0: the speed layer never ran"),
+        (False, False, "batch 5 is current and was published unaudited, in whole or in part: it has no audit's report"),
+    ]
+    assert "batch verify 4" in found[0].remedy
