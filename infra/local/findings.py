@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cassandra.cluster import Session
 
-from batch_layer.manifest import Manifest, manifests
+from batch_layer.manifest import Manifest, Step, manifests
 from batch_layer.view import publish
 from common import runbook
 from common.algebra.cut import Cut
@@ -49,8 +49,8 @@ def of_views(session: Session, settings: Settings) -> Iterator[Finding]:
 def archived(runs: Sequence[Manifest], pointer: Pointer) -> Cut:
     """Returns offsets below which the master holds every record, as far as it is known without Spark."""
     plans = [each.plan for each in pointer.complete] + [each.plan for each in pointer.claims]
-    plans += [each.plan for each in runs]
-    cuts = [plan.cut for plan in plans if plan.snapshot]  # before the archiving, a run's plan has no snapshot
+    plans += [each.plan for each in runs if each.step.number > Step.ARCHIVE.number]
+    cuts = [plan.cut for plan in plans]
     partitions = {partition for cut in cuts for partition in cut.offsets}
     return Cut.of({partition: max(cut[partition] for cut in cuts) for partition in partitions})
 

@@ -8,7 +8,7 @@ from batch_layer.reports import AuditReport
 from common.algebra.cut import Cut
 from common.algebra.pointer import Loss, Plan, Pointer, Published
 from common.progress import Progress
-from infra.local.findings import of_audits, of_log, of_pointer
+from infra.local.findings import archived, of_audits, of_log, of_pointer
 
 LOST = Loss(partition=0, from_offset=500, to_offset=700, accepted_at=1)
 
@@ -74,3 +74,16 @@ def test_r18_batches_that_were_published_unaudited_are_named_with_the_reason() -
         (False, False, "batch 5 is current and was published unaudited, in whole or in part: it has no audit's report"),
     ]
     assert "batch verify 4" in found[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("step", "below"), [(Step.PLAN, 5), (Step.ARCHIVE, 5), (Step.GATE, 9), (Step.LOAD, 9), (Step.FINISH, 9)]
+)
+def test_r15_what_a_run_only_planned_to_archive_is_not_taken_for_archived(step: Step, below: int) -> None:
+    """A run that refuses to archive stops with its plan in the manifest."""
+    plan = Plan(snapshot=5, cut=Cut.of({0: 5, 1: 3}), logic_version="1", validation_version="1")
+    pointer = Pointer(current=4, complete=(Published(4, "a", plan, 1, 1, "c"),))
+    planned = replace(plan, cut=Cut.of({0: 9, 1: 2}))
+    run = Manifest(batch_id=5, plan=planned, status=Status.STOPPED, step=step, started_at=1)
+
+    assert dict(archived([run], pointer).offsets) == {0: below, 1: 3}
