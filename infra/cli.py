@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "quarantine": Entry("infra.commands.quarantine", "quarantine", "Show rows that broke a rule of the quality gate."),
     "journal": Entry("infra.commands.journal", "journal", "List what operators decided, and why."),
     "erase": Entry("infra.commands.erase", "erase", "Forget a customer, in both layers and for good."),
+    "restore": Entry("infra.commands.restore", "restore", "Fill a new log from a master, after a log was lost."),
     "dead-letters": Entry("infra.commands.dead_letters", "dead_letters", "List, replay or discard rejected records."),
     "serve": Entry("infra.commands.serve", "serve", "Answer REST requests on 127.0.0.1:8360."),
     "doctor": Entry("infra.commands.doctor", "doctor", "Show what is installed, running and reachable."),

@@ -76,6 +76,12 @@ def table(settings: Settings) -> str:
     return lake.name_of(settings, "events")
 
 
+def exists(job: Job) -> bool:
+    """Whether there is a master; `head` needs one."""
+    with spark_errors("looking for the master"):
+        return job.spark.catalog.tableExists(table(job.settings))
+
+
 def ensure(job: Job) -> None:
     """Creates the master, and the columns and properties that it lacks. Idempotent; two runs may do it at once."""
     name = table(job.settings)

@@ -22,13 +22,14 @@ from infra.ingest.records import RecordMaker
 from infra.ingest.rejects import Rejects, rejects_path
 from infra.ingest.repeats import RowsByEntity
 from infra.ingest.rows import BrokenSource, Reading, Source
-from infra.ingest.sender import Sender
 from infra.ingest.summary import Summary
 from infra.paths import rejects_list
+from infra.sending import Sender
 
 CONNECT_SECONDS: Final = 5.0
 INTERRUPT_SECONDS: Final = 5.0
 """After Ctrl-C, how long records that were already sent may take to be acknowledged."""
+AGAIN: Final = "the same command may be run again: records that are already in the log change no answer"
 REPORT_EVERY: Final = 1000
 """Rows between two reports of progress."""
 
@@ -89,7 +90,7 @@ def run(
     summary.erased = left_out
     known = rejects_list(settings.home) if settings.home.exists() or not options.dry_run else None
     with Rejects(target, known) as rejects:
-        sender = None if options.dry_run else Sender(settings)
+        sender = None if options.dry_run else Sender(settings, AGAIN)
         work = _Import(source, maker, sender=sender, rejects=rejects, summary=summary, erased=erased)
         try:
             work.send_rows(clock, on_read)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from common.servers.producer import producer, undelivered
 from common.settings import Settings
@@ -11,24 +11,36 @@ DELIVERY_TIMEOUT_MS: Final = 60_000
 """How long the client retries one record before it reports a failure."""
 POLL_EVERY: Final = 500
 """Records between two looks at what was acknowledged."""
+MAX_BYTES: Final = 2 * 2**20
+"""Largest request before compression. The limit of the broker is on the compressed batch."""
+BY_KEY: Final = -1
+"""Leaves the partition to the client, which finds it from the key (R1)."""
 
 
 class Sender:
-    """Sends records and counts those that were acknowledged. It stops at the first record that failed."""
+    """Sends records and counts those that were acknowledged. It stops at the first record that failed.
 
-    def __init__(self, settings: Settings) -> None:
-        self._producer = producer(settings, **{"message.timeout.ms": DELIVERY_TIMEOUT_MS})
+    `advice` says in the error's text what may be done then.
+    """
+
+    def __init__(self, settings: Settings, advice: str) -> None:
+        limits = {"message.timeout.ms": DELIVERY_TIMEOUT_MS, "message.max.bytes": MAX_BYTES}
+        self._producer = producer(settings, **limits)
         self._topic = settings.log.topic
+        self._advice = advice
         self._failure: KafkaError | None = None
         self.handed_over = 0
         self.acknowledged = 0
 
-    def send(self, key: bytes, value: bytes) -> None:
+    def send(self, key: bytes | None, value: bytes | None, partition: int = BY_KEY) -> None:
         """Hands the record to the client, which sends it. Raises LogUnavailable or LogError for an earlier record."""
         while True:
             try:
-                self._producer.produce(self._topic, value=value, key=key, on_delivery=self._delivered)
+                self._producer.produce(self._topic, value, key, partition, on_delivery=self._delivered)
                 break
+            except KafkaException as error:
+                self._failure = error.args[0]
+                self._check()
             except BufferError:  # the client's queue is full: wait for room
                 self._producer.poll(0.2)
                 self._check()
@@ -64,8 +76,6 @@ class Sender:
         failure = self._failure
         self._failure = None
         self.abandon(0.1)
-        text = (
-            f"Kafka did not take a record: {failure.str()}. {self.acknowledged} records were acknowledged; the same "
-            "command may be run again: records that are already in the log change no answer"
-        )
+        told = f"{self.acknowledged} records were acknowledged"
+        text = f"Kafka did not take a record: {failure.str()}. {told}; {self._advice}"
         raise undelivered(failure, text)
