@@ -2,6 +2,7 @@
 
 import shlex
 
+from batch_layer.audit.classes import Drift
 from batch_layer.decisions import Decisions
 from batch_layer.reports import AuditReport, Finding
 
@@ -39,6 +40,13 @@ def way_on(report: AuditReport, batch_id: int) -> str:
         lines.append(
             f"To publish it all the same: `{resume} {flags} --reason R`. The answers of these customers are then "
             "degraded until `lambda360 speed rebuild`."
+        )
+    if report.is_complete and any(
+        each.drift == Drift.LOST_SLOT_ROW and _open(report, each) for each in report.findings
+    ):
+        lines.append(
+            "The slot that is served lost rows, so its answers are wrong now: `lambda360 batch rollback` goes back to "
+            "the batch before, whose slot has its own rows, and `lambda360 batch run` then compares with that."
         )
     if report.unaudited and not report.unaudited_accepted:
         lines.append(

@@ -211,6 +211,27 @@ def test_r7_r17_r18_a_measure_that_changed_under_an_old_name_and_a_slot_that_los
     assert "`lambda360 batch run --resume 2` loads the slot again" in text
 
 
+def test_r17_r18_a_served_slot_that_lost_a_row_is_left_by_a_rollback(system: System) -> None:
+    """The next batch is then compared with the batch before, whose rows are all there."""
+    system.batch(order("ada", "o1"), order("bob", "o1"))
+    system.batch(order("ada", "o2"))
+    served = publish.read(system.jobs.session).published
+    assert served is not None
+    delete = f"DELETE FROM batch_view_{served.slot} USING TIMESTAMP %s WHERE customer_id = 'bob'"
+    system.execute(delete, served.batch_id)
+    system.produce(order("bob", "o3"))
+    system.apply()
+    system.load()
+
+    text = refused(system)
+    assert "lost slot row: 1 customer(s), 'bob': of 'bob', the current slot has no row of the customer" in text
+    publish.roll_back(system.jobs.session, publish.planned_rollback(system.jobs.session, None))
+    system.load()
+
+    report = system.audit()
+    assert (report.findings, report.accepted, report.compared) == ((), (), 2)
+
+
 def test_r18_after_a_declared_change_of_the_logic_the_old_cut_is_recomputed_and_audited(system: System) -> None:
     """The current slot is of other logic, so nothing is compared with it; a lost delta is still seen."""
     counts = contribution_sql().replace("NOT IN ('cancelled')", "NOT IN ('-')")

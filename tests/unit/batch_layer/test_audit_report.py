@@ -48,6 +48,15 @@ def test_a_slot_that_is_not_complete_is_never_accepted() -> None:
     assert "accept" not in way_on(incomplete, 7)
 
 
+def test_a_served_slot_that_lost_rows_is_left_by_a_rollback() -> None:
+    lost = Finding("lost slot row", 1, ("ada",), "of 'ada', the current slot has no row of the customer")
+
+    assert "`lambda360 batch rollback` goes back" in way_on(report(findings=(lost,)), 7)
+    assert "rollback" not in way_on(report(findings=(lost,), accepted=("ada",)), 7)
+    assert "rollback" not in way_on(report(findings=(ADA,)), 7)
+    assert "rollback" not in way_on(report(is_complete=False, findings=(lost,)), 7)
+
+
 def test_more_customers_than_can_be_named_stop_the_run_whatever_is_accepted() -> None:
     many = report(findings=(ADA,), accepted=("ada",), unexamined=9_000)
 
