@@ -88,6 +88,7 @@ def _configuration(settings: Settings, folder: Path, jars: Path) -> Mapping[str,
         **WITHOUT_SHUFFLE,
         "spark.driver.extraClassPath": ":".join(map(str, found)),
         **({} if local else {"spark.jars": ",".join(map(str, found))}),  # copies them to the executors
+        "spark.executorEnv.PYTHONSAFEPATH": "1",  # a worker would import a folder `common` of where the user stands
         "spark.driver.memory": settings.batch.driver_memory,
         "spark.driver.extraJavaOptions": f"{_QUICK_START} {_class_archive(found)} {logging}",
         "spark.driver.host": "127.0.0.1",

@@ -1,4 +1,4 @@
-"""A rebuild of the speed tables from a large log: records a second of its first round, which is nearly all of it."""
+"""A rebuild of the speed tables from a large log, and a restore of that log from its master, in records a second."""
 
 import time
 from random import Random
@@ -15,6 +15,7 @@ from common.progress import Progress, cells_of, insert_progress
 from common.servers import kafka
 from common.servers.cassandra import connected
 from common.settings import Settings
+from infra.operate.restore.restore import Backup, restore
 from infra.paths import JARS
 from infra.schema.generations import GenerationTables
 from tests.support.builders import Message, order
@@ -28,7 +29,10 @@ ORDERS: Final = 700_000
 
 
 def measure_rebuild(stack: Settings) -> dict[str, float]:
-    """Records a second of the archiving beforehand, and of the rebuild, on a log that workers count as applied."""
+    """Records a second of the archiving, the rebuild and the restore of a log that workers count as applied.
+
+    Of the rebuild it is the first round, which is nearly all of it.
+    """
     settings = patient(new_system(stack))
     random = Random(1)
     messages = (_order(random.randrange(ORDERS), number) for number in range(RECORDS))
@@ -50,13 +54,27 @@ def measure_rebuild(stack: Settings) -> dict[str, float]:
         archived = time.monotonic() - started
         job.done("before", "")
         done = rebuild(job, GenerationTables(session))
+        restored = _restored(job, new_system(stack))
     assert done.counts.records == RECORDS
     return {
         "records/s archived": RECORDS / archived,
         "records/s rebuilt": RECORDS / seconds["build"],
         "seconds of a rebuild": sum(took for step, took in seconds.items() if step != "before"),
         "rows written": done.counts.rows,
+        "records/s restored": RECORDS / restored,
     }
+
+
+def _restored(job: Job, elsewhere: Settings) -> float:
+    """Seconds of a restore of the job's master into another system's log."""
+    batch = elsewhere.batch.model_copy(update={"warehouse": job.settings.warehouse})
+    settings = patient(elsewhere.model_copy(update={"batch": batch}))
+    with connected(settings) as session:
+        into = Job(settings, job.spark, session, clock=_clock, report=lambda *_: None)
+        started = time.monotonic()
+        done = restore(into, Backup(job.settings.cassandra.keyspace), settings.erasure_ledger, "bench")
+    assert done.records == RECORDS
+    return time.monotonic() - started
 
 
 def _order(which: int, version: int) -> Message:

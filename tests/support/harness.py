@@ -29,6 +29,7 @@ class Child:
             self.process = subprocess.Popen(
                 command,
                 env=release.environment(settings),
+                cwd=release.code,  # an older release's Spark workers import what lies where they were started
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
