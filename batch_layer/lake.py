@@ -1,12 +1,15 @@
 """Iceberg tables of this deployment: their names, how they are made, and Iceberg's own objects. Knows no column."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from batch_layer.job import Job
 from batch_layer.session import CATALOG, spark_errors
 from common.errors import BatchError
 from common.settings import Settings
+
+WITHOUT_BOUNDS: Final = {"write.metadata.metrics.default": "none"}
+"""Manifests hold no bounds of columns: no value of a customer, which an erasure would have to find there (R24)."""
 
 
 def name_of(settings: Settings, table: str) -> str:
@@ -14,16 +17,23 @@ def name_of(settings: Settings, table: str) -> str:
     return f"{CATALOG}.{settings.cassandra.keyspace}.{table}"
 
 
-def create(job: Job, name: str, columns: Mapping[str, str], partitioned_by: str, properties: str = "") -> None:
+def create(
+    job: Job, name: str, columns: Mapping[str, str], partitioned_by: str, properties: Mapping[str, str] = WITHOUT_BOUNDS
+) -> None:
     """Creates the table where there is none. Idempotent; two runs may do it at once."""
     listed = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
     statement = f"CREATE TABLE IF NOT EXISTS {name} ({listed}) USING iceberg PARTITIONED BY ({partitioned_by})"
     try:
         with spark_errors(f"making {name}"):
-            job.spark.sql(f"{statement} TBLPROPERTIES ({properties})" if properties else statement)
+            job.spark.sql(f"{statement} TBLPROPERTIES ({quoted(properties)})")
     except BatchError:
         if not job.spark.catalog.tableExists(name):  # if it exists, another run was first, and that is no error
             raise
+
+
+def quoted(properties: Mapping[str, str]) -> str:
+    """Returns table properties as a statement lists them."""
+    return ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
 
 
 def load(job: Job, name: str) -> Any:

@@ -42,13 +42,13 @@ COLUMNS: Final = {**RAW, "archive_id": "bigint", **PARSED}
 PROPERTY: Final = "lambda360.master"
 """The property of each snapshot that holds its head."""
 _TABLE_PROPERTIES: Final = {
-    "write.metadata.metrics.default": "none",
+    **lake.WITHOUT_BOUNDS,
     **{
         f"write.metadata.metrics.column.{name}": "full"
         for name in ("kafka_partition", "kafka_offset", "appended_at", "archive_id")
     },
 }
-"""Manifests hold bounds of these columns only: no value of a customer, which an erasure would have to find there."""
+"""Manifests hold bounds of these columns only."""
 _CONFLICTS: Final = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
 """Iceberg's errors for a commit that lost to another one, and for one whose outcome only the new head shows."""
 
@@ -85,8 +85,7 @@ def exists(job: Job) -> bool:
 def ensure(job: Job) -> None:
     """Creates the master, and the columns and properties that it lacks. Idempotent; two runs may do it at once."""
     name = table(job.settings)
-    properties = ", ".join(f"'{key}' = '{value}'" for key, value in _TABLE_PROPERTIES.items())
-    lake.create(job, name, COLUMNS, f"bucket({job.settings.batch.buckets}, customer_id)", properties)
+    lake.create(job, name, COLUMNS, f"bucket({job.settings.batch.buckets}, customer_id)", _TABLE_PROPERTIES)
     made = _iceberg(job)
     present = {field.name() for field in made.schema().columns()}
     missing = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items() if column not in present)
@@ -95,7 +94,7 @@ def ensure(job: Job) -> None:
             job.spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({missing})")
     if any(made.properties().get(key) != value for key, value in _TABLE_PROPERTIES.items()):
         with spark_errors("setting properties of the master"):
-            job.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({properties})")
+            job.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({lake.quoted(_TABLE_PROPERTIES)})")
 
 
 def head(job: Job) -> Head | None:

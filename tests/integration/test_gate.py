@@ -26,6 +26,7 @@ from tests.support.builders import Log, Message, order, profile
 from tests.support.gate_memory import Kept
 from tests.support.jobs import on_warehouse
 from tests.support.masters import commit
+from tests.support.residue import search
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 HOUR = 3_600_000_000
@@ -252,3 +253,25 @@ def test_quarantine_shows_rows_of_a_batch_or_a_rule_with_their_positions(runs: R
     assert json.loads(rows[0]["value"])["data"]["total_amount"] == "200000"
     assert len(show("--limit", "2")) == 1 + 2 + 1
     assert "no such row" in show("--batch", "9")[0]
+
+
+LARGE = """
+rules:
+- {name: large, kind: row, where: amount > 100, severity: warn, says: an amount is large}
+"""
+
+
+def test_r24_no_metadata_of_an_iceberg_table_holds_a_value_of_a_customer(runs: Runs) -> None:
+    """Manifests list the bounds of columns, if nobody says otherwise, and outlive the rows that an erasure removes."""
+    runs.judge_by(LARGE)
+    runs.archive(order("zq-named", "zq-order", total_amount="7313.37"))
+    assert runs.judge().quarantined == 1
+
+    warehouse = Path(runs.job.settings.warehouse)
+    tables = {path.parent.name for path in warehouse.glob("*/*/metadata")}
+    held = search([warehouse], ["zq-named", "zq-order"])
+
+    assert tables == {"events", "quarantine", "quality"}
+    for files in held.values():
+        assert any("/quarantine/data/" in file for file in files), "the search finds what is there"
+        assert [file for file in files if "/metadata/" in file] == []
