@@ -28,16 +28,22 @@ class Counts:
     sets: dict[str, float | None]
 
 
-def counted(frame: DataFrame, rules: Rules, file: str) -> Counts:
-    """Returns the counts of each rule of rows or of sets over `frame`.
+def check(frame: DataFrame, rules: Rules, file: str) -> None:
+    """Returns if the SQL of each rule fits the columns of `frame`, of which nothing is read.
 
-    Raises UsageError, which names `file` and the rule, for SQL that does not fit the columns; nothing is read then.
+    Raises UsageError, which names `file` and the rule, otherwise.
     """
+    empty = frame.sparkSession.createDataFrame([], frame.schema)  # else each rule's check plans all that made the frame
     checked: list[RowRule | SetRule] = [*rules.of_rows, *rules.of_sets]
     for rule in checked:
-        _check(frame, rule, file)
+        _check(empty, rule, file)
+
+
+def counted(frame: DataFrame, rules: Rules) -> Counts:
+    """Returns the counts of each rule of rows or of sets over `frame`; the rules' SQL must have passed `check`."""
+    tasks = frame.sparkSession.sparkContext.defaultParallelism
     with spark_errors("judging the new records"):
-        [row] = frame.agg(*_aggregates(rules)).collect()
+        [row] = frame.coalesce(tasks).agg(*_aggregates(rules)).collect()
     return _counts(row, rules)
 
 

@@ -10,12 +10,13 @@ from batch_layer.decisions import Decisions
 from batch_layer.gate import quarantine, scores
 from batch_layer.gate.decided import journalled
 from batch_layer.gate.examples import examples
-from batch_layer.gate.figures import Counts, counted
-from batch_layer.gate.frame import framed
+from batch_layer.gate.figures import Counts, check, counted
+from batch_layer.gate.frame import framed, kept
 from batch_layer.gate.history import History, history_of, window_of
 from batch_layer.gate.judge import Figures, judged, score
 from batch_layer.gate.notify import notify
-from batch_layer.gate.rules import AnyRule, RowRule, Rules, ShapeRule
+from batch_layer.gate.quarantine import Broken
+from batch_layer.gate.rules import AnyRule, Rules, ShapeRule
 from batch_layer.gate.rules_file import check_decisions, file_of, load
 from batch_layer.gate.shapes import observed
 from batch_layer.gate_report import Finding, GateReport, Verdict
@@ -33,10 +34,6 @@ from common.servers import declared_shapes
 class Seen:
     """What was read of a run's new records, and what it is compared with."""
 
-    rows: DataFrame
-    """The master at the run's snapshot."""
-    frame: DataFrame
-    """The new rows, as the rules see them."""
     counts: Counts
     shapes: Sequence[Observed]
     declared: Mapping[Source, Shape]
@@ -53,28 +50,31 @@ def gate(job: Job, plan: Plan, since: Cut, batch_id: int, decisions: Decisions) 
     """
     rules = load(job.settings)
     check_decisions(rules, decisions.waived, decisions.approved)
-    seen = _seen(job, plan, since, batch_id, rules)
+    rows = master.at_snapshot(job, plan.snapshot)
+    new = between(rows, since, plan.cut)
+    frame = framed(rows, since, plan.cut, rules)
+    check(frame, rules, file_of(job.settings))
+    with kept(frame, rules) as once:
+        counts = counted(once, rules)
+        quarantine.fill(job, batch_id, new, once, _broken(rules, counts))
+    seen = _seen(job, batch_id, new, counts)
     figures = _figures(job, plan, history_of(job, since, batch_id), seen, decisions)
     report = _report(seen, figures, judged(rules, figures, decisions.waived), decisions)
-    quarantine.fill(job, batch_id, seen.frame, _broken(rules, seen.counts))
     scores.keep(job, batch_id, report)
     notify(job, batch_id, seen.changes)
     if report.broken:
-        raise GateClosed(_closed(batch_id, report, figures.changes, rules), examples(seen.rows, figures.changes))
+        raise GateClosed(_closed(batch_id, report, figures.changes, rules), examples(new, figures.changes))
     journalled(job, batch_id, report)
     _declare(job, batch_id, seen, decisions)
     return report
 
 
-def _seen(job: Job, plan: Plan, since: Cut, batch_id: int, rules: Rules) -> Seen:
-    rows = master.at_snapshot(job, plan.snapshot)
-    frame = framed(rows, since, plan.cut, rules)
-    counts = counted(frame, rules, file_of(job.settings))
-    shapes = observed(between(rows, since, plan.cut))
+def _seen(job: Job, batch_id: int, new: DataFrame, counts: Counts) -> Seen:
+    shapes = observed(new)
     declared = declared_shapes.declared(job.session, before=batch_id)
     known = [each for each in shapes if each.source in declared]
     found = [change for each in known for change in changes(declared[each.source], each)]
-    return Seen(rows=rows, frame=frame, counts=counts, shapes=shapes, declared=declared, changes=found)
+    return Seen(counts=counts, shapes=shapes, declared=declared, changes=found)
 
 
 def _figures(job: Job, plan: Plan, past: History, seen: Seen, decisions: Decisions) -> Figures:
@@ -103,8 +103,9 @@ def _report(seen: Seen, figures: Figures, findings: Sequence[Finding], decisions
     )
 
 
-def _broken(rules: Rules, counts: Counts) -> list[RowRule]:
-    return [rule for rule in rules.of_rows if counts.rows[rule.name].failing]
+def _broken(rules: Rules, counts: Counts) -> list[Broken]:
+    found = [Broken(rule, counts.rows[rule.name].failing) for rule in rules.of_rows]
+    return [each for each in found if each.rows]
 
 
 def _used_waivers(findings: Sequence[Finding], waived: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The quarantine: an Iceberg table with copies of rows that broke a rule. The rows themselves still count."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -32,6 +33,14 @@ MOST_ROWS: Final = 10_000
 _PLACE: Final = ("kafka_partition", "kafka_offset")
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule that rows break, and how many do."""
+
+    rule: RowRule
+    rows: int
+
+
 class Total(msgspec.Struct, frozen=True):
     """How many rows of a batch stand in quarantine for one rule."""
 
@@ -61,30 +70,36 @@ def table(settings: Settings) -> str:
     return lake.name_of(settings, "quarantine")
 
 
-def fill(job: Job, batch_id: int, frame: DataFrame, broken: Sequence[RowRule]) -> None:
-    """Replaces the batch's rows by copies of the rows of `frame` that break one of the rules, in one commit.
+def fill(job: Job, batch_id: int, new: DataFrame, frame: DataFrame, broken: Sequence[Broken]) -> None:
+    """Replaces the batch's rows by copies of the rows of `new` that break one of the rules, in one commit.
 
-    A row is copied once for each rule that it breaks. Idempotent: what an earlier attempt of the batch wrote is gone.
+    `frame` has the place of each row of `new` and the columns that the rules name. A row is copied once for each rule
+    that it breaks. Idempotent: what an earlier attempt of the batch wrote is gone.
     """
     name = table(job.settings)
     ensure(job, name, COLUMNS)
     if broken:
-        replace_batch(name, failing(frame, batch_id, broken), batch_id)
+        replace_batch(name, failing(new, frame, batch_id, broken), batch_id)
     else:
         drop_batch(job, name, batch_id)
 
 
-def failing(frame: DataFrame, batch_id: int, broken: Sequence[RowRule]) -> DataFrame:
+def failing(new: DataFrame, frame: DataFrame, batch_id: int, broken: Sequence[Broken]) -> DataFrame:
     """Returns the columns `COLUMNS`: for each of the rules, the first `MOST_ROWS` rows that break it, by position."""
-    names = [F.when(F.expr(rule.fails), F.lit(rule.name)) for rule in broken]
+    # The places are few, so they are looked up among the rows; else the records' bytes would go through every join.
+    found = new.join(F.broadcast(_places(frame, broken)), on=list(_PLACE), how="inner")
+    return found.withColumn("batch_id", F.lit(batch_id).cast("bigint")).select(*COLUMNS)
+
+
+def _places(frame: DataFrame, broken: Sequence[Broken]) -> DataFrame:
+    """The place and the rule of each row to copy."""
+    names = [F.when(F.expr(each.rule.fails), F.lit(each.rule.name)) for each in broken]
+    places = frame.select(*_PLACE, F.explode(F.array_compact(F.array(*names))).alias("rule"))
+    if all(each.rows <= MOST_ROWS for each in broken):
+        return places
     by_rule = Window.partitionBy("rule").orderBy(*_PLACE)
-    return (
-        frame.withColumn("rule", F.explode(F.array_compact(F.array(*names))))
-        .withColumn("number", F.row_number().over(by_rule))
-        .where(F.col("number") <= MOST_ROWS)
-        .withColumn("batch_id", F.lit(batch_id).cast("bigint"))
-        .select(*COLUMNS)
-    )
+    numbered = places.withColumn("number", F.row_number().over(by_rule))
+    return numbered.where(F.col("number") <= MOST_ROWS).drop("number")
 
 
 def totals(spark: SparkSession, settings: Settings, limit: int) -> list[Total]:

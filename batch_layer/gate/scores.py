@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Final
 
 import msgspec
+import pyarrow as pa
 from pyspark.sql import functions as F
 
 from batch_layer import lake
@@ -32,6 +33,7 @@ COLUMNS: Final = {
     "judged_at": "bigint",
 }
 """Times are microseconds since the epoch, UTC. The rules `records` and `score` are figures of the whole run."""
+_ARROW: Final = {"bigint": pa.int64(), "string": pa.string(), "double": pa.float64()}
 _RECORDS, _SCORE = RESERVED
 
 
@@ -55,9 +57,13 @@ def keep(job: Job, batch_id: int, report: GateReport) -> None:
     """Replaces the batch's rows by those of `report`, in one commit. Idempotent."""
     name = table(job.settings)
     ensure(job, name, COLUMNS)
-    schema = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items())
+    schema = pa.schema([(column, _ARROW[kind]) for column, kind in COLUMNS.items()])
+    columns = zip(*_rows(batch_id, report, job.clock()), strict=True)
+    figures = pa.Table.from_arrays(
+        [pa.array(values, of.type) for values, of in zip(columns, schema, strict=True)], schema=schema
+    )
     with spark_errors("writing the figures"):
-        rows = job.spark.createDataFrame(_rows(batch_id, report, job.clock()), schema).coalesce(1)
+        rows = job.spark.createDataFrame(figures)  # from rows of Python, Spark would make it in a Python worker
     replace_batch(name, rows, batch_id)
 
 

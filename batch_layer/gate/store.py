@@ -17,8 +17,11 @@ def ensure(job: Job, name: str, columns: Mapping[str, str]) -> None:
 
 def replace_batch(name: str, rows: DataFrame, batch_id: int) -> None:
     """Replaces the batch's rows in the table by `rows`, in one commit. Idempotent."""
+    tasks = rows.sparkSession.sparkContext.defaultParallelism
+    # All rows belong to one of the table's partitions, so a shuffle by partition would only bring them into one task.
+    writer = rows.coalesce(tasks).writeTo(name).option("distribution-mode", "none").option("fanout-enabled", "true")
     with spark_errors(f"writing {name}"):
-        rows.writeTo(name).overwrite(F.col("batch_id") == batch_id)
+        writer.overwrite(F.col("batch_id") == batch_id)
 
 
 def drop_batch(job: Job, name: str, batch_id: int) -> None:

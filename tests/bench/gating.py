@@ -18,8 +18,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from batch_layer.gate import quarantine
-from batch_layer.gate.figures import counted
-from batch_layer.gate.frame import framed
+from batch_layer.gate.figures import check, counted
+from batch_layer.gate.frame import framed, kept
+from batch_layer.gate.quarantine import Broken
 from batch_layer.gate.rules_file import load
 from batch_layer.gate.shapes import observed
 from batch_layer.job import Job
@@ -96,12 +97,16 @@ def _cpu() -> float:
 def judge(job: Job, head: Head, since: Cut, records: int, batch_id: int) -> None:
     rows = master.at_snapshot(job, head.snapshot)
     rules = load(job.settings)
+    new = between(rows, since, head.offsets)
     frame = framed(rows, since, head.offsets, rules)
-    counts = measured("  rules", records, lambda: counted(frame, rules, "rules.yaml"))
-    assert counts.records == records, counts
-    measured("  shapes", records, lambda: observed(between(rows, since, head.offsets)))
-    broken = [rule for rule in rules.of_rows if counts.rows[rule.name].failing]
-    measured("  quarantine", records, lambda: quarantine.fill(job, batch_id, frame, broken))
+    check(frame, rules, "rules.yaml")
+    with kept(frame, rules) as once:
+        counts = measured("  rules", records, lambda: counted(once, rules))
+        assert counts.records == records, counts
+        broken = [Broken(rule, counts.rows[rule.name].failing) for rule in rules.of_rows]
+        broken = [each for each in broken if each.rows]
+        measured("  quarantine", records, lambda: quarantine.fill(job, batch_id, new, once, broken))
+    measured("  shapes", records, lambda: observed(new))
 
 
 def main(arguments: list[str]) -> int:

@@ -11,8 +11,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from batch_layer.gate import quarantine
 from batch_layer.gate.examples import examples
-from batch_layer.gate.figures import counted
-from batch_layer.gate.frame import framed
+from batch_layer.gate.figures import Counts, check, counted
+from batch_layer.gate.frame import framed, kept
+from batch_layer.gate.quarantine import Broken
 from batch_layer.gate.rules import RowRule, Rules, SetRule
 from batch_layer.gate.rules_file import load
 from batch_layer.gate.shapes import observed
@@ -35,9 +36,11 @@ pytestmark = [pytest.mark.spark, pytest.mark.slow]
 PLACE = ("kafka_partition", "kafka_offset")
 
 
-@pytest.fixture
-def job(spark: SparkSession, tmp_path: Path) -> Job:
-    """A job with an empty master of 3 buckets, and no servers."""
+@pytest.fixture(params=["buckets", "one task"])
+def job(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job with an empty master of 3 buckets, read as a large one is or as a small one, and no servers."""
+    if request.param == "buckets":
+        monkeypatch.setattr(master, "SMALL", 0)
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=3))
     made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
     master.ensure(made)
@@ -47,6 +50,23 @@ def job(spark: SparkSession, tmp_path: Path) -> Job:
 def rows_of(job: Job, records: Iterable[RawRecord]) -> tuple[DataFrame, Cut]:
     head = commit(job, list(records))
     return master.at_snapshot(job, head.snapshot), head.offsets
+
+
+def judged(rows: DataFrame, since: Cut, cut: Cut, rules: Rules) -> Counts:
+    """The counts as the gate takes them."""
+    frame = framed(rows, since, cut, rules)
+    check(frame, rules, "own.yaml")
+    with kept(frame, rules) as once:
+        return counted(once, rules)
+
+
+def quarantined(job: Job, batch_id: int, rows: DataFrame, cut: Cut, rules: Rules) -> Counts:
+    """The counts over all rows below the cut; those that break a rule are in quarantine."""
+    with kept(framed(rows, Cut.zero(), cut, rules), rules) as once:
+        counts = counted(once, rules)
+        broken = [Broken(rule, counts.rows[rule.name].failing) for rule in rules.of_rows]
+        quarantine.fill(job, batch_id, between(rows, Cut.zero(), cut), once, broken)
+    return counts
 
 
 def middle(records: list[RawRecord], cut: Cut) -> Cut:
@@ -177,11 +197,8 @@ def test_the_releases_rules_find_what_each_is_about(job: Job) -> None:
     log.append(*sound, order("ada", "o7", status="cancelled"))
     places = {name: log.append(message)[0] for name, message in broken.items()}
     rows, cut = rows_of(job, log.records)
-    rules = every_rule()
-    frame = framed(rows, Cut.zero(), cut, rules)
 
-    counts = counted(frame, rules, "rules.yaml")
-    quarantine.fill(job, 7, frame, rules.of_rows)
+    counts = quarantined(job, 7, rows, cut, every_rule())
 
     assert {name: counts.rows[name].failing for name in places} == dict.fromkeys(places, 1)
     assert (counts.records, counts.rows["refund_of_cancelled"].concerned) == (len(log.records), 4)
@@ -202,13 +219,12 @@ def test_a_batch_that_is_judged_again_replaces_its_own_rows_only(job: Job) -> No
     log.append(*(order("ada", f"o{number}", total_amount=str(number % 2)) for number in range(10)))
     rows, cut = rows_of(job, log.records)
     rule = RowRule(name="zero", severity=Severity.WARN, says="none", where="amount = 0")
-    frame = framed(rows, Cut.zero(), cut, Rules((rule,)))
 
     for batch_id in (1, 2, 2, 1):
-        quarantine.fill(job, batch_id, frame, [rule])
+        quarantined(job, batch_id, rows, cut, Rules((rule,)))
     assert [(total.batch_id, total.rows) for total in quarantine.totals(job.spark, job.settings, 9)] == [(2, 5), (1, 5)]
 
-    quarantine.fill(job, 2, frame, [])
+    quarantine.fill(job, 2, rows, rows, [])
     assert [(total.batch_id, total.rows) for total in quarantine.totals(job.spark, job.settings, 9)] == [(1, 5)]
     assert len(quarantine.rows_of(job.spark, job.settings, batch_id=None, rule="zero", limit=3)) == 3
 
@@ -221,13 +237,12 @@ def test_of_very_many_failing_rows_the_first_are_copied_and_all_are_counted(
     log.append(*(order(f"c{number}") for number in range(20)))
     rows, cut = rows_of(job, log.records)
     rules = Rules((RowRule(name="all", severity=Severity.WARN, says="all", where="TRUE"),))
-    frame = framed(rows, Cut.zero(), cut, rules)
 
-    quarantine.fill(job, 1, frame, rules.of_rows)
+    counts = quarantined(job, 1, rows, cut, rules)
 
-    kept = [row.position for row in quarantine.rows_of(job.spark, job.settings, batch_id=1, rule="all", limit=100)]
-    assert kept == sorted((record.partition, record.offset) for record in log.records)[:3]
-    assert counted(frame, rules, "own.yaml").rows["all"].failing == 20
+    copied = [row.position for row in quarantine.rows_of(job.spark, job.settings, batch_id=1, rule="all", limit=100)]
+    assert copied == sorted((record.partition, record.offset) for record in log.records)[:3]
+    assert counts.rows["all"].failing == 20
 
 
 @pytest.mark.parametrize(
@@ -248,7 +263,7 @@ def test_sql_that_does_not_fit_is_refused_by_the_name_of_its_rule(job: Job, rule
     rows, cut = rows_of(job, Log().records)
 
     with pytest.raises(UsageError, match=says) as caught:
-        counted(framed(rows, Cut.zero(), cut, Rules((rule,))), Rules((rule,)), "own.yaml")
+        judged(rows, Cut.zero(), cut, Rules((rule,)))
     assert (caught.value.field, caught.value.value) == ("own.yaml", "mine")
 
 
@@ -256,7 +271,7 @@ def test_without_a_new_record_nothing_fails_and_a_set_has_no_value(job: Job) -> 
     log = random_log(33, 50)
     rows, cut = rows_of(job, log.records)
 
-    counts = counted(framed(rows, cut, cut, every_rule()), every_rule(), "rules.yaml")
+    counts = judged(rows, cut, cut, every_rule())
 
     assert (counts.records, counts.first_appended) == (0, None)
     assert {count.failing for count in counts.rows.values()} == {0}
