@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from msgspec.structs import replace
+from pyspark.sql import DataFrame
 
 from batch_layer import manifest as manifests
 from batch_layer.audit.audit import Loaded, audit, settle
@@ -56,16 +57,17 @@ def _steps(record: Record) -> Published:
     if record.manifest.step.number < Step.LOAD.number:
         _prepare(record)
     claim = Claim(record.manifest.batch_id, record.manifest.slot, record.manifest.plan)
-    loaded = _loaded(record, claim)
-    report = _audited(record, claim, loaded)
+    states = recomputed(master.at_snapshot(job, claim.plan.snapshot), claim.plan.cut)
+    loaded = Loaded(claim, states, _loaded(record, claim, states))
+    report = _audited(record, loaded)
     record.enter(Step.PUBLISH)
     done = Published(
         batch_id=claim.batch_id,
         slot=claim.slot,
         plan=claim.plan,
         published_at=job.clock(),
-        rows=loaded.rows,
-        checksum=loaded.checksum,
+        rows=loaded.digest.rows,
+        checksum=loaded.digest.checksum,
     )
     publish.publish(job.session, claim, done, marked_in=report.generation if report.accepted else None)
     job.done("publish", f"batch {done.batch_id} is current")
@@ -92,28 +94,28 @@ def _prepare(record: Record) -> None:
     job.done("claim", f"batch {claim.batch_id} in slot {claim.slot}")
 
 
-def _loaded(record: Record, claim: Claim) -> Digest:
-    """Returns the digest of the rows in the claimed slot, which are loaded unless an attempt before has done it."""
+def _loaded(record: Record, claim: Claim, states: DataFrame) -> Digest:
+    """Returns the digest of `states` in the claimed slot; they are loaded unless an attempt before has done it."""
     job = record.job
     run = record.manifest
     if run.step.number > Step.LOAD.number and run.checksum is not None and run.rows is not None:
         return Digest.of(run.checksum, run.rows)
     record.enter(Step.LOAD)
     with watched(job, "recompute and load", claim.plan.cut.records_above(Cut.zero())):
-        loaded = load(job, recomputed(master.at_snapshot(job, claim.plan.snapshot), claim.plan.cut), claim)
+        loaded = load(job, states, claim)
     record.loaded(loaded.rows, loaded.checksum)
     job.done("recompute and load", f"{loaded.rows} customers")
     return loaded
 
 
-def _audited(record: Record, claim: Claim, loaded: Digest) -> AuditReport:
+def _audited(record: Record, loaded: Loaded) -> AuditReport:
     """Returns the audit's report on the loaded slot, which may be published then."""
     job = record.job
     record.enter(Step.AUDIT)
-    states = recomputed(master.at_snapshot(job, claim.plan.snapshot), claim.plan.cut)
+    claim = loaded.claim
     current = publish.read(job.session).published
     publish.check_newest(current, claim.plan)
-    report, marks = audit(job, Loaded(claim, states, loaded), current)
+    report, marks = audit(job, loaded, current)
     record.audited(report)
     settle(job, claim, report, marks)
     job.done("audit", report.figures)

@@ -61,7 +61,7 @@ def audit(job: Job, loaded: Loaded, current: Published | None) -> tuple[AuditRep
         cut=cut,
         generation=generation,
         audited=passing.audited,
-        ranges=scan.ranges_of(job, loaded.digest.rows),
+        ranges=scan.ranges_of(job, plan, loaded.digest.rows),
     )
     tally = _compared(job, scope, current)
     if tally.digest != loaded.digest:

@@ -48,17 +48,19 @@ def sampled(job: Job, plan: Plan, generation: int, passed: frozenset[int], *, fi
 
     The customers of the partitions `passed` are compared. Each round takes as many slices as all before together, and
     is begun only if twice the time of the last one is left. The first is taken in any case; the rounds end when no
-    slice is left. `first` should differ from run to run, so that every customer has its turn. Where no partition with
-    records has passed the cut, nothing is compared.
+    slice is left. Of at most `master.SMALL` records, the first round takes all slices. `first` should differ from run
+    to run, so that every customer has its turn. Where no partition with records has passed the cut, nothing is
+    compared.
     """
     total = Sampled()
     if not any(plan.cut[partition] for partition in passed):
         return total
     deadline = job.clock() + int(job.settings.batch.audit_fact_seconds * 1e6)
     took = 0
+    is_small = plan.cut.records_above(Cut.zero()) <= master.SMALL
     while total.slices < SLICES and (total.slices == 0 or job.clock() + 2 * took <= deadline):
         begun = job.clock()
-        count = min(max(total.slices, 1), SLICES - total.slices)
+        count = SLICES if is_small else min(max(total.slices, 1), SLICES - total.slices)
         chosen = [(first + total.slices + number) % SLICES for number in range(count)]
         rows = master.at_snapshot(job, plan.snapshot).where(slice_of().isin(chosen))
         _add(total, compared(rows, plan.cut, job.settings, generation, passed), count)

@@ -10,8 +10,11 @@ from pyspark.sql import DataFrame
 from batch_layer.audit.ranges import Found, Reads, Scope
 from batch_layer.audit.tally import TALLY, Tally
 from batch_layer.job import Job
+from batch_layer.master import table as master
 from batch_layer.view.digest import of_row
 from batch_layer.view.verify import token_range
+from common.algebra.cut import Cut
+from common.algebra.pointer import Plan
 from common.servers.cassandra import connected
 from common.servers.patience import patiently
 
@@ -20,9 +23,18 @@ CUSTOMERS_PER_RANGE: Final = 4000
 GATHERED: Final = "customer_id string, new string, offsets array<bigint>, cells array<string>"
 
 
-def ranges_of(job: Job, rows: int) -> int:
+_RANGES_PER_TASK: Final = 4
+
+
+def ranges_of(job: Job, plan: Plan, rows: int) -> int:
     """Returns into how many token ranges a scan of so many customers is cut."""
-    return max(4 * job.spark.sparkContext.defaultParallelism, rows // CUSTOMERS_PER_RANGE + 1)
+    return max(_RANGES_PER_TASK * _tasks(job, plan), rows // CUSTOMERS_PER_RANGE + 1)
+
+
+def _tasks(job: Job, plan: Plan) -> int:
+    """One for each core, each with a connection of its own; of few records the connection costs more than the rows."""
+    is_small = plan.cut.records_above(Cut.zero()) <= master.SMALL
+    return 1 if is_small else job.spark.sparkContext.defaultParallelism
 
 
 def scanned(job: Job, scope: Scope) -> DataFrame:
@@ -60,7 +72,7 @@ def gathered(job: Job, scope: Scope) -> DataFrame:
 
 
 def _ranges(job: Job, scope: Scope) -> DataFrame:
-    return job.spark.range(0, scope.ranges, 1, job.spark.sparkContext.defaultParallelism)
+    return job.spark.range(0, scope.ranges, 1, _tasks(job, scope.claim.plan))
 
 
 def _read(scope: Scope, batches: Iterable[pa.RecordBatch]) -> Iterator[Found]:

@@ -94,10 +94,13 @@ def append(job: Job, identity: LogIdentity, head: Head | None, ends: Cut) -> tup
     accepted = accepted_losses(job)
     starts = log.held_from(job, identity, cut_of_head(head), ends, accepted)
     archive_id = 1 if head is None else head.archive_id + 1
+    count = ends.records_above(starts)
+    is_small = count <= master.SMALL
     raw = log.records(job, identity, starts, ends).withColumn("archive_id", F.lit(archive_id).cast("bigint"))
+    raw = raw.coalesce(1) if is_small else raw
     rows = validated(raw, identity.partitions, _rules(job)).persist(StorageLevel.DISK_ONLY)
     try:
-        with spark_errors("reading the log"), watched(job, "archive", ends.records_above(starts)):
+        with spark_errors("reading the log"), watched(job, "archive", count):
             counts = rows.agg(F.count("*").alias("records"), F.count("rejected_rule").alias("rejected"))
             [counted] = counts.collect()
         checked_identity(job)  # again: the topic may have been recreated while it was read
@@ -107,6 +110,7 @@ def append(job: Job, identity: LogIdentity, head: Head | None, ends: Cut) -> tup
             planned_from=None if head is None else head.snapshot,
             head_after=head_after(job, identity, archive_id, ends, accepted),
             replaced=master.added_by(archive_id),
+            in_one_task=is_small,
         )
     finally:
         rows.unpersist()

@@ -49,6 +49,8 @@ _TABLE_PROPERTIES: Final = {
     },
 }
 """Manifests hold bounds of these columns only."""
+SMALL: Final = 20_000
+"""So many records are read by one task: for each bucket a task of its own, and for each step a shuffle, cost more."""
 _CONFLICTS: Final = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
 """Iceberg's errors for a commit that lost to another one, and for one whose outcome only the new head shows."""
 
@@ -131,8 +133,14 @@ def added_by(archive_id: int) -> Column:
 
 
 def at_snapshot(job: Job, snapshot: int) -> DataFrame:
-    """Returns the whole master as it was at `snapshot`."""
-    return job.spark.read.option("versionAsOf", snapshot).table(table(job.settings))
+    """Returns the whole master as it was at `snapshot`; one of at most `SMALL` records as a single partition."""
+    rows = job.spark.read.option("versionAsOf", snapshot).table(table(job.settings))
+    return rows.coalesce(1) if _records(job, snapshot) <= SMALL else rows
+
+
+def _records(job: Job, snapshot: int) -> int:
+    """The records in a snapshot, by its own summary."""
+    return int(_iceberg(job).snapshot(snapshot).summary().get("total-records"))
 
 
 def has_snapshot(job: Job, snapshot: int) -> bool:
@@ -152,18 +160,31 @@ def tag(job: Job, snapshot: int, batch_id: int) -> None:
             table.manageSnapshots().createTag(name, snapshot).commit()
 
 
-def replace(job: Job, rows: DataFrame, *, planned_from: int | None, head_after: Head, replaced: Column) -> None:
+def replace(
+    job: Job,
+    rows: DataFrame,
+    *,
+    planned_from: int | None,
+    head_after: Head,
+    replaced: Column,
+    in_one_task: bool = False,
+) -> None:
     """Replaces the rows where `replaced` holds by `rows`, in one commit, which stores `head_after`.
+
+    With `in_one_task`, one task writes the files of all buckets, without a shuffle; `rows` should be few then.
 
     Raises Conflict, and changes nothing, if a commit after the snapshot `planned_from` (None: any commit at all) added
     a row where `replaced` holds. The snapshot in `head_after` is ignored: `head` returns the commit's own.
     """
+    written = rows.select(*COLUMNS)
     writer = (
-        rows.select(*COLUMNS)
+        (written.coalesce(1) if in_one_task else written)
         .writeTo(table(job.settings))
         .option("isolation-level", "serializable")
         .option(f"snapshot-property.{PROPERTY}", msgspec.json.encode(head_after).decode())
     )
+    if in_one_task:
+        writer = writer.option("distribution-mode", "none")
     if planned_from is not None:
         writer = writer.option("validate-from-snapshot-id", str(planned_from))
     try:

@@ -37,8 +37,9 @@ CLAIM = Claim(1, "a", Plan(1, Cut.zero(), "", ""))
 
 
 @pytest.fixture
-def job(spark: SparkSession, tmp_path: Path) -> Job:
-    """A job with an empty master of 8 buckets, and no servers."""
+def job(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job with an empty master of 8 buckets that is read as a large one is, and no servers."""
+    monkeypatch.setattr(master, "SMALL", 0)
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=8))
     made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
     master.ensure(made)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final, cast
 from unittest.mock import patch
 
+import msgspec
 import pytest
 
 from batch_layer.audit import facts
@@ -106,6 +107,8 @@ class _Column:
 
 
 class _Master:
+    SMALL = 9
+
     def at_snapshot(self, *_: object) -> Any:
         return self
 
@@ -127,6 +130,18 @@ def test_the_sample_grows_with_the_time_left(seconds_a_slice: float, expected: l
 
     assert rounds.slices == expected
     assert total.slices == sum(expected) <= SLICES
+
+
+def test_of_few_records_all_slices_are_one_round() -> None:
+    """Each round is a query of Spark, whose cost is the same for a slice and for all."""
+    rounds = Rounds(100.0)
+    job = Job(Settings(), cast(Any, None), cast(Any, None), clock=lambda: rounds.now, report=lambda *_: None)
+    small = msgspec.structs.replace(PLAN, cut=Cut.of({0: _Master.SMALL, 1: 0}))
+
+    with sampling(rounds):
+        total = sampled(job, small, 1, frozenset({0}), first=63)
+
+    assert (rounds.slices, total.slices) == ([SLICES], SLICES)
 
 
 def test_where_no_partition_with_records_has_passed_the_cut_nothing_is_read() -> None:
