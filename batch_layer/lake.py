@@ -21,19 +21,41 @@ def create(
     job: Job, name: str, columns: Mapping[str, str], partitioned_by: str, properties: Mapping[str, str] = WITHOUT_BOUNDS
 ) -> None:
     """Creates the table where there is none. Idempotent; two runs may do it at once."""
+    if exists(job, name):  # an answer of the catalog, where the statement is planned by Spark each time
+        return
     listed = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
     statement = f"CREATE TABLE IF NOT EXISTS {name} ({listed}) USING iceberg PARTITIONED BY ({partitioned_by})"
     try:
         with spark_errors(f"making {name}"):
             job.spark.sql(f"{statement} TBLPROPERTIES ({quoted(properties)})")
     except BatchError:
-        if not job.spark.catalog.tableExists(name):  # if it exists, another run was first, and that is no error
+        if not exists(job, name):  # if it exists, another run was first, and that is no error
             raise
 
 
 def quoted(properties: Mapping[str, str]) -> str:
     """Returns table properties as a statement lists them."""
     return ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+
+
+def exists(job: Job, name: str) -> bool:
+    """Whether the table is there."""
+    return bool(job.spark.catalog.tableExists(name))
+
+
+def holds(job: Job, name: str, column: str, value: int) -> bool:
+    """Whether the table is there and has a file for a `value` of `column`, by which it is partitioned."""
+    if not exists(job, name):
+        return False
+    table = load(job, name)
+    jvm: Any = job.spark._jvm  # noqa: SLF001 # as in `load`
+    with spark_errors(f"reading {name}"):
+        condition = jvm.org.apache.iceberg.expressions.Expressions.equal(column, value)
+        files = table.newScan().filter(condition).planFiles()
+        try:
+            return bool(files.iterator().hasNext())
+        finally:
+            files.close()
 
 
 def load(job: Job, name: str) -> Any:

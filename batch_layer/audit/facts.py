@@ -98,7 +98,7 @@ def _task(cut: Cut, settings: Settings, generation: int, passed: frozenset[int])
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         customers = facts = 0
         wrong: list[str] = []
-        with connected(settings) as session:
+        with connected(settings, metadata=False) as session:
             reads = Facts(session, generation)
             for chunk in _chunks(_by_customer(batches)):
                 chosen = {each: images for each, images in chunk.items() if partition_of(each, partitions) in passed}

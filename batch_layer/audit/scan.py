@@ -77,7 +77,7 @@ def _ranges(job: Job, scope: Scope) -> DataFrame:
 
 def _read(scope: Scope, batches: Iterable[pa.RecordBatch]) -> Iterator[Found]:
     """Reads the token ranges whose numbers are in the column `id`, in a task of its own."""
-    with connected(scope.settings) as session:
+    with connected(scope.settings, metadata=False) as session:
         reads = Reads(session, scope)
         for batch in batches:
             for index in batch["id"].to_pylist():

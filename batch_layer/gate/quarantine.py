@@ -77,10 +77,10 @@ def fill(job: Job, batch_id: int, new: DataFrame, frame: DataFrame, broken: Sequ
     that it breaks. Idempotent: what an earlier attempt of the batch wrote is gone.
     """
     name = table(job.settings)
-    ensure(job, name, COLUMNS)
     if broken:
+        ensure(job, name, COLUMNS)
         replace_batch(name, failing(new, frame, batch_id, broken), batch_id)
-    else:
+    elif lake.holds(job, name, "batch_id", batch_id):
         drop_batch(job, name, batch_id)
 
 

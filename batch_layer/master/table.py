@@ -80,8 +80,7 @@ def table(settings: Settings) -> str:
 
 def exists(job: Job) -> bool:
     """Whether there is a master; `head` needs one."""
-    with spark_errors("looking for the master"):
-        return job.spark.catalog.tableExists(table(job.settings))
+    return lake.exists(job, table(job.settings))
 
 
 def ensure(job: Job) -> None:

@@ -57,7 +57,7 @@ def _scanned(job: Job, claim: Claim, result: Result, schema: str) -> DataFrame:
     settings = job.settings
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with connected(settings) as session:
+        with connected(settings, metadata=False) as session:
             select = session.prepare(
                 f"SELECT customer_id, batch_id, state FROM {Tables.batch_view(claim.slot)} "
                 "WHERE token(customer_id) > ? AND token(customer_id) <= ?"

@@ -50,17 +50,23 @@ def _row_type(names: tuple[str, ...]) -> type[Any]:
 
 @contextmanager
 def connected(
-    settings: Settings, *, keyspace: bool = True, row_factory: Callable[..., list[Any]] = named_rows
+    settings: Settings,
+    *,
+    keyspace: bool = True,
+    metadata: bool = True,
+    row_factory: Callable[..., list[Any]] = named_rows,
 ) -> Iterator[Session]:
     """A new session on the deployment's keyspace, closed at the end; with `keyspace=False`, on none.
 
-    A session on no keyspace reads no metadata of the schema. Raises StoreUnavailable if no node answers, now or to a
-    statement inside, or if the keyspace, or a table or column that a statement names, does not exist.
+    A session on no keyspace reads no metadata of the schema. Without `metadata`, no session does, and each statement
+    goes to any node: right for statements about token ranges or many partitions. Raises StoreUnavailable if no node
+    answers, now or to a statement inside, or if the keyspace, or a table or column that a statement names, does not
+    exist.
     """
     nodes = ", ".join(f"{host}:{settings.cassandra_port}" for host in settings.cassandra_hosts)
     with ExitStack() as at_end:
         try:
-            cluster = _cluster(settings, row_factory, schema_metadata=keyspace)
+            cluster = _cluster(settings, row_factory, schema_metadata=keyspace and metadata)
             at_end.callback(cluster.shutdown)
             session = cluster.connect(settings.cassandra.keyspace if keyspace else None)
         except InvalidRequest as error:

@@ -60,7 +60,8 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     made = Scene.of(log.records, log.partitions, cut, new_cut)
 
     @contextmanager
-    def connected(_: Settings) -> Iterator[Tables]:
+    def connected(_: Settings, *, metadata: bool) -> Iterator[Tables]:
+        assert not metadata  # it costs more than what a task reads
         yield Tables(made)
 
     monkeypatch.setattr(scan, "connected", connected)
