@@ -34,8 +34,10 @@ def check(frame: DataFrame, rules: Rules, file: str) -> None:
     Raises UsageError, which names `file` and the rule, otherwise.
     """
     empty = frame.sparkSession.createDataFrame([], frame.schema)  # else each rule's check plans all that made the frame
+    if _fit(empty, rules):
+        return
     checked: list[RowRule | SetRule] = [*rules.of_rows, *rules.of_sets]
-    for rule in checked:
+    for rule in checked:  # one by one, so that the message names the rule
         _check(empty, rule, file)
 
 
@@ -45,6 +47,18 @@ def counted(frame: DataFrame, rules: Rules) -> Counts:
     with spark_errors("judging the new records"):
         [row] = frame.coalesce(tasks).agg(*_aggregates(rules)).collect()
     return _counts(row, rules)
+
+
+def _fit(frame: DataFrame, rules: Rules) -> bool:
+    """Whether all rules pass `_check`, asked at once."""
+    conditions = [f"({condition})" for rule in rules.of_rows for condition in (rule.of, rule.where)]
+    values = [f"CAST(({rule.value}) AS double)" for rule in rules.of_sets]
+    try:
+        kinds = [field.dataType for field in frame.select(*map(F.expr, conditions)).schema]
+        frame.agg(F.count(F.lit(1)), *map(F.expr, values)).schema  # noqa: B018 # resolves the columns
+    except AnalysisException:
+        return False
+    return all(isinstance(kind, BooleanType) for kind in kinds)
 
 
 def _check(frame: DataFrame, rule: RowRule | SetRule, file: str) -> None:
