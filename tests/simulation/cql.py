@@ -119,15 +119,20 @@ def compiled(text: str) -> Callable[[Sequence[Any]], Change | Select]:
 
 def from_wire(text: str, values: Sequence[Any]) -> list[Any]:
     """The values of an INSERT as they were before they were bound: texts and integers are all that it has."""
+    return [
+        value.decode() if is_text else int.from_bytes(value, "big", signed=True)
+        for is_text, value in zip(_are_texts(text), values, strict=False)
+    ]
+
+
+@cache
+def _are_texts(text: str) -> list[bool]:
+    """Whether each value of an INSERT is a text; the last two are its timestamp and its time to live."""
     match = INSERT.fullmatch(text)
     if match is None:
         raise NotImplementedError(text)
-    texts = {name for name in match[2].split(", ") if tables()[match[1]].types[name] == "text"}
-    names = [*match[2].split(", "), "timestamp", "ttl"]
-    return [
-        value.decode() if name in texts else int.from_bytes(value, "big", signed=True)
-        for name, value in zip(names, values, strict=False)
-    ]
+    types = tables()[match[1]].types
+    return [*(types[name] == "text" for name in match[2].split(", ")), False, False]
 
 
 def _insert(match: re.Match[str]) -> Callable[[Sequence[Any]], Put]:

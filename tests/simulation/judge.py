@@ -1,10 +1,12 @@
 """What must hold: every answer is the oracle's at the offset that it names, or degraded for a reason that is true."""
 
+import asyncio
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from common.algebra.pointer import Pointer
@@ -15,7 +17,7 @@ from infra.proof.oracle import Oracle
 from serving_layer.answer.answers import Answer, Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
 from tests.simulation.cql import Put
-from tests.simulation.network import Glance
+from tests.simulation.network import Session
 from tests.simulation.pointer import decoded
 from tests.simulation.process import SETTINGS, TTL_SECONDS, at_once
 from tests.simulation.replicas import Cells, merged
@@ -73,6 +75,20 @@ class Since:
     marks: Mapping[tuple[int, str], Mark]
 
 
+class Glance(CassandraViewStore):
+    """Serving's store, whose statements are answered at once, and change nothing."""
+
+    def __init__(self, world: "World") -> None:
+        session: Any = Session(world, None, named=False)
+        super().__init__(session, SETTINGS, at_once)
+        self._world = world
+
+    def _rows(self, statement: Any, parameters: Sequence[object]) -> Awaitable[list[Any]]:  # type: ignore[override] # a task each is slow
+        done: asyncio.Future[list[Any]] = self._world.loop.create_future()
+        done.set_result(self._world.network.glance(statement.compile(parameters)))
+        return done
+
+
 @dataclass
 class Judge:
     """Asks serving's own code, and compares."""
@@ -87,14 +103,14 @@ class Judge:
     """Those that were acknowledged."""
     _acknowledged: dict[Lane, Acknowledged] = field(default_factory=dict)
     pair: tuple[int, int] = (0, 1)
-    _slots: dict[str | None, str] = field(default_factory=dict)
+    _named: dict[str | None, tuple[int, str, str]] = field(default_factory=dict)
     _seen: set[object] = field(default_factory=set)
+    _merges: dict[object, "Merged"] = field(default_factory=dict)
     _rows: dict[Lane, dict[Acknowledged, None]] = field(default_factory=dict)
     _expected: dict[tuple[str, int], Expected | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        session: Any = Glance(self.world, None, named=False)
-        store = CassandraViewStore(session, SETTINGS, at_once)
+        store = Glance(self.world)
         self._answers = Answers(lambda: store, SETTINGS, lambda: self.world.loop.now)
 
     def reached(self, row: Put) -> None:
@@ -150,13 +166,13 @@ class Judge:
     def _is_news(self, customer: str) -> bool:
         """Whether the rows that its answer is made of, apart from heartbeats, are new."""
         pointer, partition = self.world.pointer, partition_of(customer, PARTITIONS)
-        tables = Tables(decoded(pointer).generation)
-        progress = self._cells("speed_progress", tables.generation)
+        generation, deltas, slot = self._places(pointer)
+        progress = self._merged("speed_progress", generation).cells
         content = (
             customer,
             pointer,
-            frozenset(self._cells(tables.deltas, customer).items()),
-            frozenset(self._cells(self._slot(pointer), customer).items()),
+            self._merged(deltas, customer).frozen,
+            self._merged(slot, customer).frozen,
             progress.get(((partition,), "next_offset")),
             progress.get(((partition,), "from_offset")),
         )
@@ -165,15 +181,23 @@ class Judge:
         self._seen.add(content)
         return True
 
-    def _cells(self, table: str, key: object) -> Cells:
-        one, other = (self.world.replicas[name].held(table, key) for name in self.pair)
-        return merged(one, other).cells
+    def _merged(self, table: str, key: object) -> "Merged":
+        """What the pair makes of a partition, computed once for each state of it."""
+        one, other = (self.world.replicas[name] for name in self.pair)
+        versions = one.version(table, key), other.version(table, key)
+        found = self._merges.get((table, key, self.pair))
+        if found is None or found.versions != versions:
+            cells = merged(one.held(table, key), other.held(table, key)).cells
+            found = self._merges[table, key, self.pair] = Merged(versions, cells)
+        return found
 
-    def _slot(self, pointer: str | None) -> str:
-        if pointer not in self._slots:
-            published = decoded(pointer).published
-            self._slots[pointer] = f"batch_view_{published.slot}" if published else ""
-        return self._slots[pointer]
+    def _places(self, pointer: str | None) -> tuple[int, str, str]:
+        """The generation that the pointer names, and the tables of its deltas and of its batch."""
+        if pointer not in self._named:
+            named = decoded(pointer)
+            slot = f"batch_view_{named.published.slot}" if named.published else ""
+            self._named[pointer] = named.generation, Tables(named.generation).deltas, slot
+        return self._named[pointer]
 
     def check(self, answers: Sequence[Answer], since: Since, pinned: Pointer) -> None:
         """Every answer, whose reading of what is `pinned` began at `since`, is right. Raises Wrong."""
@@ -266,6 +290,17 @@ class Judge:
             return True
         gone = self.world.loop.now - TTL_SECONDS * 1_000_000
         return any(r.offset >= cut and r.appended_at <= gone for r in self.world.log.from_offset(partition, cut))
+
+
+class Merged:
+    """What two replicas, each at one of its versions, make of a partition."""
+
+    def __init__(self, versions: tuple[int, int], cells: Cells) -> None:
+        self.versions, self.cells = versions, cells
+
+    @cached_property
+    def frozen(self) -> frozenset[object]:
+        return frozenset(self.cells.items())
 
 
 def _row(put: Put) -> tuple[Lane, Acknowledged]:

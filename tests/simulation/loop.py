@@ -2,12 +2,23 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from contextvars import Context, ContextVar
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 OWNER: ContextVar[object] = ContextVar("OWNER", default=None)
 """The process that the running task belongs to; a timer is its owner's, and stands still with it."""
+
+
+class Ready(asyncio.Handle):
+    """A callback that may run, without what asyncio's own handle does for a debugger."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Callable[..., object], args: Sequence[Any], context: Context, loop: "SimLoop") -> None:
+        self._callback, self._args, self._context, self._loop = callback, args, context, loop
+        self._cancelled = False
 
 
 class Timer(asyncio.TimerHandle):
@@ -25,16 +36,22 @@ class SimLoop(asyncio.BaseEventLoop):
         self.due: deque[asyncio.Handle] = deque()
         self.timers: list[Timer] = []
         self.failures: list[BaseException] = []
+        self.get_debug = bool  # type: ignore[method-assign] # False, without a frame: each task and future asks
 
     def time(self) -> float:
         return self.now / 1e6
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:  # type: ignore[override] # variadic types
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = Ready(callback, args, copy_context() if context is None else context, self)
         self.due.append(handle)
         return handle
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is one thread
+
+    def create_task(  # type: ignore[override] # no generators
+        self, coro: Coroutine[Any, Any, T], *, name: object = None, context: Context | None = None
+    ) -> asyncio.Task[T]:
+        return asyncio.Task(coro, loop=self, name="task" if name is None else str(name), context=context)
 
     def call_at(  # type: ignore[override] # variadic types
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -60,10 +77,15 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def drain(self) -> None:
         """Run whatever is ready, and what that makes ready, until every task waits for something."""
-        while self.due:
-            handle = self.due.popleft()
-            if not handle._cancelled:  # asyncio's own loop looks there, too
-                handle._run()
+        due = self.due
+        while due:
+            handle = due.popleft()
+            if handle._cancelled:  # asyncio's own loop looks there, too
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined] # not in typeshed
+            except Exception as error:
+                self.failures.append(error)
 
     def next_timer(self, runs: Callable[[object], bool]) -> Timer | None:
         """The earliest timer of an owner that runs; of equal ones the one set first."""

@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 class Op:
     """Something that may happen next. An owner's happens only while it runs; nobody's is the network's own."""
 
-    label: str
+    label: str | Callable[[], str]
+    """What it is, in words; a function where only a trace is worth making them."""
     act: Callable[[], None]
     owner: "Process | None" = None
     after: int = 0
     """The step before which it does not happen, unless nothing else can."""
     born: int = 0
+
+    def __str__(self) -> str:
+        return self.label if isinstance(self.label, str) else self.label()
 
     @property
     def can_happen(self) -> bool:
@@ -159,13 +163,6 @@ class Session:
         self.world.network.read(self.owner, select, answer, response.time_out)
 
 
-class Glance(Session):
-    """A session that reads at once, and changes nothing."""
-
-    def execute_async(self, statement: Any, parameters: Sequence[Any] | None = None) -> Response:
-        return Response(rows=self.world.network.glance(statement.compile(parameters or ())))
-
-
 @dataclass
 class Network:
     """Decides each statement's fate, and lists what may happen."""
@@ -208,7 +205,10 @@ class Network:
         pairs = [(key, random.sample((0, 1, 2), 2)) for key in dict.fromkeys(select.partitions)]
         read = Read(world, owner, select, answer, missing=2 * len(pairs))
         if random.random() >= profile.torn_reads:
-            what = f"read {select.table.name} {[(key, *pair) for key, pair in pairs]}"
+
+            def what() -> str:
+                return f"read {select.table.name} {[(key, *pair) for key, pair in pairs]}"
+
             world.add(Op(what, lambda: read.at_once(pairs), owner))
             return
         world.count("torn read")
@@ -225,7 +225,7 @@ class Network:
             found = []
             for key in select.partitions:
                 (one, other), replicas = self.world.judge.pair, self.world.replicas
-                part = merged(replicas[one].part(select, key), replicas[other].part(select, key))
+                part = merged(replicas[one].seen(select, key), replicas[other].seen(select, key))
                 found += rows(select, key, part, self.world.now)
         return found
 
@@ -256,7 +256,7 @@ class _Write:
                         self.world.judge.progressed(change)
                 self.world.add(Op(f"ack {key}", lambda: self.response.answer([]), self.owner))
 
-        return Op(f"replica {name} takes {describe(mutation)}", deliver)
+        return Op(lambda: f"replica {name} takes {describe(mutation)}", deliver)
 
 
 @dataclass(eq=False, slots=True)

@@ -39,6 +39,8 @@ class Replica:
     def __init__(self, name: int) -> None:
         self.name = name
         self._parts: dict[tuple[str, Any], Part] = {}
+        self._changes = 0
+        self._versions: dict[tuple[str, Any], int] = {}
 
     def write(self, mutation: Iterable[Change], now: int) -> bool:
         """All of the mutation is there, as far as it is not older than what is; whether that changed anything.
@@ -67,12 +69,23 @@ class Replica:
         for at, cell in part.cells.items():
             if cell.timestamp > deleted and (at not in cells or cell > cells[at]):
                 cells[at], changed = cell, True
-        self._parts[table, partition] = Part(deleted, cells)
+        if changed:
+            self._parts[table, partition] = Part(deleted, cells)
+            self._changed(table, partition)
         return changed
+
+    def _changed(self, table: str, partition: Any) -> None:
+        self._changes += 1
+        self._versions[table, partition] = self._changes
+
+    def version(self, table: str, partition: Any) -> int:
+        """A number that grows whenever `held` changes."""
+        return self._versions.get((table, partition), 0)
 
     def tamper(self, table: str, partition: Any, key: Key, text: str | None) -> None:
         """A row's text is another one, as if it had been written so, or the row is lost."""
         cells = self._parts[table, partition].cells
+        self._changed(table, partition)
         for at, cell in [(at, cell) for at, cell in cells.items() if at[0] == key]:
             if text is None:
                 del cells[at]
@@ -83,6 +96,7 @@ class Replica:
         """The table is empty."""
         for at in [at for at in self._parts if at[0] == table]:
             del self._parts[at]
+            self._changed(*at)
 
     def held(self, table: str, partition: Any) -> Part:
         """Everything of one partition of one table; to be looked at only."""
@@ -90,10 +104,14 @@ class Replica:
 
     def part(self, select: Select, partition: Any) -> Part:
         """A copy of what is asked for, at this moment."""
-        held = self.held(select.table.name, partition)
-        wanted = select.wanted
+        seen = self.seen(select, partition)
+        return seen if select.wanted is not None else Part(seen.deleted, dict(seen.cells))
+
+    def seen(self, select: Select, partition: Any) -> Part:
+        """What is asked for, to be looked at only, and at this moment."""
+        held, wanted = self.held(select.table.name, partition), select.wanted
         if wanted is None:
-            return Part(held.deleted, dict(held.cells))
+            return held
         return Part(held.deleted, {at: cell for at, cell in held.cells.items() if wanted(at[0])})
 
 
@@ -111,12 +129,14 @@ def merged(one: Part, other: Part) -> Part:
 def rows(select: Select, partition: Any, part: Part, now: int) -> list[tuple[Any, ...]]:
     """The live rows, in clustering order, with the columns asked for."""
     found: dict[Key, dict[str, Any]] = {}
-    for (key, column), cell in sorted(part.cells.items()):  # no two have one place, so no cells are compared
-        if cell.expires_at == NEVER or cell.expires_at > now:
-            found.setdefault(key, {})[column] = cell.value
-    table = select.table
-    limited = list(found.items())[: select.limit]
-    for key, row in limited:
-        row.update(zip(table.partition, (partition,), strict=False))
-        row.update(zip(table.clustering, key, strict=True))
-    return [tuple(map(row.get, select.columns)) for _, row in limited]
+    cells = part.cells
+    for at in sorted(cells):
+        _, expires_at, value = cells[at]
+        if expires_at == NEVER or expires_at > now:
+            found.setdefault(at[0], {})[at[1]] = value
+    whole, clustering, columns = select.table.partition[0], select.table.clustering, select.columns
+    limited = found if select.limit is None else dict(list(found.items())[: select.limit])
+    for key, row in limited.items():
+        row[whole] = partition
+        row.update(zip(clustering, key, strict=True))
+    return [tuple(map(row.get, columns)) for row in limited.values()]

@@ -1,7 +1,9 @@
 """What may happen next: each kind of step with its weight."""
 
+from bisect import bisect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
 
 from common.errors import RejectedRecord
 from common.log.events import parse
@@ -25,10 +27,8 @@ REQUEST_MICROS: Final = 10_000_000
 MOST_REBUILDS: Final = 4
 
 
-class Choice(NamedTuple):
-    weight: float
-    name: str
-    act: Callable[[], None]
+Choice = tuple[float, str, Callable[[], None]]
+"""A step's weight, its name, and what makes it."""
 
 
 class Steps:
@@ -38,58 +38,61 @@ class Steps:
         self._world, self._started = world, 0
 
     def next(self) -> None:
-        choices = [choice for choice in (*self._ordinary(), *self._faults(), *self._batches()) if choice.weight]
-        (choice,) = self._world.random.choices(choices, [choice.weight for choice in choices])
-        self._world.say(choice.name)
-        choice.act()
+        self._world.lay_aside_dead()
+        choices = [choice for choice in (*self._ordinary(), *self._faults(), *self._batches()) if choice[0]]
+        ends = list(accumulate(weight for weight, _, _ in choices))
+        drawn = bisect(ends, self._world.random.random() * ends[-1], 0, len(ends) - 1)  # as Random.choices does
+        _, name, act = choices[drawn]
+        self._world.say(name)
+        act()
 
     def _ordinary(self) -> list[Choice]:
         world = self._world
-        found = [Choice(6 if world.profile.expiry else 3, "time", self._pass_time)]
+        found: list[Choice] = [(6 if world.profile.expiry else 3, "time", self._pass_time)]
         if world.ops:
-            found.append(Choice(100, "op", self._next_op))
+            found.append((100, "op", self._next_op))
         if world.late:
-            found.append(Choice(2, "late", self._late_op))
+            found.append((2, "late", self._late_op))
         if world.messages:
-            found.append(Choice(8, "produce", self._produce))
-        fetches = [(worker, lane) for worker in world.group.running for lane in worker.fetches()]
+            found.append((8, "produce", self._produce))
+        fetches = [(worker, lane) for worker in world.group.workers if worker.runs for lane in worker.fetches()]
         if fetches:
-            found.append(Choice(14, "fetch", lambda: self._fetch(fetches)))
+            found.append((14, "fetch", lambda: self._fetch(fetches)))
         if world.profile.readers and world.judge.oracle.mentioned:
-            found.append(Choice(3 * world.profile.readers, "reader", self._start_reader))
+            found.append((3 * world.profile.readers, "reader", self._start_reader))
         return found
 
     def _faults(self) -> list[Choice]:
         world, group, profile = self._world, self._world.group, self._world.profile
-        found = [Choice(1, "continue", group.thaw)] if group.frozen else []
+        found: list[Choice] = [(1, "continue", group.thaw)] if group.frozen else []
         if group.running:
-            found.append(Choice(profile.crashes / 2, "crash", group.crash))
-            found.append(Choice(profile.freezes / 2, "stop", group.freeze))
-            found.append(Choice(profile.rebalances / 2, "rebalance", group.rebalance_for_no_reason))
+            found.append((profile.crashes / 2, "crash", group.crash))
+            found.append((profile.freezes / 2, "stop", group.freeze))
+            found.append((profile.rebalances / 2, "rebalance", group.rebalance_for_no_reason))
         if running(world.others, BatchRun):
-            found.append(Choice(profile.crashes / 2, "kill batch", self._kill_batch))
+            found.append((profile.crashes / 2, "kill batch", self._kill_batch))
         if running(world.others, RebuildRun):
-            found.append(Choice(profile.crashes, "kill rebuild", self._kill_rebuild))
+            found.append((profile.crashes, "kill rebuild", self._kill_rebuild))
         if profile.tampering and world.log.records:
-            found.append(Choice(profile.tampering, "tamper", world.tampering.act))
+            found.append((profile.tampering, "tamper", world.tampering.act))
         return found
 
     def _batches(self) -> list[Choice]:
         world, rate = self._world, self._world.profile.batches
         if not world.log.records:
             return []
-        found = [Choice(world.profile.rebuilds, "rebuild", self._start_rebuild)]
+        found: list[Choice] = [(world.profile.rebuilds, "rebuild", self._start_rebuild)]
         if rate:
-            found.append(Choice(rate, "batch", self._start_batch))
-            found.append(Choice(rate / 3, "rollback", lambda: roll_back(world)))
+            found.append((rate, "batch", self._start_batch))
+            found.append((rate / 3, "rollback", lambda: roll_back(world)))
         return found
 
     # What was begun goes on.
 
     def _next_op(self) -> None:
         world = self._world
-        world.ops = [op for op in world.ops if op.owner is None or not op.owner.dead]
-        able = [op for op in world.ops if op.can_happen]
+        ops = world.ops = [op for op in world.ops if op.owner is None or not op.owner.dead]
+        able = [op for op in ops if op.owner is None or not op.owner.frozen]
         ready = [op for op in able if op.after <= world.steps] or able
         if ready:
             self._run(world.random.choice(ready), world.ops)
@@ -105,7 +108,8 @@ class Steps:
 
     def _run(self, op: Op, listed: list[Op]) -> None:
         listed.remove(op)
-        self._world.say(f"      {op.label}")
+        if self._world.is_traced:
+            self._world.say(f"      {op}")
         op.act()
 
     def _pass_time(self) -> None:
@@ -139,7 +143,8 @@ class Steps:
             log.skip(world.random.randrange(PARTITIONS), world.random.randint(1, 2))
         record = log.append_at(world.messages.pop(0), world.loop.now)
         world.judge.oracle.extend([record])
-        world.say(f"      partition {record.partition} offset {record.offset} {record.key!r} {record.value!r}")
+        if world.is_traced:
+            world.say(f"      partition {record.partition} offset {record.offset} {record.key!r} {record.value!r}")
         try:
             event = parse(record.key, record.value, record.partition, PARTITIONS, record.appended_at, RULES)
         except RejectedRecord:

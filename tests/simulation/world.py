@@ -70,6 +70,7 @@ class World:
         self.failures: list[tuple[Process, BaseException]] = []
         self.steps = 0
         self._touched: dict[str, None] = {}
+        self._dead: list[Process] = []
 
     def run(self) -> "World":
         """All of the seed. Raises Wrong, or what the core raised."""
@@ -133,6 +134,16 @@ class World:
     @property
     def now(self) -> int:
         return self.loop.now
+
+    @property
+    def is_traced(self) -> bool:
+        return self._say is not None
+
+    def lay_aside_dead(self) -> None:
+        """Nothing asks for processes that are dead, but they are kept: a coroutine that is collected runs on."""
+        if any(process.dead for process in self.others):
+            self._dead += [process for process in self.others if process.dead]
+            self.others = [process for process in self.others if not process.dead]
 
     def say(self, what: str) -> None:
         if self._say is not None:
