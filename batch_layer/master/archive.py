@@ -92,7 +92,8 @@ def append(job: Job, identity: LogIdentity, head: Head | None, ends: Cut) -> tup
     Raises Conflict, and appends nothing, if another archiver has committed since `head`.
     """
     accepted = accepted_losses(job)
-    starts = log.held_from(job, identity, cut_of_head(head), ends, accepted)
+    firsts = kafka.first_offsets(job.settings, identity.partitions)
+    starts = log.held_from(identity, firsts, cut_of_head(head), ends, accepted)
     archive_id = 1 if head is None else head.archive_id + 1
     count = ends.records_above(starts)
     is_small = count <= master.SMALL

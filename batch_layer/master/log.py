@@ -1,6 +1,6 @@
 """The log as Spark reads it: exact ranges of committed records, or an error if one is gone (R1, R15)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from pyspark.sql import DataFrame
@@ -12,16 +12,17 @@ from common import runbook
 from common.algebra.cut import Cut
 from common.algebra.losses import Range, uncovered
 from common.errors import LogError
-from common.servers import kafka
 from common.servers.log_identity import LogIdentity
 
 
-def held_from(job: Job, identity: LogIdentity, starts: Cut, ends: Cut, accepted: Sequence[Range]) -> Cut:
+def held_from(
+    identity: LogIdentity, first: Mapping[int, int], starts: Cut, ends: Cut, accepted: Sequence[Range]
+) -> Cut:
     """Returns where to read from, so that only ranges accepted as lost are left out below `ends` (R15).
 
-    Raises LogError, which names every range that is lost and not accepted, and the way out.
+    `first` has the log's first offsets. Raises LogError, which names every range that is lost and not accepted, and the
+    way out.
     """
-    first = kafka.first_offsets(job.settings, identity.partitions)
     gaps = [Range(p, starts[p], first[p]) for p in range(identity.partitions) if starts[p] < min(first[p], ends[p])]
     lost = [part for gap in gaps for part in uncovered(gap, accepted)]
     if lost:

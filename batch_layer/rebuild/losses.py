@@ -15,16 +15,20 @@ OPTION = "--accept-loss"
 
 
 def check(job: Job, ranges: Sequence[Range]) -> None:
-    """Raises UsageError for a range that is held in part, and LogError if another range is lost, too.
-
-    A range that was accepted before passes, so that the same command may be run again.
-    """
+    """Raises UsageError for a range that is held in part, and LogError if another range is lost, too."""
     identity = checked_identity(job)
     master.ensure(job)
     head = master.head(job)
     archived = Cut.zero() if head is None else head.offsets
     firsts = kafka.first_offsets(job.settings, identity.partitions)
-    known = ranges_of(publish.read(job.session))
+    check_ranges(ranges, ranges_of(publish.read(job.session)), firsts, archived)
+
+
+def check_ranges(ranges: Sequence[Range], known: Sequence[Range], firsts: Mapping[int, int], archived: Cut) -> None:
+    """Raises UsageError for a range that is held in part, and LogError if another range is lost, too.
+
+    A range that was accepted before, and so is `known`, passes: the same command may be run again.
+    """
     for each in ranges:
         if each not in known:
             check_lost(each, firsts, archived)

@@ -1,6 +1,6 @@
 """Reads what the speed tables still hold of a lost range: current facts, and erasures (R15)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,6 +16,8 @@ from common.tables import Tables
 from infra.operate.losses.records import Held
 
 PAGE_ROWS = 1000
+Row = tuple[str, str, str, str]
+"""A stored fact: customer id, kind, entity id, and the cell."""
 
 
 @dataclass(slots=True)
@@ -35,9 +37,14 @@ def held_of(session: Session, ranges: Sequence[Range], partitions: int) -> Found
 
     Raises StoreUnavailable, or UNAVAILABLE errors of the driver, if Cassandra does not answer.
     """
+    return held_in(_rows(session), ranges, partitions)
+
+
+def held_in(rows: Iterable[Row], ranges: Sequence[Range], partitions: int) -> Found:
+    """Returns what lies in `ranges` of these rows of facts: those of every customer."""
     found = Found()
     placed: list[tuple[int, int, Held]] = []
-    for customer_id, kind, entity_id, value in _rows(session):
+    for customer_id, kind, entity_id, value in rows:
         partition = partition_of(customer_id, partitions)
         of_partition = [each for each in ranges if each.partition == partition]
         if not of_partition:
@@ -59,7 +66,7 @@ def held_of(session: Session, ranges: Sequence[Range], partitions: int) -> Found
     return found
 
 
-def _rows(session: Session) -> Iterator[tuple[str, str, str, str]]:
+def _rows(session: Session) -> Iterator[Row]:
     # Each row is one cell of one fact, so pages may be read at different moments.
     tables = Tables(pointer_row.read(session).generation)
     select = SimpleStatement(f"SELECT customer_id, kind, entity_id, value FROM {tables.facts}", fetch_size=PAGE_ROWS)
