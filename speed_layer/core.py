@@ -14,7 +14,6 @@ from typing import Final
 from cassandra.cluster import Session
 
 from common.algebra.generation import generation_of
-from common.algebra.losses import ranges_of
 from common.algebra.pointer import Pointer
 from common.algebra.versions import logic_version
 from common.log.events import validation_version
@@ -123,7 +122,6 @@ def assemble(
         settings=speed,
         table=ProgressTable(AsyncSession(outside.session, recorded.partitions), generation.number),
         written_since=generation.written_since,
-        losses=ranges_of(pointer),
         watch=outside.watch,
         lanes=lanes,
         store_retry=store_retry,

@@ -78,9 +78,10 @@ def of_log(
         remedy = f"see {runbook.LOSS}; the way on may be `lambda360 speed rebuild {options} --reason R`"
         return Finding("records of the log", well=False, detail=detail, remedy=remedy)
     behind = [Range(p, at, firsts[p]) for p, at in applied.items() if at < firsts.get(p, 0)]
-    refusing = [part for gap in behind for part in uncovered(gap, known)]
-    if refusing:
-        detail = f"gone from Kafka before workers applied them: {', '.join(map(str, refusing))}; the master holds them"
+    if behind:
+        detail = f"gone from Kafka before workers applied them: {', '.join(map(str, behind))}; the master holds them"
+        if known:
+            detail += ", but for what was accepted as lost"
         return Finding("records of the log", well=False, detail=detail, remedy="run `lambda360 speed rebuild`")
     return Finding("records of the log", well=True, detail="all that batch and workers need next is in Kafka")
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 import structlog
 
-from common.algebra.losses import Range
 from common.algebra.versions import with_version
 from common.errors import CircuitOpen, LogUnavailable, Unavailable
 from common.progress import Progress
@@ -49,8 +48,6 @@ class Keeper:
     monotonic: Callable[[], float] = time.monotonic
     written_since: int = 0
     """Every delta of the generation was written at this moment or later, in microseconds; 0 where unknown."""
-    losses: Sequence[Range] = ()
-    """The ranges of the log that were accepted as lost when this worker began."""
     latest: Mapping[int, Progress] = field(default_factory=dict)
     """The rows of the last heartbeat, written or not."""
     beat_at: int = 0
@@ -79,7 +76,7 @@ class Keeper:
         await self.kafka_retry.until_done(self.watch.confirm)  # last: a topic that is gone never comes back as itself
         rows = {p: found.get(p) for p in partitions}
         offsets = {
-            partition: start_of(partition, row, firsts[partition], self.ends[partition], self.losses)
+            partition: start_of(partition, row, firsts[partition], self.ends[partition])
             for partition, row in rows.items()
         }
         named = {p: self._with_version(p, row) for p, row in rows.items()}

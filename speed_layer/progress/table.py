@@ -1,11 +1,10 @@
 """The worker's side of `speed_progress`: reading and writing its rows, and where a worker resumes (R12)."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from common import runbook
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.losses import Range, uncovered
+from common.algebra.losses import Range
 from common.errors import LogError
 from common.progress import Progress, cells_of, insert_progress, select_progress
 from common.servers.cassandra import AsyncSession
@@ -32,19 +31,20 @@ class ProgressTable:
         await self._session.execute(self._write.bind(cells_of(self._generation, row)))
 
 
-def start_of(partition: int, row: Progress | None, first: int, end: int, accepted: Sequence[Range] = ()) -> int:
+def start_of(partition: int, row: Progress | None, first: int, end: int) -> int:
     """Returns the offset at which a worker resumes: our own progress, or zero if there is none yet.
 
-    `first` and `end` are the log's own. Raises LogError where the log does not hold that offset: a worker never jumps,
-    but over ranges that were accepted as lost (R15).
+    `first` and `end` are the log's own. Raises LogError where the log does not hold that offset: a worker never jumps.
     """
+    # Not even over what was accepted as lost (R15): a request that pinned the pointer before would know of no loss, and
+    # find deltas of behind the gap. A rebuild passes the gap, and its tables are read by its own pointer only.
     start = 0 if row is None else row.next_offset
-    missing = uncovered(Range(partition, start, first), accepted) if start < first else []
-    if missing:
+    if start < first:
         text = (
             f"partition {partition} is applied below offset {start}, and the log's first offset is {first}: records "
-            f"({', '.join(map(str, missing))}) were deleted before they were applied, so nothing was read. `lambda360 "
-            f"speed rebuild` takes what the master holds of them, and says so where it holds none; see {runbook.LOSS}"
+            f"({Range(partition, start, first)}) were deleted before they were applied, so nothing was read. "
+            "`lambda360 speed rebuild` takes what the master holds of them, and says so where it holds none; see "
+            f"{runbook.LOSS}"
         )
         raise LogError(text)
     if start > end:
@@ -53,7 +53,7 @@ def start_of(partition: int, row: Progress | None, first: int, end: int, accepte
             f"so nothing was read. Offsets would be used twice; see {runbook.RESTORE}"
         )
         raise LogError(text)
-    return max(start, first)
+    return start
 
 
 def horizon(now: int, ttl_days: int) -> int:

@@ -25,6 +25,7 @@ def applied(next_offset: int) -> dict[int, Progress]:
         (700, 900, 900, (), "gone from Kafka, and in no batch: 0:500:700"),
         (700, 900, 900, (LOST,), "all that batch and workers need next is in Kafka"),
         (750, 900, 900, (LOST,), "gone from Kafka, and in no batch: 0:700:750"),
+        (700, 900, 600, (LOST,), "gone from Kafka before workers applied them: 0:600:700; the master holds them, but"),
         (400, 900, 300, (), "gone from Kafka before workers applied them: 0:300:400; the master holds them"),
         (0, 499, 100, (), "partition 0 ends at 499, below what was archived or applied"),
         (0, 600, 601, (), "partition 0 ends at 600, below what was archived or applied"),
