@@ -218,7 +218,10 @@ class Audit:
         return [
             Recorded(at.offset, event.kind, event.entity_id, event.image)
             for at, event in sorted(events.items())
-            if event.customer_id == customer and at.offset < below and at != self._made.without
+            if event.customer_id == customer
+            and at.offset < below
+            and at != self._made.without
+            and at not in self._run.world.losses.lost
         ]
 
 

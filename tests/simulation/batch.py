@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from batch_layer.view import publish
 from common.algebra import marks
-from common.algebra.cut import Cut
 from common.algebra.marks import MARK_OFFSET, Mark, encode_mark
 from common.algebra.pointer import Claim, Plan, Pointer, Published
 from common.algebra.versions import logic_version
-from common.errors import BatchError, ClaimLost, StoreUnavailable
+from common.errors import BatchError, ClaimLost, LogError, StoreUnavailable
 from common.log.events import validation_version
 from common.log.partition import partition_of
 from common.servers.cassandra import AsyncSession, in_one_page
@@ -46,6 +45,8 @@ class BatchRun(Process):
             await self._work()
         except ClaimLost:
             self.world.count("claim lost")
+        except LogError:
+            self.world.count("batch refused: records are gone")
         except BatchError:
             self.world.count("batch given up")
         self.dead = True
@@ -53,7 +54,7 @@ class BatchRun(Process):
     async def _work(self) -> None:
         world = self.world
         await self.later("archives")
-        cut = Cut.of(world.log.next_offsets)
+        cut = world.master.archive(self.pointer)
         plan = Plan(len(world.log.records), cut, logic_version(), validation_version(RULES))
         await self.later("claims")
         claim = publish.claim(self.pointer, plan)
@@ -76,7 +77,7 @@ class BatchRun(Process):
         """
         world, cut = self.world, plan.cut
         if plan not in world.lacking:
-            below = [at for at in sorted(world.events) if at.offset < cut[at.partition]]
+            below = [at for at in sorted(world.events) if at.offset < cut[at.partition] and at not in world.losses.lost]
             lacks = below and world.profile.tampering and world.random.random() < 0.1
             world.lacking[plan] = world.random.choice(below) if lacks else None
         without = world.lacking[plan]

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from common.algebra.losses import Range
 from common.algebra.pointer import Pointer
 from common.log.partition import partition_of
+from common.log.position import Position
 from common.tables import Tables
 from infra.proof.oracle import Answer as Expected
 from infra.proof.oracle import Oracle
@@ -36,6 +38,9 @@ REASONS: Final = {
     "records behind": re.compile(r"the speed layer is \d+ records behind, .*"),
     "not caught up yet": re.compile(r"the speed layer has not caught up with the log yet"),
     "seconds behind": re.compile(r"the speed layer is \d+ s behind, .*"),
+    "lost": re.compile(
+        r"records (\d+) to (\d+) of partition (\d+) were lost, and are not yet declared as sent again .*"
+    ),
     "accepted drift": re.compile(
         r"accepted drift: the audit of batch (\d+) found .*; the speed tables must be rebuilt"
     ),
@@ -107,7 +112,8 @@ class Judge:
     _seen: set[object] = field(default_factory=set)
     _merges: dict[object, "Merged"] = field(default_factory=dict)
     _rows: dict[Lane, dict[Acknowledged, None]] = field(default_factory=dict)
-    _expected: dict[tuple[str, int], Expected | None] = field(default_factory=dict)
+    _oracles: dict[frozenset[Position], tuple[Oracle, int]] = field(default_factory=dict)
+    _expected: dict[tuple[frozenset[Position], str, int], Expected | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         store = Glance(self.world)
@@ -217,21 +223,49 @@ class Judge:
         kinds = [self._verified(reason, answer, since, pinned) for reason in answer.provenance.reasons]
         self.degraded.update(kinds)
         self._check_mark(kinds, answer, since, generation)
-        expected = self.expected(customer, log.next_offset)
+        absent = self.world.losses.absent(generation, pinned)
+        self._check_losses(answer, pinned, absent, applied=least)
+        expected = self.expected(customer, log.next_offset, absent)
         served = {**answer.metrics, "profile": answer.profile} if answer.known else None
         if served != expected and not self._excused(kinds, answer, pinned):
             raise Wrong(f"{customer} at offset {log.next_offset}: {difference(served, expected)}; {answer.provenance}")
 
-    def expected(self, customer: str, offset: int) -> Expected | None:
-        """The oracle's answer, computed once for each number of the customer's records below the offset."""
-        history = self.oracle._history.get(customer, [])
+    def expected(self, customer: str, offset: int, absent: frozenset[Position] = frozenset()) -> Expected | None:
+        """The answer of the oracle that never heard of some records.
+
+        It is computed once for each number of the customer's records below the offset.
+        """
+        oracle = self._without(absent) if absent else self.oracle
+        history = oracle._history.get(customer, [])
         index = bisect_left(history, offset, key=lambda entry: entry.offset)
-        if (customer, index) not in self._expected:
+        key = absent, customer, index
+        if key not in self._expected:
             below = {partition_of(customer, PARTITIONS): offset}
-            answer = self.oracle.answer(customer, AS_OF, below)
-            profile = self.oracle.profile(customer, below)
-            self._expected[customer, index] = None if answer is None else {**answer, "profile": profile}
-        return self._expected[customer, index]
+            answer = oracle.answer(customer, AS_OF, below)
+            profile = oracle.profile(customer, below)
+            self._expected[key] = None if answer is None else {**answer, "profile": profile}
+        return self._expected[key]
+
+    def _without(self, absent: frozenset[Position]) -> Oracle:
+        """An oracle of the log that there is now, without some of its records."""
+        oracle, seen = self._oracles.get(absent, (Oracle([], PARTITIONS), 0))
+        records = self.world.log.records
+        oracle.extend(each for each in records[seen:] if Position(each.partition, each.offset) not in absent)
+        self._oracles[absent] = oracle, len(records)
+        return oracle
+
+    def _check_losses(self, answer: Answer, pinned: Pointer, absent: frozenset[Position], *, applied: int) -> None:
+        """R15: what is not declared as sent again is among the reasons, unless an erasure came after it.
+
+        Only the speed tables say so: of an erasure that they have not `applied`, answers need not know.
+        """
+        customer, below, losses = answer.customer_id, answer.provenance.log.next_offset, self.world.losses
+        for lost in losses.waiting(pinned, customer):
+            is_named = any(f"declare-sent {lost}`" in reason for reason in answer.provenance.reasons)
+            may_be_absent = losses.is_erased_after(customer, lost, below=below, absent=absent)
+            must_be_absent = losses.is_erased_after(customer, lost, below=applied, absent=absent)
+            if must_be_absent if is_named else not may_be_absent:
+                raise Wrong(f"{customer} may lack some of {lost}, and the answer is: {answer.provenance}")
 
     def _check_mark(self, kinds: Sequence[str], answer: Answer, since: Since, generation: int) -> None:
         """R18: a mark degrades every answer of its generation, unless an erasure at or above its cut came after it."""
@@ -260,6 +294,9 @@ class Judge:
             return False
         if kind == "deltas expired":
             return int(match[1]) < int(match[2]) <= self.gone_below(generation, partition)
+        if kind == "lost":
+            lost = Range(int(match[3]), int(match[1]), int(match[2]) + 1)
+            return lost in self.world.losses.waiting(pinned, answer.customer_id)
         if kind == "never ran":
             return row is None
         if kind == "accepted drift":
@@ -281,9 +318,11 @@ class Judge:
         """
         if self.world.tampering.spoils(answer, pinned.generation):
             return True
+        partition, batch = answer.provenance.log.partition, answer.provenance.batch
+        if "lost" in kinds and self.world.losses.is_mixed(pinned.generation, partition):
+            return True
         if not EXCUSES & set(kinds):
             return False
-        partition, batch = answer.provenance.log.partition, answer.provenance.batch
         cut = batch.cut.get(partition, 0) if batch else 0
         floor = self.world.floors.get(pinned.generation)
         if floor is not None and "deltas expired" in kinds and cut < floor[partition]:

@@ -28,7 +28,7 @@ from speed_layer.apply.worker import Step, Worker
 from speed_layer.progress.keeper import Keeper, Kept
 from speed_layer.progress.table import ProgressTable
 from speed_layer.store.statements import Statements
-from tests.simulation import batch_mutants, network
+from tests.simulation import batch_mutants, loss_mutants, network
 from tests.simulation.batch_mutants import Patch
 from tests.simulation.cql import Table
 from tests.simulation.network import Bound, said
@@ -195,6 +195,7 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "a retracted fact still counts in one layer": [(merge, "value", retraction_takes_nothing_away)],
     "a repeat undoes a retraction": [(apply, "decide", repeat_undoes_a_retraction)],
     **batch_mutants.MUTANTS,
+    **loss_mutants.MUTANTS,
 }
 FOCUS: Final = {
     "trust one read of two replicas": "readers",
@@ -203,6 +204,7 @@ FOCUS: Final = {
     "two records of an entity in one mutation": "timeouts",
     "the profile is kept over a reset": "erasures",
     **batch_mutants.FOCUS,
+    **loss_mutants.FOCUS,
 }
 """The kind of world that shows a mutant, where the usual one seldom does."""
 RARE: Final = frozenset({"a point read repairs half a mutation", "from_offset from another read than the start"})

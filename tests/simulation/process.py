@@ -133,7 +133,7 @@ class Watch:
         return await self.ends()
 
     async def firsts(self) -> Mapping[int, int]:
-        return await self._ask(lambda: dict.fromkeys(self._world.log.next_offsets, 0))
+        return await self._ask(lambda: dict(self._world.losses.firsts))
 
     async def expired_below(self, now: int) -> Mapping[int, int]:
         return await self._ask(lambda: self._world.expired_below(now))
@@ -223,12 +223,17 @@ class WorkerProcess(Process):
 
     def fetch(self, lane: Lane, count: int) -> None:
         """Hand over the lane's next records, `count` of them at most."""
-        log = self.world.log
+        log, losses = self.world.log, self.world.losses
+        if self._fetched_to[lane] < losses.firsts[lane.partition]:
+            self.world.count("worker ended: Kafka does not hold what comes next")
+            self.world.group.end(self)
+            return
         waiting = log.from_offset(lane.partition, self._fetched_to[lane])
         records = waiting[:count]
         links = lane.send((record.offset, 1) for record in records)
         at_end = len(records) == len(waiting)
         self._fetched_to[lane] = log.next_offsets[lane.partition] if at_end else records[-1].offset + 1
+        losses.fetched(self.generation, lane.partition, self._fetched_to[lane])
         if at_end:
             lane.cleared(self._fetched_to[lane])
         if records:

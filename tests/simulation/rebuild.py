@@ -16,8 +16,9 @@ from common.algebra import generation
 from common.algebra.cut import Cut
 from common.algebra.facts import decode_fact
 from common.algebra.generation import Generation
+from common.algebra.losses import ranges_of
 from common.algebra.pointer import Pointer
-from common.errors import BatchError, ClaimLost, StoreUnavailable
+from common.errors import BatchError, ClaimLost, LogError, StoreUnavailable
 from common.log.events import validation_version
 from common.log.position import Position
 from common.progress import Progress, cells_of, insert_progress, select_progress
@@ -55,6 +56,8 @@ class RebuildRun(Process):
             await self._work()
         except ClaimLost:
             self.world.count("rebuild overtaken by another")
+        except LogError:
+            self.world.count("rebuild refused: records are gone")
         except BatchError:
             self.world.count("rebuild given up")
         self.dead = True
@@ -75,7 +78,8 @@ class RebuildRun(Process):
         for row in plan.progress_rows(sight, self._built, floor, version=version, now=world.now):
             await self._patiently(insert_progress(), cells_of(self.number, row))
         await self.later("switches")
-        publish.transition(self._pointer, lambda pointer: generation.move(pointer, built))
+        after = publish.transition(self._pointer, lambda pointer: generation.move(pointer, built))
+        world.losses.unpublished += plan.unpublished(sight, ranges_of(after))
         world.count("generation switched")
         await self._retire(before)
 
@@ -83,7 +87,7 @@ class RebuildRun(Process):
         """The master holds what the log holds when this returns, which began at the second value."""
         began = self.world.now
         await self.later("archives")
-        return Cut.of(self.world.log.next_offsets), began
+        return self.world.master.archive(self._pointer), began
 
     async def _round_after_round(self, archived: Cut, archived_at: int, floor: Cut) -> Sight:
         """Production's own rounds, `_Rounds.until_near`, by its own decisions."""
@@ -97,7 +101,8 @@ class RebuildRun(Process):
             sight = await self._sight(archived, archived_at)
             generation.check_claimed(publish.read(self._pointer), self._claimed)
             missing = plan.behind(sight, self._built)
-            if missing <= NEAR and (plan.is_near(missing, missing_before) or rounds == 3):
+            is_near = missing <= NEAR and (plan.is_near(missing, missing_before) or rounds == 3)
+            if is_near and self._built.covers(Cut.of(sight.firsts)):
                 return at_last
             if rounds == 5:
                 raise BatchError("the log grows faster than it is rebuilt")
@@ -114,7 +119,7 @@ class RebuildRun(Process):
         served = publish.read(self._pointer).generation
         self._seen_applied = self.world.judge.applied(served)
         found = map(Progress.of_row, await self._patiently(select_progress(), (served,)))
-        firsts = dict.fromkeys(range(PARTITIONS), 0)
+        firsts = dict(self.world.losses.firsts)
         return Sight(
             archived=archived, archived_at=archived_at, firsts=firsts, served={row.partition: row for row in found}
         )
@@ -123,8 +128,8 @@ class RebuildRun(Process):
         since = self._built
         customers = dict.fromkeys(
             event.customer_id
-            for (partition, offset), event in self.world.events.items()
-            if since[partition] <= offset < until[partition]
+            for at, event in self.world.events.items()
+            if since[at.partition] <= at.offset < until[at.partition] and at not in self.world.losses.lost
         )
         self.world.count("round of a rebuild")
         await asyncio.gather(*(self._build_customer(name, since, until, floor) for name in customers))
@@ -134,8 +139,9 @@ class RebuildRun(Process):
         for _ in range(tries):
             rows = await self._stored(customer) if since.offsets else Folded()
             for record in self.world.log.records:
-                event = self.world.events.get(Position(record.partition, record.offset))
-                if event is None or event.customer_id != customer:
+                at = Position(record.partition, record.offset)
+                event = self.world.events.get(at)
+                if event is None or event.customer_id != customer or at in self.world.losses.lost:
                     continue
                 if since[record.partition] <= record.offset < until[record.partition]:
                     rows.deltas_from = floor[record.partition]

@@ -36,6 +36,7 @@ class Profile:
     erasures: float
     rebuilds: float
     tampering: float
+    losses: float = 0.0
 
     @classmethod
     def drawn(cls, random: Random, focus: str = "") -> "Profile":
@@ -71,7 +72,7 @@ class Profile:
 
 FAULTS: Final = (
     *("write_timeouts", "read_timeouts", "late", "torn_reads", "publish_failures", "kafka_failures"),
-    *("crashes", "freezes", "rebalances", "batches", "readers", "rebuilds", "tampering"),
+    *("crashes", "freezes", "rebalances", "batches", "readers", "rebuilds", "tampering", "losses"),
 )
 FOCUSES: Final[dict[str, dict[str, object]]] = {
     "": {},
@@ -94,11 +95,12 @@ FOCUSES: Final[dict[str, dict[str, object]]] = {
     "erasures": {"batches": 2.0, "erasures": 0.08, "expiry": False},
     "rebuilds": {"rebuilds": 0.7, "batches": 2.0, "expiry": False},
     "tampering": {"tampering": 1.0, "batches": 2.0, "expiry": False},
+    "losses": {"losses": 1.0, "batches": 1.0, "expiry": False},
     "expiry": {"expiry": True, "freezes": 1.0, "batches": 1.0},
 }
 """What a run can ask for plenty of: slow readers, copies on their way, writes that one replica alone took from
-a worker that is gone, erasures beside batches, time that passes while nobody works, new generations, or what is lost
-behind the system's back.
+a worker that is gone, erasures beside batches, time that passes while nobody works, new generations, what is lost
+behind the system's back, or what the log itself loses.
 """
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from random import Random
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from speed_layer.store.cassandra_store import CassandraFactStore
 from speed_layer.store.statements import Statements
 from tests.simulation.cql import Change, Delete, Put, Select
 from tests.simulation.judge import Judge
+from tests.simulation.losses import Losses, Master
 from tests.simulation.network import Read, Response, Session, said
 from tests.simulation.pointer import decoded
 from tests.simulation.process import ALERTS, RULES, SETTINGS, TTL_SECONDS, at_once
@@ -54,6 +56,7 @@ class Stage:
         self.replicas = [Replica(name) for name in EVERYWHERE]
         self.events: dict[Position, Event] = {}
         self.pointer: str | None = None
+        self.losses, self.master = Losses(self.as_world, Random()), Master(self.as_world)
         self.tampering, self.floors, self.resets = Tampering(self.as_world), dict[int, Cut](), dict[str, int]()
         self.pairs: dict[str, list[tuple[int, int]]] = {}
         """By table, the replicas that the next reads ask; any other read asks 0 and 1."""
@@ -199,7 +202,7 @@ class Watch:
         return await self.ends()
 
     async def firsts(self) -> Mapping[int, int]:
-        return dict.fromkeys(range(PARTITIONS), 0)
+        return dict(self._stage.losses.firsts)
 
     async def expired_below(self, now: int) -> Mapping[int, int]:
         return self._stage.expired_below(now)

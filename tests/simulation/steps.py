@@ -5,15 +5,13 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from common.errors import RejectedRecord
-from common.log.events import parse
-from common.log.position import Position
 from speed_layer.apply.lanes import Lane
+from tests.simulation import mending
 from tests.simulation.batch import BatchRun, Reader
 from tests.simulation.group import running
 from tests.simulation.network import Op
 from tests.simulation.pointer import roll_back
-from tests.simulation.process import RULES, Process, WorkerProcess
+from tests.simulation.process import Process, WorkerProcess
 from tests.simulation.rebuild import RebuildRun
 from tests.simulation.scenery import PARTITIONS
 
@@ -27,7 +25,7 @@ REQUEST_MICROS: Final = 10_000_000
 MOST_REBUILDS: Final = 4
 
 
-Choice = tuple[float, str, Callable[[], None]]
+Choice = tuple[float, str, Callable[[], object]]
 """A step's weight, its name, and what makes it."""
 
 
@@ -75,6 +73,9 @@ class Steps:
             found.append((profile.crashes, "kill rebuild", self._kill_rebuild))
         if profile.tampering and world.log.records:
             found.append((profile.tampering, "tamper", world.tampering.act))
+        if profile.losses and world.log.records:
+            found.append((profile.losses, "lose", world.losses.lose))
+            found.append((2 * profile.losses, "operator", lambda: mending.go_on(world)))
         return found
 
     def _batches(self) -> list[Choice]:
@@ -141,19 +142,7 @@ class Steps:
         if world.random.random() < 0.1:
             world.count("gap of an aborted transaction")
             log.skip(world.random.randrange(PARTITIONS), world.random.randint(1, 2))
-        record = log.append_at(world.messages.pop(0), world.loop.now)
-        world.judge.oracle.extend([record])
-        if world.is_traced:
-            world.say(f"      partition {record.partition} offset {record.offset} {record.key!r} {record.value!r}")
-        try:
-            event = parse(record.key, record.value, record.partition, PARTITIONS, record.appended_at, RULES)
-        except RejectedRecord:
-            world.count("poison record")
-            return
-        world.events[Position(record.partition, record.offset)] = event
-        world.count("reset" if event.is_erasure else "valid record")
-        if event.is_erasure:
-            world.resets[event.customer_id] = record.offset
+        world.append(world.messages.pop(0))
 
     def _start_batch(self) -> None:
         if not (others := running(self._world.others, BatchRun)) or (

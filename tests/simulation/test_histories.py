@@ -25,6 +25,15 @@ def test_r12_a_lane_takes_its_start_and_its_from_offset_from_one_read() -> None:
     asyncio.run(histories.overlapping_starts())
 
 
+def test_r12_r15_a_worker_never_passes_a_gap_since_a_request_may_know_of_no_loss() -> None:
+    asyncio.run(histories.a_pointer_of_before_a_loss())
+
+
+def test_r12_r15_the_history_sees_a_worker_that_jumps() -> None:
+    with mutated("a worker jumps a gap"), pytest.raises(Wrong, match="at offset 3"):
+        asyncio.run(histories.a_pointer_of_before_a_loss())
+
+
 def test_r12_r22_readers_of_both_releases_are_told_where_a_worker_of_a_newer_one_went_on() -> None:
     older, newer = asyncio.run(histories.another_release_goes_on())
 

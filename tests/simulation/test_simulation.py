@@ -16,6 +16,8 @@ SEARCHED = 300
 """Seeds, from 0 on, of which one must see a mutant: which one it is moves with every change of the core's calls."""
 TAMPERED = ("tampered with: lost delta", "tampered with: changed fact", "tampered with: lost slot row")
 
+LOST = ("log: a range was lost", "batch refused: records are gone", "loss accepted", "loss declared as sent again")
+
 
 @pytest.mark.timeout(1800)
 def test_r9_to_r24_every_answer_is_the_oracles_at_the_offset_it_names_whatever_fails() -> None:
@@ -25,7 +27,7 @@ def test_r9_to_r24_every_answer_is_the_oracles_at_the_offset_it_names_whatever_f
     assert total.failures == {}
     for fault in ("crash", "rebalance", "write lost", "write on one replica only", "timeout after effect", "reset"):
         assert total.faults[fault] > SEEDS / 10, fault
-    for what in ("audit", "audit: customers compared", "generation switched", "rebuild killed", *TAMPERED):
+    for what in ("audit", "audit: customers compared", "generation switched", "rebuild killed", *TAMPERED, *LOST):
         assert total.faults[what] > SEEDS / 50, what
 
 
@@ -33,6 +35,11 @@ def test_r9_to_r24_every_answer_is_the_oracles_at_the_offset_it_names_whatever_f
 def test_r22_a_torn_read_and_deltas_that_expired_above_progress_are_seen(seed: int, focus: str) -> None:
     """Counterexamples that this simulation found: two replicas read at two moments, and a hole above `next_offset`."""
     assert run_seed(seed, focus=focus).failures == {}
+
+
+@pytest.mark.parametrize("seed", [10206, 10454, 50032])
+def test_r15_lost_records_that_a_worker_had_applied_in_part_are_sent_again_and_a_worker_jumps_no_gap(seed: int) -> None:
+    assert run_seed(seed, focus="losses").failures == {}
 
 
 @pytest.mark.parametrize("mutant", sorted(MUTANTS.keys() - RARE))

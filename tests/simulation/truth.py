@@ -1,6 +1,6 @@
 """What the log gives, record by record: facts and rows below a cut (R16)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from common.algebra.cut import Cut
@@ -18,13 +18,16 @@ Facts = Mapping[str, Mapping[tuple[str, str], Fact]]
 """By customer and entity, the current facts; a customer without any is absent."""
 
 
-def current_facts(world: "World", cut: Cut, *, without: Position | None = None) -> Facts:
-    """The current facts below the cut, of all records but the one at `without`."""
+def current_facts(
+    world: "World", cut: Cut, *, without: Position | None = None, absent: Collection[Position] | None = None
+) -> Facts:
+    """The current facts below the cut, without one record, and without the `absent`: those that are lost."""
+    absent = world.losses.lost if absent is None else absent
     facts: dict[str, dict[tuple[str, str], Fact]] = {}
     for record in world.log.records:
         position = Position(record.partition, record.offset)
         event = world.events.get(position)
-        if event is None or record.offset >= cut[record.partition] or position == without:
+        if event is None or record.offset >= cut[record.partition] or position == without or position in absent:
             continue
         current = facts.setdefault(event.customer_id, {})
         if event.image is None:

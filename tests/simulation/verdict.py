@@ -75,6 +75,8 @@ def _suspects(world: "World", made: Recomputation, report: Report) -> Iterator[s
             yield each.customer
     if made.without is not None:
         yield world.events[made.without].customer_id
+    if any(report.scope.generation in gone.seen_by for gone in world.losses.gone):
+        yield from world.losses.customers  # the speed tables hold what the master never will
 
 
 def _demanded(world: "World", made: Recomputation, report: Report) -> Iterator[tuple[str, set[str], str]]:
@@ -86,7 +88,8 @@ def _demanded(world: "World", made: Recomputation, report: Report) -> Iterator[t
     lacking = None if made.without is None else world.events[made.without].customer_id
     for each in world.tampering.done:
         partition = partition_of(each.customer, PARTITIONS)
-        if each.step >= report.step or not each.counts or not world.tampering.stands(each):
+        is_mixed = each.customer in world.losses.customers
+        if each.step >= report.step or not each.counts or is_mixed or not world.tampering.stands(each):
             continue
         if _is_visible(world, each, report, partition):
             kinds = {str(CLASSES[each.kind])} if each.customer != lacking else {str(drift) for drift in Drift}
@@ -113,7 +116,10 @@ def _demanded_of_the_run(world: "World", made: Recomputation, report: Report) ->
     if at is None or not report.is_audited(at.partition):
         return
     customer = world.events[at].customer_id
-    if customer in world.tampering.customers or world.resets.get(customer, -1) >= report.new_cut[at.partition]:
+    if (
+        customer in world.tampering.customers | world.losses.customers
+        or world.resets.get(customer, -1) >= report.new_cut[at.partition]
+    ):
         return
     row = rows_of(current_facts(world, report.new_cut)).get(customer)
     if (None if row is None else row.to_json()) != made.rows.get(customer):

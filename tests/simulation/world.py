@@ -5,33 +5,37 @@ from asyncio import events
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any, Final
 
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan, Pointer
-from common.log.events import Event
+from common.errors import LogError, RejectedRecord
+from common.log.events import Event, parse
 from common.log.position import Position
 from common.tables import Tables
 from speed_layer.progress.watchdog import Stuck
 from speed_layer.publish.publisher import Outgoing
+from tests.simulation import mending
 from tests.simulation.batch import BatchRun, Reader
 from tests.simulation.cql import GENERATION, Change, Put, Select
 from tests.simulation.finale import check
 from tests.simulation.group import Group
 from tests.simulation.judge import Judge
 from tests.simulation.loop import SimLoop
+from tests.simulation.losses import RATE, Losses, Master
 from tests.simulation.network import Network, Op
 from tests.simulation.pointer import decoded, switch_to
-from tests.simulation.process import MARGIN_SECONDS, TTL_SECONDS, Process, WorkerProcess
+from tests.simulation.process import MARGIN_SECONDS, RULES, TTL_SECONDS, Process, WorkerProcess
 from tests.simulation.rebuild import RebuildRun
 from tests.simulation.replicas import Replica
 from tests.simulation.scenery import PARTITIONS, Profile, SimLog, messages
 from tests.simulation.steps import Steps
 from tests.simulation.tampering import Tampering
 from tests.simulation.wrong import Wrong
-from tests.support.builders import APPENDED_AT
+from tests.support.builders import APPENDED_AT, Message
 from tests.support.logs import silent
 
 MOST_STEPS: Final = 4000
@@ -46,12 +50,16 @@ class World:
     def __init__(self, seed: int, *, focus: str = "", say: Callable[[str], None] | None = None) -> None:
         self.random, self.eyes, self._say = Random(f"{seed}"), Random(f"{seed} eyes"), say
         self.profile = Profile.drawn(self.random, focus)
+        fate = Random(f"{seed} losses")
+        if fate.random() < RATE:
+            self.profile = replace(self.profile, losses=1.0)
         self.messages = list(messages(self.random, self.profile))
         self.loop, self.log = SimLoop(APPENDED_AT), SimLog()
         self.replicas = [Replica(name) for name in range(3)]
         self.network, self.judge, self.group, self.stepper = Network(self), Judge(self), Group(self), Steps(self)
         self.others: list[Process] = []
         self.tampering = Tampering(self)
+        self.losses, self.master = Losses(self, fate), Master(self)
         self.pointer: str | None = None
         self.floors: dict[int, Cut] = {}
         """By generation that a rebuild began, the offsets below which it has no deltas."""
@@ -100,6 +108,7 @@ class World:
 
         Then answers are right by every batch that an operator may roll back to.
         """
+        self._until(lambda: mending.go_on(self))
         self._until(self._is_applied)
         last = BatchRun(self, "last")
         self.others.append(last)
@@ -124,12 +133,33 @@ class World:
         return not self.late and all(reached.get(p, -1) >= end for p, end in ends.items() if end)
 
     def _failed(self, process: Process, error: BaseException) -> None:
+        if isinstance(error, LogError) and isinstance(process, WorkerProcess) and self.losses.gone:
+            self.count("worker refused to start: records are gone")
+            if process in self.group.workers:
+                self.group.end(process)
+            return
         if not isinstance(error, Stuck) or not isinstance(process, WorkerProcess):
             raise error
         self.count("ended by the watchdog")
         self.group.end(process)
 
     # What its parts tell it, and ask.
+
+    def append(self, message: Message) -> None:
+        """The log gets a record."""
+        record = self.log.append_at(message, self.loop.now)
+        self.judge.oracle.extend([record])
+        if self.is_traced:
+            self.say(f"      partition {record.partition} offset {record.offset} {record.key!r} {record.value!r}")
+        try:
+            event = parse(record.key, record.value, record.partition, PARTITIONS, record.appended_at, RULES)
+        except RejectedRecord:
+            self.count("poison record")
+            return
+        self.events[Position(record.partition, record.offset)] = event
+        self.count("reset" if event.is_erasure else "valid record")
+        if event.is_erasure:
+            self.resets[event.customer_id] = record.offset
 
     @property
     def now(self) -> int:
@@ -217,7 +247,8 @@ class World:
 
     def expired_below(self, now: int) -> dict[int, int]:
         """What Kafka and the clock say of expired deltas."""
-        return self.log.appended_before(now - (TTL_SECONDS - MARGIN_SECONDS) * 1_000_000)
+        found = self.log.appended_before(now - (TTL_SECONDS - MARGIN_SECONDS) * 1_000_000)
+        return {partition: max(offset, self.losses.firsts[partition]) for partition, offset in found.items()}
 
     def fixed(self, select: Select) -> list[Any] | None:
         """The rows of tables that are not kept on replicas here."""
