@@ -22,7 +22,7 @@ from tests.support.harness import Child, wait_until
 from tests.support.reasons import Tally
 from tests.support.release import Release, Versions
 from tests.support.stage import Load, Stage
-from tests.support.systems import patient
+from tests.support.systems import patient, with_few_rules
 
 RATE: Final = 30.0
 """Records a second, all the time."""
@@ -206,7 +206,11 @@ class Mixed:
 
 @contextmanager
 def mixed(settings: Settings, first: Release, console: Console) -> Iterator[Mixed]:
-    """A system on running servers whose schema is that of the release `first`; nothing runs in it yet."""
+    """A system on running servers whose schema is that of the release `first`; nothing runs in it yet.
+
+    Its loads are full of poison, so the gate has few rules.
+    """
+    settings = with_few_rules(settings)
     Child(settings, "schema", "apply", release=first).finish(PATIENCE_SECONDS)
     partitions = settings.log.partitions
     with connected(patient(settings)) as session:
