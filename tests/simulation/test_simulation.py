@@ -41,6 +41,7 @@ def test_r15_lost_records_that_a_worker_had_applied_in_part_are_sent_again_and_a
     assert run_seed(seed, focus="losses").failures == {}
 
 
+@pytest.mark.timeout(1200)  # on an idle machine half a minute
 @pytest.mark.parametrize("mutant", sorted(MUTANTS.keys() - RARE))
 def test_a_mutant_of_the_core_is_caught_and_the_same_seed_passes_without_it(mutant: str) -> None:
     focus = FOCUS.get(mutant, "")
