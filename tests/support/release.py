@@ -36,13 +36,17 @@ class Release:
 
     name: str
     code: Path
+    is_older: bool = False
+    """Whether it may lack settings of this one."""
 
     def environment(self, settings: Settings) -> dict[str, str]:
-        """The environment for one of its commands; another release's has only the settings that are not the default."""
+        """The environment for one of its commands; an older one's has only the settings that are not the default."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         told = environment_of(settings)
         if self.code == ROOT:
             return own | told
+        if not self.is_older:
+            return own | told | {"PYTHONPATH": str(self.code)}
         defaults = environment_of(Settings())  # an older release refuses a setting that it does not know
         chosen = {name: value for name, value in told.items() if defaults.get(name) != value and name not in NEWER}
         return own | chosen | {"PYTHONPATH": str(self.code)}
@@ -77,7 +81,7 @@ def checked_out(commit: str, name: str) -> Iterator[Release]:
         done = _git("worktree", "add", "--force", "--detach", str(folder), commit)
         assert done.returncode == 0, done.stderr
         _link_jars(folder)
-        yield Release(name, folder)
+        yield Release(name, folder, is_older=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _git("worktree", "prune")
