@@ -1,8 +1,9 @@
 """`make faults`: real faults under load; after each, every answer is compared with the oracle.
 
-A fault counts only if the speed layer was behind the log at that moment: the lag is printed with it. "Right after" is
-the time, from the fault (for a server: from its return), until everything that the log held then is applied. At the
-end the topics of deltas and alerts are compared with what is stored.
+A fault of the speed layer counts only if it was behind the log at that moment: the lag is printed with it. "Right
+after" is the time, from the fault (for a server: from its return), until everything that the log held then is applied;
+for a batch that was killed, what the next run took. At the end the topics of deltas and alerts are compared with what
+is stored.
 """
 
 import argparse
@@ -18,7 +19,9 @@ from rich.console import Console
 from common import logs
 from common.settings import SpeedSettings
 from infra.drawing import Column, draw
+from tests.faults.batch import killed_at_every_step, killed_at_random
 from tests.faults.faults import broker_away, cassandra_away, kill, rebalances, stop_and_continue
+from tests.faults.publishes import publishes
 from tests.faults.story import Fault, Outcome, Story
 from tests.support.stage import own_stack, stage
 
@@ -31,12 +34,16 @@ FAULTS: Final[dict[str, Fault]] = {
     "rebalance": rebalances,
     "broker": broker_away,
     "cassandra": cassandra_away,
+    "batch-steps": killed_at_every_step,
+    "batch-kill": killed_at_random,
+    "publishes": publishes,
 }
 
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="make faults", description=__doc__)
     options.add_argument("--kills", type=int, default=50, help="how many times a worker is killed with SIGKILL")
+    options.add_argument("--batch-kills", type=int, default=20, help="how many times the batch's driver is, at random")
     options.add_argument("--only", choices=list(FAULTS), action="append", help="these faults instead of all")
     options.add_argument("--seed", type=int, default=1, help="of the load and of the choice of victims")
     chosen = options.parse_args()
@@ -48,8 +55,9 @@ def main() -> int:
         story = Story(scene, stack, console, random.Random(chosen.seed), LOAD)
         for _ in range(WORKERS):
             story.join()
+        times = {"kill": chosen.kills, "batch-kill": chosen.batch_kills}
         for name in chosen.only or FAULTS:
-            for _ in range(chosen.kills if name == "kill" else 1):
+            for _ in range(times.get(name, 1)):
                 FAULTS[name](story)
         complete = story.copies()
     return _report(console, story.outcomes, complete=complete)

@@ -25,6 +25,8 @@ PATIENCE_SECONDS: Final = 900.0
 class Outcome:
     """One fault: the lag at its moment, the seconds from its end until all that the log held was applied, and answers.
 
+    After a fault of the batch layer, the seconds are those of the next run, which finishes.
+
     `during` are answers under load, each at the offset it names; `rest` are all answers once the load has ended.
     """
 
@@ -52,6 +54,8 @@ class Story:
     """Records a second while faults are injected."""
     workers: list[Child] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    batch_seconds: float | None = None
+    """What the last whole batch run took; None before the first one."""
     _seed: int = 0
 
     def start_worker(self) -> Child:
