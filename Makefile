@@ -46,7 +46,7 @@ balance: $(SETUP) ## a million records with 1 % poison: counts, dead letters, th
 simulate: $(SETUP) ## the core in a simulated world of faults: make simulate SEEDS=100000
 	$(PYTHON_IN_VENV) -m tests.simulation --seeds $(SEEDS)
 
-faults: $(SETUP) ## real faults under load (50 kills, a zombie, rebalances, Kafka and Cassandra away); every answer checked
+faults: $(SETUP) ## real faults under load (50 kills, a zombie, rebalances, Kafka and Cassandra away, the batch killed, readers through publishes); every answer checked
 	$(PYTHON_IN_VENV) -m tests.faults
 
 test-upgrade: $(SETUP) ## from the release before to this one in place, API and worker mixed, and back; every answer judged
