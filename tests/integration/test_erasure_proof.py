@@ -2,12 +2,12 @@
 
 import gzip
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -144,18 +144,21 @@ def fill(system: System, tmp_path: Path) -> Path:
 
 
 def answer(settings: Settings, customer_id: str) -> tuple[int, Any]:
-    """The status and the body of the customer's answer by an API of its own."""
+    """The status and the body of the customer's answer by an API of its own, once that has found Cassandra."""
     port = next(port for port in range(18_360, 19_300) if ports.is_free(port))
     serving = settings.serving.model_copy(update={"port": port})
+    url = f"http://127.0.0.1:{port}/v1/customers/{customer_id}/metrics"
+    found: list[tuple[int, Any]] = []
+
+    def answered() -> bool:
+        response = httpx.get(url, timeout=60.0)
+        found.append((response.status_code, response.json()))
+        return found[-1][0] != HTTPStatus.SERVICE_UNAVAILABLE
+
     with running(settings.model_copy(update={"serving": serving}), "serve"):
         wait_until(lambda: not ports.is_free(port), 60, "the API listens")
-        try:
-            with urllib.request.urlopen(
-                f"http://127.0.0.1:{port}/v1/customers/{customer_id}/metrics"
-            ) as response:  # a URL of our own
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+        wait_until(answered, 60, "the API has found Cassandra")
+    return found[-1]
 
 
 def test_r24_an_erased_customers_records_are_in_no_file_and_the_id_in_its_record_and_markers_only(
