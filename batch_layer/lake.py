@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pyspark.sql import SparkSession
+
 from batch_layer.job import Job
 from batch_layer.session import CATALOG, spark_errors
 from common.errors import BatchError
@@ -21,7 +23,7 @@ def create(
     job: Job, name: str, columns: Mapping[str, str], partitioned_by: str, properties: Mapping[str, str] = WITHOUT_BOUNDS
 ) -> None:
     """Creates the table where there is none. Idempotent; two runs may do it at once."""
-    if exists(job, name):  # an answer of the catalog, where the statement is planned by Spark each time
+    if exists(job.spark, name):  # an answer of the catalog, where the statement is planned by Spark each time
         return
     listed = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
     statement = f"CREATE TABLE IF NOT EXISTS {name} ({listed}) USING iceberg PARTITIONED BY ({partitioned_by})"
@@ -29,7 +31,7 @@ def create(
         with spark_errors(f"making {name}"):
             job.spark.sql(f"{statement} TBLPROPERTIES ({quoted(properties)})")
     except BatchError:
-        if not exists(job, name):  # if it exists, another run was first, and that is no error
+        if not exists(job.spark, name):  # if it exists, another run was first, and that is no error
             raise
 
 
@@ -38,14 +40,14 @@ def quoted(properties: Mapping[str, str]) -> str:
     return ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
 
 
-def exists(job: Job, name: str) -> bool:
+def exists(spark: SparkSession, name: str) -> bool:
     """Whether the table is there."""
-    return bool(job.spark.catalog.tableExists(name))
+    return bool(spark.catalog.tableExists(name))
 
 
 def holds(job: Job, name: str, column: str, value: int) -> bool:
     """Whether the table is there and has a file for a `value` of `column`, by which it is partitioned."""
-    if not exists(job, name):
+    if not exists(job.spark, name):
         return False
     table = load(job, name)
     jvm: Any = job.spark._jvm  # noqa: SLF001 # as in `load`

@@ -14,6 +14,7 @@ import click
 from common.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from common.algebra.losses import Range
     from common.logs import Whereabouts
 
 Report = Callable[[str], None]
@@ -53,6 +54,17 @@ def operator() -> str:
     except KeyError:  # in a container, any number may be a user
         account = f"uid {os.getuid()}"
     return f"{account}@{socket.gethostname()}"
+
+
+def range_of(option: str, text: str) -> "Range":
+    """Returns the range of offsets that `text`, the value of `option`, spells. Raises UsageError."""
+    from common.algebra.losses import Range
+    from common.errors import UsageError
+
+    try:
+        return Range.parse(text)
+    except ValueError as error:
+        raise UsageError(option, text, str(error)) from error
 
 
 def settings_of(context: click.Context) -> Settings:

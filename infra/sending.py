@@ -4,6 +4,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
+from common.servers.kafka import MAX_BYTES
 from common.servers.producer import producer, undelivered
 from common.settings import Settings
 
@@ -11,8 +12,6 @@ DELIVERY_TIMEOUT_MS: Final = 60_000
 """How long the client retries one record before it reports a failure."""
 POLL_EVERY: Final = 500
 """Records between two looks at what was acknowledged."""
-MAX_BYTES: Final = 2 * 2**20
-"""Largest request before compression. The limit of the broker is on the compressed batch."""
 BY_KEY: Final = -1
 """Leaves the partition to the client, which finds it from the key (R1)."""
 

@@ -56,13 +56,14 @@ def run(
             seat = Seat.take(settings.home) if succeed is None else Seat.succeed(settings.home, succeed)
         whereabouts.seat = seat.number
         _collect_seldom()
+        start_over = partial(_start_over, seat, again)
         try:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-            moves = asyncio.run(_main(settings, session, recorded, clock, seat, whereabouts, again))
+            moves = asyncio.run(_main(settings, session, recorded, clock, seat, whereabouts, start_over))
         finally:
             seat.withdraw()
     if moves:
-        again(seat.keep())
+        start_over()
 
 
 def _collect_seldom() -> None:
@@ -79,7 +80,7 @@ async def _main(
     clock: Clock,
     seat: Seat,
     whereabouts: Whereabouts,
-    again: Again,
+    start_over: Callable[[], NoReturn],
 ) -> bool:
     """Returns whether the worker is to start again, in another generation."""
     stop = asyncio.Event()
@@ -103,7 +104,7 @@ async def _main(
         log.critical("worker_failed", error=error)
         raise
     finally:
-        _bound_the_end(settings.speed.session_timeout_seconds / 4, partial(_start_over, seat, again) if moves else _end)
+        _bound_the_end(settings.speed.session_timeout_seconds / 4, start_over if moves else partial(os._exit, 0))
     log.info("worker_stop", left_group=process.leaves)
     return moves
 
@@ -151,11 +152,7 @@ def _bound_the_end(seconds: float, end: Callable[[], NoReturn]) -> None:
     timer.start()
 
 
-def _end() -> NoReturn:
-    os._exit(0)
-
-
 def _start_over(seat: Seat, again: Again) -> NoReturn:
-    """Starts again although this program has not come to its end: it never looks as if the worker had ended well."""
+    """Starts again, also where this program has not come to its end: it must never look as if it had ended well."""
     seat.withdraw()
     again(seat.keep())

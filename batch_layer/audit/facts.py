@@ -57,10 +57,9 @@ def sampled(job: Job, plan: Plan, generation: int, passed: frozenset[int], *, fi
         return total
     deadline = job.clock() + int(job.settings.batch.audit_fact_seconds * 1e6)
     took = 0
-    is_small = plan.cut.records_above(Cut.zero()) <= master.SMALL
     while total.slices < SLICES and (total.slices == 0 or job.clock() + 2 * took <= deadline):
         begun = job.clock()
-        count = SLICES if is_small else min(max(total.slices, 1), SLICES - total.slices)
+        count = SLICES if master.is_small(plan.cut) else min(max(total.slices, 1), SLICES - total.slices)
         chosen = [(first + total.slices + number) % SLICES for number in range(count)]
         rows = master.at_snapshot(job, plan.snapshot).where(slice_of().isin(chosen))
         _add(total, compared(rows, plan.cut, job.settings, generation, passed), count)

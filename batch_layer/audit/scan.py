@@ -13,7 +13,6 @@ from batch_layer.job import Job
 from batch_layer.master import table as master
 from batch_layer.view.digest import of_row
 from batch_layer.view.verify import token_range
-from common.algebra.cut import Cut
 from common.algebra.pointer import Plan
 from common.servers.cassandra import connected
 from common.servers.patience import patiently
@@ -33,8 +32,7 @@ def ranges_of(job: Job, plan: Plan, rows: int) -> int:
 
 def _tasks(job: Job, plan: Plan) -> int:
     """One for each core, each with a connection of its own; of few records the connection costs more than the rows."""
-    is_small = plan.cut.records_above(Cut.zero()) <= master.SMALL
-    return 1 if is_small else job.spark.sparkContext.defaultParallelism
+    return 1 if master.is_small(plan.cut) else job.spark.sparkContext.defaultParallelism
 
 
 def scanned(job: Job, scope: Scope) -> DataFrame:

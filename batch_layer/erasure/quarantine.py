@@ -14,7 +14,7 @@ from common.log.erasure import Erasure
 def remove(job: Job, of: Sequence[Erasure]) -> Removed | None:
     """Removes the copies of forgotten records, and their history; None without a quarantine. Idempotent."""
     name = lake.name_of(job.settings, "quarantine")
-    if not job.spark.catalog.tableExists(name):
+    if not lake.exists(job.spark, name):
         return None
     planned_from = iceberg.current(job, name)
     if planned_from is None:

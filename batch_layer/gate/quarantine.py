@@ -105,7 +105,7 @@ def _places(frame: DataFrame, broken: Sequence[Broken]) -> DataFrame:
 def totals(spark: SparkSession, settings: Settings, limit: int) -> list[Total]:
     """Returns how many rows each batch has for each rule: of the newest batches, at most `limit` lines."""
     name = table(settings)
-    if not spark.catalog.tableExists(name):
+    if not lake.exists(spark, name):
         return []
     with spark_errors("reading the quarantine"):
         rows = (
@@ -124,7 +124,7 @@ def rows_of(
 ) -> list[Quarantined]:
     """Returns rows in quarantine, at most `limit`: of one batch or all, the newest first, and of one rule or all."""
     name = table(settings)
-    if not spark.catalog.tableExists(name):
+    if not lake.exists(spark, name):
         return []
     found = spark.table(name)
     if batch_id is not None:

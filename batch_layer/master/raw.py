@@ -31,7 +31,7 @@ class Records:
     """Raw records, each at the position that it had in its log."""
 
     def __init__(self, rows: DataFrame) -> None:
-        self._rows = rows.select(*PLACE, "key", "value")
+        self._rows = rows
 
     @classmethod
     def of(cls, job: Job, head: Head, tail: Sequence[Range], topic: LogIdentity | None) -> Self:
@@ -40,10 +40,8 @@ class Records:
         At most one range may be of a partition, and none may begin below what is archived. Reading them fails if a
         record of a range is gone.
         """
-        archived = master.at_snapshot(job, head.snapshot).select(*PLACE, "key", "value")
-        if topic is None:
-            return cls(archived)
-        return cls(archived.union(_of_topic(job, topic, tail).select(*PLACE, "key", "value")))
+        archived = _raw_columns(master.at_snapshot(job, head.snapshot))
+        return cls(archived if topic is None else archived.union(_of_topic(job, topic, tail)))
 
     @classmethod
     def of_topic(cls, job: Job, topic: LogIdentity, ranges: Sequence[Range]) -> Self:
@@ -73,7 +71,11 @@ class Records:
 def _of_topic(job: Job, topic: LogIdentity, ranges: Sequence[Range]) -> DataFrame:
     starts = Cut.of({each.partition: each.start for each in ranges})
     ends = Cut.of({each.partition: each.end for each in ranges})
-    return log.records(job, topic, starts, ends)
+    return _raw_columns(log.records(job, topic, starts, ends))
+
+
+def _raw_columns(rows: DataFrame) -> DataFrame:
+    return rows.select(*PLACE, "key", "value")
 
 
 def _raw(row: Row) -> Raw:

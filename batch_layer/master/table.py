@@ -80,7 +80,7 @@ def table(settings: Settings) -> str:
 
 def exists(job: Job) -> bool:
     """Whether there is a master; `head` needs one."""
-    return lake.exists(job, table(job.settings))
+    return lake.exists(job.spark, table(job.settings))
 
 
 def ensure(job: Job) -> None:
@@ -140,6 +140,11 @@ def at_snapshot(job: Job, snapshot: int) -> DataFrame:
 def _records(job: Job, snapshot: int) -> int:
     """The records in a snapshot, by its own summary."""
     return int(_iceberg(job).snapshot(snapshot).summary().get("total-records"))
+
+
+def is_small(cut: Cut) -> bool:
+    """Whether at most `SMALL` records lie below the cut."""
+    return cut.records_above(Cut.zero()) <= SMALL
 
 
 def has_snapshot(job: Job, snapshot: int) -> bool:

@@ -35,6 +35,10 @@ class Range(NamedTuple):
     def __str__(self) -> str:
         return f"{self.partition}:{self.start}:{self.end}"
 
+    def holds(self, partition: int, offset: int) -> bool:
+        """Whether the offset of that partition lies in the range."""
+        return partition == self.partition and self.start <= offset < self.end
+
 
 def uncovered(wanted: Range, accepted: Iterable[Range]) -> list[Range]:
     """Returns the parts of `wanted` that no accepted range holds, in order."""

@@ -20,6 +20,8 @@ from common.settings import Settings
 
 TIMEOUT_SECONDS: Final = 15.0
 """How long an answer of Kafka is waited for."""
+MAX_BYTES: Final = 2 * 2**20
+"""Largest record that our producers take, before compression. The broker's limit is on the compressed batch."""
 QUIET: Final = {"log_level": 0, "socket.timeout.ms": 10_000}
 """For each client: it writes no lines of its own to stderr, since its errors reach us as exceptions and callbacks."""
 

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from infra.context import clock, operator, settings_of
+from infra.context import clock, operator, range_of, settings_of
 
 if TYPE_CHECKING:
-    from common.algebra.losses import Range
     from infra.operate.restore.restore import Restored
 
 
@@ -56,23 +55,13 @@ def restore(
     if bool(tail) != (tail_topic is not None):
         raise click.UsageError("--tail-topic and --tail belong together.")
     settings = settings_of(context)
-    backup = Backup(keyspace, tail_topic, tuple(map(_range, tail)))
+    backup = Backup(keyspace, tail_topic, tuple(range_of("--tail", text) for text in tail))
     steps = Steps(to_stderr=False)
     with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
         job = Job(settings, spark, session, clock=clock, report=steps.done, progress=steps.progress, who=operator())
         done = restored(job, backup, ledger or settings.erasure_ledger, reason)
     steps.end()
     click.echo("\n".join(_told(done, settings.log.topic)))
-
-
-def _range(text: str) -> "Range":
-    from common.algebra.losses import Range
-    from common.errors import UsageError
-
-    try:
-        return Range.parse(text)
-    except ValueError as error:
-        raise UsageError("--tail", text, str(error)) from error
 
 
 def _told(done: "Restored", topic: str) -> list[str]:

@@ -10,10 +10,9 @@ import click
 import msgspec
 
 from common.errors import Unavailable
-from infra.context import Seconds, clock, operator, settings_of, step_line, whereabouts_of
+from infra.context import Seconds, clock, operator, range_of, settings_of, step_line, whereabouts_of
 
 if TYPE_CHECKING:
-    from common.algebra.losses import Range
     from infra.operate.rebuilding import Decision
 
 REPORT_SECONDS: Final = 2.0
@@ -136,7 +135,7 @@ def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, ye
     from infra.schema.generations import GenerationTables
 
     settings = settings_of(context)
-    ranges = [_range("--accept-loss", text) for text in losses]
+    ranges = [range_of("--accept-loss", text) for text in losses]
     if ranges and not reason:
         raise click.UsageError("--accept-loss needs a --reason.")
     if ranges and not yes:
@@ -164,7 +163,7 @@ def declare_sent_(context: click.Context, lost: str, reason: str) -> None:
     """
     from infra.operate.rebuilding import declare
 
-    sent = _range("PARTITION:FROM:TO", lost)
+    sent = range_of("PARTITION:FROM:TO", lost)
     declare(settings_of(context), sent, _decision("declare-sent", reason))
     click.echo(f"{sent} is declared sent again: answers are no longer degraded by that loss")
 
@@ -173,16 +172,6 @@ def _decision(action: str, reason: str) -> "Decision":
     from infra.operate.rebuilding import Decision
 
     return Decision(action=action, who=operator(), reason=reason, clock=clock)
-
-
-def _range(option: str, text: str) -> "Range":
-    from common.algebra.losses import Range
-    from common.errors import UsageError
-
-    try:
-        return Range.parse(text)
-    except ValueError as error:
-        raise UsageError(option, text, str(error)) from error
 
 
 class _Waiting:

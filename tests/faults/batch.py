@@ -9,8 +9,8 @@ from typing import Final
 from batch_layer import manifest as manifests
 from batch_layer.manifest import Manifest, Status, Step
 from batch_layer.view import publish
-from common.algebra.pointer import Published
 from tests.faults.story import PATIENCE_SECONDS, Story
+from tests.support.batch_system import rows_of
 from tests.support.harness import Child, wait_until
 from tests.support.model import batch_rows
 
@@ -46,14 +46,8 @@ def finished(story: Story, *options: str) -> float:
     assert current is not None
     story.scene.oracle.extend(story.scene.log.refresh())
     folded = batch_rows(story.scene.log.records, current.plan.cut.offsets, story.scene.partitions)
-    assert rows_of(story, current) == {customer: row.to_json() for customer, row in folded.items()}
+    assert rows_of(story.scene.session, current) == {customer: row.to_json() for customer, row in folded.items()}
     return seconds
-
-
-def rows_of(story: Story, batch: Published) -> dict[str, str]:
-    """The texts of the batch's rows in its slot, by customer."""
-    rows = story.scene.session.execute(f"SELECT customer_id, batch_id, state FROM batch_view_{batch.slot}")
-    return {row.customer_id: row.state for row in rows if row.batch_id == batch.batch_id}
 
 
 def _killed(story: Story, fault: str, killed: Callable[[], Manifest | None], resumed: Sequence[Step] = ()) -> None:
@@ -160,5 +154,5 @@ def _clean(story: Story) -> str:
     assert first is not None
     assert second is not None
     assert (first.plan, first.checksum) == (second.plan, second.checksum)
-    assert rows_of(story, first) == rows_of(story, second)
+    assert rows_of(story.scene.session, first) == rows_of(story.scene.session, second)
     return f"batch {second.batch_id}, a clean run, equals batch {first.batch_id} to the byte: {second.rows} rows"

@@ -23,6 +23,7 @@ from infra.cli import lambda360
 from infra.local.stack import ports
 from infra.local.stack.home import Home
 from infra.operate.erasure.nodes import nodetool
+from tests.support.batch_system import rows_of
 from tests.support.builders import Message, marketing, order, profile, refund, ticket
 from tests.support.harness import Child, running, wait_until
 from tests.support.jobs import Jobs
@@ -99,11 +100,8 @@ class System:
 
     def slots(self) -> dict[int, dict[str, str]]:
         """The rows of each batch in a slot."""
-        held: dict[int, dict[str, str]] = {}
-        for batch in publish.read(self.jobs.session).complete:
-            rows = self.jobs.session.execute(f"SELECT customer_id, batch_id, state FROM batch_view_{batch.slot}")
-            held[batch.batch_id] = {r.customer_id: r.state for r in rows if r.batch_id == batch.batch_id}
-        return held
+        session = self.jobs.session
+        return {batch.batch_id: rows_of(session, batch) for batch in publish.read(session).complete}
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 
+from cassandra.cluster import Session
+
 from batch_layer.view import publish
 from common.algebra.cut import Cut
+from common.algebra.pointer import Published
 from common.servers.producer import producer
 from common.settings import Settings
 from infra.proof.log_reader import LogReader
@@ -30,8 +33,13 @@ def served(jobs: Jobs) -> dict[str, str]:
     """What a reader of the current batch sees (R20): the slot's rows that carry its id."""
     current = publish.read(jobs.session).published
     assert current is not None
-    rows = jobs.session.execute(f"SELECT customer_id, batch_id, state FROM batch_view_{current.slot}")
-    return {row.customer_id: row.state for row in rows if row.batch_id == current.batch_id}
+    return rows_of(jobs.session, current)
+
+
+def rows_of(session: Session, batch: Published) -> dict[str, str]:
+    """The texts of the batch's rows in its slot, by customer."""
+    rows = session.execute(f"SELECT customer_id, batch_id, state FROM batch_view_{batch.slot}")
+    return {row.customer_id: row.state for row in rows if row.batch_id == batch.batch_id}
 
 
 def expected(settings: Settings, cut: Cut) -> dict[str, str]:

@@ -10,6 +10,7 @@ from common.algebra.facts import decode_delta
 from common.log.dead_letters import HEADER
 from common.log.position import Position
 from common.servers import pointer_row
+from common.servers.kafka import MAX_BYTES
 from common.servers.producer import producer, undelivered
 from common.settings import Settings
 from common.tables import Tables
@@ -19,8 +20,6 @@ from infra.operate.dead_letters.table import OperatorTable, translated_errors
 
 TIMEOUT_MS: Final = 30_000
 """How long the client retries one record before it reports a failure."""
-MAX_BYTES: Final = 2 * 2**20
-"""Largest request before compression. The limit of the broker is on the compressed batch."""
 TOO_LARGE: Final = KafkaError.MSG_SIZE_TOO_LARGE
 
 

@@ -56,7 +56,7 @@ def held_in(rows: Iterable[Row], ranges: Sequence[Range], partitions: int) -> Fo
             found.unreadable += 1
             continue
         offset = int(value) if fact is None else fact.offset
-        if not any(each.start <= offset < each.end for each in of_partition):
+        if not any(each.holds(partition, offset) for each in of_partition):
             continue
         if fact is None:
             found.erased.append(customer_id)

@@ -30,4 +30,4 @@ def _is_restored(entry: Entry, head: Head, tail: Sequence[Range]) -> bool:
 
 
 def _is_in(at: Position, ranges: Sequence[Range]) -> bool:
-    return any(each.partition == at.partition and each.start <= at.offset < each.end for each in ranges)
+    return any(each.holds(*at) for each in ranges)

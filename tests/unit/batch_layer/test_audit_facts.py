@@ -13,6 +13,7 @@ from batch_layer.audit.facts import SLICES, Sampled, sampled
 from batch_layer.audit.images import COLUMNS, image_of
 from batch_layer.audit.stored import Stored, differences
 from batch_layer.job import Job
+from batch_layer.master import table as master
 from batch_layer.master.table import PARSED
 from batch_layer.master.validate import row_of
 from common.algebra.cut import Cut
@@ -29,6 +30,8 @@ OLD: Final = Image(1, Order(0, 100, "completed"))
 NEW: Final = Image(2, Order(0, 200, "completed"))
 PLAN: Final = Plan(1, Cut.of({0: 10, 1: 0}), "logic", "validation")
 SECOND: Final = 1_000_000
+SMALL: Final = 9
+"""Records of a small log: one less than below the cut of `PLAN`."""
 
 
 def test_the_masters_columns_give_back_every_image() -> None:
@@ -96,7 +99,8 @@ def sampling(rounds: Rounds) -> Iterator[None]:
     with (
         patch.object(facts, "_add", rounds.add),
         patch.object(facts, "compared", lambda *_: None),
-        patch.object(facts, "master", _Master()),
+        patch.object(master, "SMALL", SMALL),
+        patch.object(master, "at_snapshot", lambda *_: _Rows()),
         patch.object(facts, "slice_of", _Column),
     ):
         yield
@@ -106,12 +110,7 @@ class _Column:
     def isin(self, _: object) -> None: ...
 
 
-class _Master:
-    SMALL = 9
-
-    def at_snapshot(self, *_: object) -> Any:
-        return self
-
+class _Rows:
     def where(self, _: object) -> None: ...
 
 
@@ -136,7 +135,7 @@ def test_of_few_records_all_slices_are_one_round() -> None:
     """Each round is a query of Spark, whose cost is the same for a slice and for all."""
     rounds = Rounds(100.0)
     job = Job(Settings(), cast(Any, None), cast(Any, None), clock=lambda: rounds.now, report=lambda *_: None)
-    small = msgspec.structs.replace(PLAN, cut=Cut.of({0: _Master.SMALL, 1: 0}))
+    small = msgspec.structs.replace(PLAN, cut=Cut.of({0: SMALL, 1: 0}))
 
     with sampling(rounds):
         total = sampled(job, small, 1, frozenset({0}), first=63)
