@@ -23,7 +23,12 @@ def produce(settings: Settings, messages: Iterable[Message], **overrides: str) -
         client.begin_transaction()
     for message in messages:
         partition = -1 if message.partition is None else message.partition
-        client.produce(settings.log.topic, key=message.key, value=message.value, partition=partition)
+        while True:
+            try:
+                client.produce(settings.log.topic, key=message.key, value=message.value, partition=partition)
+                break
+            except BufferError:  # the client's queue is full: wait for room
+                client.poll(0.1)
     client.flush()
     if overrides:
         client.abort_transaction()
