@@ -12,7 +12,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
 from common.errors import LogError, LogUnavailable
 from common.servers.log_identity import LogIdentity
@@ -95,9 +95,18 @@ def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int,
 
     Kafka's times are in milliseconds: `micros` is rounded down to one. Raises LogUnavailable.
     """
-    found = _offsets(settings, partitions, OffsetSpec.for_timestamp(micros // 1000))
+    millis = micros // 1000
+    newest = _asked(settings, partitions, OffsetSpec.max_timestamp())  # before: what is appended later says nothing
+    found = _offsets(settings, partitions, OffsetSpec.for_timestamp(millis))
     ends = end_offsets(settings, partitions)
-    return {partition: ends[partition] if offset < 0 else offset for partition, offset in found.items()}
+    firsts = first_offsets(settings, partitions)
+
+    # After DeleteRecords, until the segments are gone from its disk, Kafka says of a time in one of them that nothing
+    # follows. Where the newest record is not older than that time, neither is the first one that is left.
+    def without_answer(partition: int) -> int:
+        return firsts[partition] if newest[partition].timestamp >= millis else ends[partition]
+
+    return {partition: without_answer(partition) if offset < 0 else offset for partition, offset in found.items()}
 
 
 def _offsets(
@@ -107,11 +116,22 @@ def _offsets(
     timeout_seconds: float = TIMEOUT_SECONDS,
     isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
 ) -> Mapping[int, int]:
+    answers = _asked(settings, partitions, spec, timeout_seconds, isolation)
+    return {partition: answer.offset for partition, answer in answers.items()}
+
+
+def _asked(
+    settings: Settings,
+    partitions: int,
+    spec: OffsetSpec,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> Mapping[int, ListOffsetsResultInfo]:
     wanted = {TopicPartition(settings.log.topic, partition): spec for partition in range(partitions)}
     client = admin(settings)  # it must outlive its futures
     with kafka_errors(settings):
         answers = client.list_offsets(wanted, isolation_level=isolation, request_timeout=timeout_seconds)
-        return {asked.partition: answer.result().offset for asked, answer in answers.items()}
+        return {asked.partition: answer.result() for asked, answer in answers.items()}
 
 
 @contextmanager

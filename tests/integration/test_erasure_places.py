@@ -1,6 +1,7 @@
 """R24 in Kafka's and Cassandra's own files: what is deleted leaves the disk, and what is not stays."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ from common.log.position import Position
 from common.servers import journal
 from common.servers.cassandra import connected
 from common.servers.journal import Entry
-from common.servers.kafka import admin, consumer, end_offsets, first_offsets
+from common.servers.kafka import admin, consumer, end_offsets, first_offsets, offsets_at
 from common.servers.producer import producer
 from common.settings import Settings
 from infra.local.stack.home import Home
@@ -111,6 +112,8 @@ def test_r24_the_log_loses_closed_segments_below_what_is_archived_and_applied(
     assert done.removed == ends[ADA] - 2
     firsts = dict(first_offsets(system, PARTITIONS))
     assert firsts == {partition: ends[ADA] if partition == ADA else 0 for partition in range(PARTITIONS)}
+    since = time.time_ns() // 1000 - 86_400_000_000
+    assert offsets_at(system, PARTITIONS, since) == firsts, "R12: no delta counts as expired for it"
     again = topics.clear_log(system, [erasure], [], dict(end_offsets(system, PARTITIONS)))
     assert again.left == []
     wait_until(lambda: not log_files(stack, system.log.topic), 120, "Kafka removes its segments")
