@@ -6,7 +6,7 @@ SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
 SEEDS ?= 10000
 RECORDS ?= 1000000
 
-.PHONY: help setup demo test test-slow check format bench bench-speed balance simulate faults test-upgrade docs lock clean
+.PHONY: help setup demo test test-slow check format bench bench-speed bench-batch balance simulate faults test-upgrade docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: $(SETUP) ## freshness, throughput and the import of a file, five runs eac
 
 bench-speed: $(SETUP) ## throughput of one and two workers beside the bare driver, and freshness under half of it
 	$(PYTHON_IN_VENV) -m tests.bench --only speed
+
+bench-batch: $(SETUP) ## the recomputation of 20 million orders of a million customers beside DuckDB, which reads the same files
+	$(PYTHON_IN_VENV) -m tests.bench.recomputing
 
 balance: $(SETUP) ## a million records with 1 % poison: counts, dead letters, their replay, and every answer
 	$(PYTHON_IN_VENV) -m tests.bench.balance --records $(RECORDS)

@@ -57,7 +57,7 @@ def _steps(record: Record) -> Published:
     if record.manifest.step.number < Step.LOAD.number:
         _prepare(record)
     claim = Claim(record.manifest.batch_id, record.manifest.slot, record.manifest.plan)
-    states = recomputed(master.at_snapshot(job, claim.plan.snapshot), claim.plan.cut)
+    states = recomputed(job, claim.plan.snapshot, claim.plan.cut)
     loaded = Loaded(claim, states, _loaded(record, claim, states))
     report = _audited(record, loaded)
     record.enter(Step.PUBLISH)

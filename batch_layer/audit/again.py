@@ -8,11 +8,12 @@ from pyspark.sql import functions as F
 from batch_layer.audit import joined
 from batch_layer.job import Job
 from batch_layer.master import table as master
+from batch_layer.master.ranges import is_below
 from batch_layer.session import spark_errors
 from batch_layer.view import verify
 from batch_layer.view.digest import Digest
 from batch_layer.view.load import digested
-from batch_layer.view.recompute import is_below, recomputed
+from batch_layer.view.recompute import recomputed
 from common.algebra.cut import Cut
 from common.algebra.payloads import ERASURE
 from common.algebra.pointer import Claim, Plan
@@ -67,7 +68,7 @@ def verified(job: Job, batch: Batch, validation_version: str) -> Verification:
         raise BatchError("there is no master dataset, so no batch can be recomputed from it")
     is_kept = master.has_snapshot(job, batch.plan.snapshot)
     snapshot = batch.plan.snapshot if is_kept else head.snapshot
-    states = recomputed(master.at_snapshot(job, snapshot), batch.plan.cut)
+    states = recomputed(job, snapshot, batch.plan.cut)
     computed = digested(job, states)
     claim = Claim(batch.batch_id, batch.slot, batch.plan)
     slot = verify.read_back(job, claim) if batch.is_in_slot else None

@@ -13,7 +13,6 @@ from batch_layer.audit.ranges import Scope
 from batch_layer.audit.report import stopping, way_on
 from batch_layer.audit.tally import NAMED, Tally, collected
 from batch_layer.job import Job
-from batch_layer.master import table as master
 from batch_layer.reports import AuditReport
 from batch_layer.view import publish, verify
 from batch_layer.view.digest import Digest
@@ -94,7 +93,7 @@ def _compared(job: Job, scope: Scope, current: Published | None) -> Tally:
     if scope.base is not None or current is None:
         return collected(scan.scanned(job, scope))
     digest = verify.read_back(job, scope.claim)
-    base = recomputed(master.at_snapshot(job, scope.claim.plan.snapshot), scope.cut)
+    base = recomputed(job, scope.claim.plan.snapshot, scope.cut)
     tally = collected(joined.compared_with(job, scope, base))
     tally.digest = digest
     return tally

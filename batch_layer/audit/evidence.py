@@ -16,8 +16,8 @@ from batch_layer.audit.ranges import Scope
 from batch_layer.audit.stored import Facts, differences
 from batch_layer.job import Job
 from batch_layer.master import table as master
+from batch_layer.master.ranges import below
 from batch_layer.session import spark_errors
-from batch_layer.view.recompute import below
 from common.algebra.marks import MARK_OFFSET
 from common.algebra.pointer import Plan
 from common.log.partition import partition_of

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from batch_layer.audit.images import COLUMNS, image_of
@@ -15,11 +15,12 @@ from batch_layer.audit.stored import Entity, Facts, differences
 from batch_layer.audit.tally import NAMED
 from batch_layer.job import Job
 from batch_layer.master import table as master
+from batch_layer.master.ranges import below
 from batch_layer.session import spark_errors
 from batch_layer.view.load import Task
-from batch_layer.view.recompute import below, current_facts
 from common.algebra.cut import Cut
 from common.algebra.facts import Image
+from common.algebra.payloads import ERASURE
 from common.algebra.pointer import Plan
 from common.log.partition import partition_of
 from common.servers.cassandra import connected
@@ -28,6 +29,7 @@ from common.settings import Settings
 SLICES: Final = 64
 """The customers are cut into so many slices by a hash; a sample is a number of slices."""
 FACTS: Final = "customers bigint, facts bigint, wrong array<string>"
+_ENTITY: Final = ("kind", "entity_id")
 _CHUNK: Final = 16
 """The customers of one statement, which is answered in one page."""
 
@@ -78,7 +80,7 @@ def compared(rows: DataFrame, cut: Cut, settings: Settings, generation: int, pas
     There is one task, and so one connection, for each core. A task has all of a customer's rows, one after the other.
     """
     tasks = rows.sparkSession.sparkContext.defaultParallelism
-    expected = current_facts(below(rows, cut)).select(*COLUMNS).coalesce(tasks)
+    expected = _current_facts(below(rows, cut)).select(*COLUMNS).coalesce(tasks)
     return expected.mapInArrow(_task(cut, settings, generation, passed), FACTS)
 
 
@@ -136,3 +138,22 @@ def _chunks(customers: Iterator[tuple[str, dict[Entity, Image]]]) -> Iterator[di
             chunk = {}
     if chunk:
         yield chunk
+
+
+def _current_facts(rows: DataFrame) -> DataFrame:
+    """Returns each entity's current row: of those above its customer's last reset, the one to count (R4, R24).
+
+    It is the row of greatest (version, retracted, offset). The rows of a customer lie one after the other.
+    """
+    # Both windows have the same order, so that one sort serves both.
+    latest_first = F.col("version").desc(), F.col("retracted").desc(), F.col("kafka_offset").desc()
+    of_customer = Window.partitionBy("customer_id").orderBy(*_ENTITY, *latest_first)
+    whole = of_customer.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    of_entity = Window.partitionBy("customer_id", *_ENTITY).orderBy(*latest_first)
+    reset = F.max(F.when(F.col("kind") == ERASURE, F.col("kafka_offset"))).over(whole)
+    return (
+        rows.withColumn("reset", reset)
+        .where(F.col("reset").isNull() | (F.col("kafka_offset") > F.col("reset")))
+        .withColumn("rank", F.row_number().over(of_entity))
+        .where(F.col("rank") == 1)
+    )

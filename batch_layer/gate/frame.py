@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from batch_layer.gate.rules import Rules
-from batch_layer.view.recompute import below, between
+from batch_layer.master.ranges import below, between
 from common.algebra.cut import Cut
 from common.algebra.payloads import ERASURE
 

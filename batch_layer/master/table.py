@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -39,6 +40,14 @@ PARSED: Final = {**REJECTION, **FACT}
 """The result of validation."""
 COLUMNS: Final = {**RAW, "archive_id": "bigint", **PARSED}
 """`archive_id` numbers the archiving commits, from 1; a repeated commit conflicts with the first over its number."""
+ARROW: Final = {
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "boolean": pa.bool_(),
+}
+"""The Arrow types of the columns' types."""
 PROPERTY: Final = "lambda360.master"
 """The property of each snapshot that holds its head."""
 _TABLE_PROPERTIES: Final = {
@@ -150,6 +159,46 @@ def is_small(cut: Cut) -> bool:
 def has_snapshot(job: Job, snapshot: int) -> bool:
     """Whether the master still has that snapshot: maintenance and erasures remove old ones."""
     return _iceberg(job).snapshot(snapshot) is not None
+
+
+def files_of(job: Job, snapshot: int) -> list[list[str]]:
+    """Returns the URIs of the snapshot's data files, those of a bucket together; buckets without files are left out.
+
+    Raises BatchError if another tool has written delete files, which hide rows of the data files.
+    """
+    planned = _iceberg(job).newScan().useSnapshot(snapshot).planFiles()
+    found: dict[str, list[str]] = {}
+    try:
+        tasks = planned.iterator()
+        while tasks.hasNext():
+            task = tasks.next()
+            if not task.deletes().isEmpty():
+                raise BatchError(
+                    f"snapshot {snapshot} of the master has delete files, which only another tool can have written; "
+                    "rewrite its data files (Iceberg's rewrite_data_files) before the next batch"
+                )
+            file = task.file()
+            found.setdefault(file.partition().toString(), []).append(_uri(file.location()))
+    finally:
+        planned.close()
+    return [found[bucket] for bucket in sorted(found)]
+
+
+def fields_of(job: Job) -> dict[str, tuple[int, pa.DataType]]:
+    """Returns the id and the type of each column, by its present name."""
+    return {
+        field.name(): (field.fieldId(), ARROW[COLUMNS[field.name()]])
+        for field in _iceberg(job).schema().columns()
+        if field.name() in COLUMNS
+    }
+
+
+def _uri(location: str) -> str:
+    """Returns a file's URI as Arrow spells it: Hadoop's file system for S3 has another name there."""
+    for theirs, ours in (("s3a://", "s3://"), ("s3n://", "s3://")):
+        if location.startswith(theirs):
+            return ours + location.removeprefix(theirs)
+    return location if "://" in location or location.startswith("file:") else f"file://{location}"
 
 
 def tag(job: Job, snapshot: int, batch_id: int) -> None:

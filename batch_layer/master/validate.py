@@ -6,24 +6,17 @@ from typing import Final
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from batch_layer.master.table import COLUMNS, FACT, PARSED, RAW, REJECTION
+from batch_layer.master.table import ARROW, COLUMNS, FACT, PARSED, RAW, REJECTION
 from common.algebra.payloads import payload_columns
 from common.errors import RejectedRecord, shorten
 from common.log.events import Event, parse
 from common.log.normalizing import Rules
 
-_ARROW: Final = {
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "string": pa.string(),
-    "binary": pa.binary(),
-    "boolean": pa.bool_(),
-}
 _PAYLOAD: Final = tuple(payload_columns())
 _COPIED: Final = (*RAW, "archive_id")
 _NO_REJECTION: Final = (None,) * len(REJECTION)
 _NO_FACT: Final = (None,) * len(FACT)
-_SCHEMA: Final = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
+_SCHEMA: Final = pa.schema([(name, ARROW[kind]) for name, kind in COLUMNS.items()])
 
 
 def validated(raw: DataFrame, partitions: int, rules: Rules) -> DataFrame:
@@ -62,7 +55,7 @@ def _validator(partitions: int, rules: Rules) -> Callable[[Iterable[pa.RecordBat
             rows = [row_of(partition, at, key, value, partitions, rules) for partition, at, key, value in records]
             columns_of_rows = zip(*rows, strict=True) if rows else ((),) * len(PARSED)
             parsed = [
-                pa.array(values, _ARROW[kind]) for values, kind in zip(columns_of_rows, PARSED.values(), strict=True)
+                pa.array(values, ARROW[kind]) for values, kind in zip(columns_of_rows, PARSED.values(), strict=True)
             ]
             yield pa.RecordBatch.from_arrays([*batch.columns, *parsed], schema=_SCHEMA)
 

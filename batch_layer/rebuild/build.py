@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 
 from batch_layer.job import Job
 from batch_layer.master import table as master
+from batch_layer.master.ranges import between
 from batch_layer.rebuild.stored import Stored
 from batch_layer.rebuild.writer import Writer
 from batch_layer.session import spark_errors
 from batch_layer.view.fold import Folded
-from batch_layer.view.recompute import between
 from common.algebra.cut import Cut
 from common.errors import RejectedRecord
 from common.log.events import Event, parse

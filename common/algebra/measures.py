@@ -1,4 +1,6 @@
-"""The measures: one table, and its two interpreters, plain Python and Spark's SQL (R5, R7). Runs no Spark.
+"""The measures: one table, and the first of its two interpreters, plain Python (R5, R7).
+
+The second one is `batch_layer.view.columns`, which the batch layer uses: whole columns at once.
 
 For each current fact that it counts, a measure adds a value to one UTC day of the fact's customer.
 """
@@ -57,9 +59,6 @@ MEASURES: Final = (
 INDEX: Final = {measure.name: index for index, measure in enumerate(MEASURES)}
 
 
-# The first interpreter: plain Python.
-
-
 def contribution(payload: Payload) -> State:
     """Returns what a current fact with this payload adds to its customer's state.
 
@@ -94,42 +93,3 @@ _BY_KIND: Final = {
     kind: [(index, measure) for index, measure in enumerate(MEASURES) if measure.kind == kind]
     for kind in dict.fromkeys(measure.kind for measure in MEASURES)
 }
-
-
-# The second interpreter: Spark's SQL, over the columns `kind`, `retracted` and `payload_columns()`.
-
-
-def contribution_sql() -> str:
-    """Returns the Spark SQL expression of a row's contribution: an `array<struct<day: int, values: array<bigint>>>`.
-
-    It is null for a retracted row, and for a kind without measures. `values` has one value for each measure, in the
-    table's order. A day may be null, a day may occur twice, and all values of a day may be zero: whoever sums the
-    entries by day must drop the null day and the sums that are zero.
-    """
-    # Evaluating only the row's own kind, and without a lambda function, takes a third of the time.
-    kinds = dict.fromkeys(measure.kind for measure in MEASURES)
-    cases = " ".join(f"WHEN kind = '{kind}' THEN array({_entries_sql(kind)})" for kind in kinds)
-    return f"CASE WHEN retracted THEN NULL {cases} END"
-
-
-def _entries_sql(kind: str) -> str:
-    days = dict.fromkeys(measure.day for measure in MEASURES if measure.kind == kind)
-    return ", ".join(f"named_struct('day', {_day_sql(day)}, 'values', array({_values_sql(kind, day)}))" for day in days)
-
-
-def _day_sql(day: str) -> str:
-    return f"CAST({day} DIV {MICROS_PER_DAY} AS INT)"
-
-
-def _values_sql(kind: str, day: str) -> str:
-    return ", ".join(
-        _value_sql(measure) if (measure.kind, measure.day) == (kind, day) else "0L" for measure in MEASURES
-    )
-
-
-def _value_sql(measure: Measure) -> str:
-    added = measure.value or "1L"
-    if measure.where is None:
-        return added
-    values = ", ".join(f"'{value}'" for value in measure.where.values)
-    return f"IF({measure.where.field} {'NOT ' if measure.where.negated else ''}IN ({values}), {added}, 0L)"

@@ -8,7 +8,6 @@ from batch_layer.audit.audit import Loaded, audit
 from batch_layer.audit.facts import sampled
 from batch_layer.job import Job
 from batch_layer.master import archive
-from batch_layer.master import table as master
 from batch_layer.session import spark_session
 from batch_layer.view import load, publish
 from batch_layer.view.recompute import recomputed
@@ -72,7 +71,7 @@ def _loaded(job: Job) -> tuple[Loaded, float]:
     done = archive.archive(job)
     plan = Plan(done.snapshot, done.cut, logic_version(), done.validation_version)
     claim = publish.claim(job.session, plan)
-    states = recomputed(master.at_snapshot(job, plan.snapshot), plan.cut)
+    states = recomputed(job, plan.snapshot, plan.cut)
     digest, seconds = _timed(lambda: load.load(job, states, claim))
     return Loaded(claim, states, digest), seconds
 

@@ -25,10 +25,10 @@ from batch_layer.gate.rules_file import load
 from batch_layer.gate.shapes import observed
 from batch_layer.job import Job
 from batch_layer.master import table as master
+from batch_layer.master.ranges import between
 from batch_layer.master.table import Head
 from batch_layer.master.validate import validated
 from batch_layer.session import spark_session
-from batch_layer.view.recompute import between
 from common.algebra.cut import Cut
 from common.log.events import validation_version
 from common.log.normalizing import Rules

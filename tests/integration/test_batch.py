@@ -197,7 +197,7 @@ def test_the_read_back_sees_only_rows_of_its_batch(jobs: Jobs) -> None:
     produce(settings, [order("ada", "o1"), order("bob", "o2")])
     job = jobs()
     archived = archive.archive(job)
-    states = recomputed(master.at_snapshot(job, archived.snapshot), archived.cut)
+    states = recomputed(job, archived.snapshot, archived.cut)
     plan = Plan(archived.snapshot, archived.cut, "logic", archived.validation_version)
     older, newer = Claim(7, "a", plan), Claim(8, "a", plan)
     whole = load.load(job, states, older)

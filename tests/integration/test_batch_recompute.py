@@ -27,7 +27,7 @@ from common.log.normalizing import Rules
 from common.servers.log_identity import LogIdentity
 from common.settings import BatchSettings, Settings
 from infra.proof.oracle import Oracle
-from tests.support.builders import AS_OF, Log, erasure, marketing, order, random_log, ticket
+from tests.support.builders import AS_OF, Log, erasure, marketing, order, profile, random_log, ticket
 from tests.support.jobs import on_warehouse
 from tests.support.masters import commit
 from tests.support.model import batch_rows
@@ -47,7 +47,7 @@ def job(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def states(job: Job, head: Head, cut: Cut) -> dict[str, str]:
-    rows = recomputed(master.at_snapshot(job, head.snapshot), cut).collect()
+    rows = recomputed(job, head.snapshot, cut).collect()
     found = {row["customer_id"]: row["state"] for row in rows}
     assert len(found) == len(rows), "one row a customer"
     return found
@@ -55,7 +55,7 @@ def states(job: Job, head: Head, cut: Cut) -> dict[str, str]:
 
 def plan_of(job: Job, head: Head) -> str:
     """The physical plan of the query that loads a batch."""
-    query = loading(job, recomputed(master.at_snapshot(job, head.snapshot), head.offsets), CLAIM)
+    query = loading(job, recomputed(job, head.snapshot, head.offsets), CLAIM)
     return str(query._jdf.queryExecution().executedPlan().toString())
 
 
@@ -106,14 +106,47 @@ def test_the_plan_of_the_load_holds_no_exchange(job: Job) -> None:
     heads = [commit(job, log.records[start : start + 100]) for start in (0, 100, 200)]
     plan = plan_of(job, heads[-1])
     assert "Exchange" not in plan, plan
-    assert "groupedBy=customer_id_bucket" in plan
+    assert "MapInArrow" in plan
 
 
-def test_the_plan_would_show_an_exchange(job: Job) -> None:
-    """The test above can fail: without bucketing there is one."""
-    head = commit(job, random_log(seed=3, count=50).records)
-    job.spark.conf.set("spark.sql.sources.v2.bucketing.enabled", "false")
-    assert "Exchange" in plan_of(job, head)
+def test_a_column_that_was_renamed_or_added_since_is_found_by_its_id(job: Job) -> None:
+    """Old data files have the old name, or nothing; the present name counts."""
+    log = random_log(seed=9, count=300, customers=5)
+    commit(job, log.records[:150])
+    job.spark.sql(f"ALTER TABLE {master.table(job.settings)} RENAME COLUMN status TO was_status")
+    job.spark.sql(f"ALTER TABLE {master.table(job.settings)} ADD COLUMN status string")
+    renamed = master.fields_of(job)["status"]
+    job.spark.sql(f"ALTER TABLE {master.table(job.settings)} DROP COLUMN status")
+    job.spark.sql(f"ALTER TABLE {master.table(job.settings)} RENAME COLUMN was_status TO status")
+    head = commit(job, log.records[150:])
+
+    assert master.fields_of(job)["status"] != renamed
+    expected = batch_rows(log.records, head.offsets.offsets, log.partitions)
+    assert states(job, head, head.offsets) == {customer: row.to_json() for customer, row in expected.items()}
+
+
+def test_a_file_that_is_older_than_a_column_has_nulls_in_it(job: Job) -> None:
+    log = Log()
+    log.append(profile("ada", segment="vip"))
+    commit(job, log.records)
+    name = master.table(job.settings)
+    job.spark.sql(f"ALTER TABLE {name} DROP COLUMN segment")
+    job.spark.sql(f"ALTER TABLE {name} ADD COLUMN segment string")
+    head = master.head(job)
+    assert head is not None
+
+    assert '"segment":null' in states(job, head, head.offsets)["ada"]
+
+
+def test_a_snapshot_with_delete_files_is_refused(job: Job) -> None:
+    """Their rows are hidden from a reader of the data files."""
+    commit(job, random_log(seed=4, count=60).records)
+    name = master.table(job.settings)
+    job.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('write.delete.mode' = 'merge-on-read')")
+    job.spark.sql(f"DELETE FROM {name} WHERE kafka_offset = 3")
+
+    with pytest.raises(BatchError, match="has delete files"):
+        recomputed(job, master._iceberg(job).currentSnapshot().snapshotId(), Cut.zero())
 
 
 def test_a_commit_planned_from_an_older_snapshot_adds_nothing(job: Job) -> None:

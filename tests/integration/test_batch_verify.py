@@ -10,15 +10,15 @@ from batch_layer import manifest as manifests
 from batch_layer.audit.again import Verification, verified
 from batch_layer.master import table as master
 from batch_layer.run import run
-from batch_layer.view import publish, recompute
+from batch_layer.view import publish
 from common.algebra import versions
-from common.algebra.measures import contribution_sql
 from common.algebra.pointer import Published
 from common.log.events import validation_version
 from common.log.normalizing import Rules
 from infra.commands.batch_verify import published, told
 from tests.support.batch_system import produce
 from tests.support.builders import erasure, order
+from tests.support.changed_measures import counting_cancelled
 from tests.support.jobs import Jobs
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -69,8 +69,7 @@ def test_a_row_that_changed_in_the_slot_is_named(jobs: Jobs) -> None:
 
 def test_another_logic_is_named_as_what_may_make_them_differ(jobs: Jobs) -> None:
     batch(jobs, order("ada", "o1", status="cancelled"), order("bob", "o1"))
-    counts = contribution_sql().replace("NOT IN ('cancelled')", "NOT IN ('-')")
-    with patch.object(recompute, "contribution_sql", lambda: counts), patch.object(versions, "LOGIC", "99"):
+    with counting_cancelled(), patch.object(versions, "LOGIC", "99"):
         found = verify(jobs, 1)
 
     assert (found.is_same, found.customers) == (False, ("ada",))

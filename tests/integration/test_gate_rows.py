@@ -20,7 +20,7 @@ from batch_layer.gate.shapes import observed
 from batch_layer.gate_report import Severity
 from batch_layer.job import Job
 from batch_layer.master import table as master
-from batch_layer.view.recompute import between
+from batch_layer.master.ranges import between
 from common.algebra.cut import Cut
 from common.errors import RejectedRecord, UsageError
 from common.log.events import Event

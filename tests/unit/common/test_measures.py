@@ -5,7 +5,7 @@ import pytest
 
 from common.algebra.dates import MICROS_PER_DAY
 from common.algebra.facts import Image
-from common.algebra.measures import MEASURES, contribution, contribution_sql, value
+from common.algebra.measures import MEASURES, contribution, value
 from common.algebra.payloads import PAYLOADS, MarketingEvent, Order, Payload, Refund, SupportTicket
 from common.algebra.state import State
 from tests.support.deltas import changed
@@ -60,11 +60,3 @@ def test_the_table_names_fields_that_are_there_and_every_measure_once() -> None:
         fields = {field.name for field in msgspec.structs.fields(PAYLOADS[measure.kind])}
         named_fields = {measure.day, measure.value, measure.where.field if measure.where else None}
         assert named_fields - {None} <= fields
-
-
-def test_every_measure_stands_in_sparks_expression() -> None:
-    """What it evaluates to is proven on Spark, in the integration tests."""
-    sql = contribution_sql()
-    for measure in MEASURES:
-        _, _, entries = sql.partition(f"kind = '{measure.kind}' THEN array(")
-        assert f"CAST({measure.day} DIV" in entries.partition("WHEN kind")[0]

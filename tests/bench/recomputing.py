@@ -1,0 +1,201 @@
+"""The recomputation of a long history, beside DuckDB, which computes the same states from the same data files.
+
+`python -m tests.bench.recomputing --records 20000000 --customers 1000000 --runs 5`: order records, of which 5 % are
+updates of an order, 5 % are cancelled and 1 % are repeats. Needs no servers.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, Final, cast
+
+import duckdb
+import psutil
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from batch_layer.job import Job
+from batch_layer.master import table as master
+from batch_layer.master.table import COLUMNS, Head
+from batch_layer.session import spark_session
+from batch_layer.view.recompute import recomputed
+from common import logs
+from common.algebra.cut import Cut
+from common.algebra.measures import MEASURES
+from common.settings import BatchSettings, Settings
+from infra.drawing import Column, draw
+from infra.paths import JARS
+
+PARTITIONS: Final = 4
+DAY: Final = 86_400_000_000
+OLDEST: Final = 1_600_000_000_000_000
+_OTHERS: Final = ",0" * (len(MEASURES) - 2)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--records", type=int, default=20_000_000)
+    options.add_argument("--customers", type=int, default=1_000_000)
+    options.add_argument("--runs", type=int, default=5)
+    options.add_argument("--hot", type=int, default=0, help="so many of the records are of one customer")
+    options.add_argument("--memory", default="2g", help="of the driver's JVM")
+    chosen = options.parse_args()
+    logs.set_up(sys.stderr, logs.Whereabouts())
+    console = Console(width=120)
+    console.print(f"load average before: {os.getloadavg()[0]:.2f}")
+    folder = Path(tempfile.mkdtemp(prefix="lambda360-recompute-"))
+    try:
+        settings = Settings(home=folder / "home", batch=BatchSettings(driver_memory=chosen.memory))
+        with spark_session(settings, JARS / "spark") as spark:
+            job = Job(settings, spark, cast(Any, None), clock=time.time_ns, report=lambda *_: None)
+            head = history(job, chosen.records, chosen.customers, chosen.hot)
+            measure(console, job, head, chosen.runs, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def history(job: Job, records: int, customers: int, hot: int) -> Head:
+    """A master of so many order records, as one archiving commit would have left it."""
+    master.ensure(job)
+    number = F.col("id")
+    within = number % 100
+    order = F.when(within < 89, number).when(within < 94, number - 50).when(within < 99, number).otherwise(number - 98)
+    is_update = (within >= 89) & (within < 94)
+    customer = F.when(order < hot, F.lit(0)).otherwise(F.pmod(F.xxhash64("order"), F.lit(customers)))
+    mixed = F.pmod(F.xxhash64(F.col("order") + 7), F.lit(1 << 40))
+    made = {
+        "kafka_partition": F.col("customer") % PARTITIONS,
+        "kafka_offset": number,
+        "appended_at": F.lit(1_700_000_000_000_000) + number * 1000,
+        "archive_id": F.lit(1),
+        "customer_id": F.format_string("c%08d", "customer"),
+        "kind": F.lit("order"),
+        "entity_id": F.concat(F.lit("o"), F.col("order").cast("string")),
+        "version": F.lit(OLDEST) + (F.col("mixed") % 86_400_000) * 1_000_000 + F.when(is_update, DAY).otherwise(0),
+        "retracted": F.lit(False),
+        "future_dated": F.lit(False),
+        "order_date": F.lit(OLDEST) + (F.col("mixed") % 94_608_000) * 1_000_000,
+        "amount": F.col("mixed") % 50_000,
+        "status": F.when(F.col("mixed") % 20 == 0, "cancelled").otherwise("completed"),
+    }
+    rows = (
+        job.spark.range(records)
+        .withColumn("order", order)
+        .withColumn("customer", customer)
+        .withColumn("mixed", mixed)
+        .select(*(made.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in COLUMNS.items()))
+    )
+    head = Head(0, 1, Cut.of(dict.fromkeys(range(PARTITIONS), records)), "topic", "validation")
+    master.replace(job, rows, planned_from=None, head_after=head, replaced=master.added_by(1))
+    found = master.head(job)
+    assert found is not None
+    return found
+
+
+def measure(console: Console, job: Job, head: Head, runs: int, folder: Path) -> None:
+    """Prints seconds and peak memory of both, their ratio, and that the states are the same."""
+
+    def ours() -> None:
+        recomputed(job, head.snapshot, head.offsets).write.format("noop").mode("overwrite").save()
+
+    files = [file.removeprefix("file:").removeprefix("//") for of in master.files_of(job, head.snapshot) for file in of]
+    database = duckdb.connect(config={"threads": os.cpu_count() or 1, "temp_directory": str(folder / "duckdb")})
+    theirs = _sql(files)
+    figures: dict[str, list[tuple[float, float]]] = {"recomputation": [], "DuckDB": []}
+    for _ in range(runs):
+        figures["recomputation"].append(_timed(ours))
+        figures["DuckDB"].append(
+            _timed(lambda: database.execute(f"SELECT count(*), sum(length(state)) FROM ({theirs})").fetchall())
+        )
+    seconds = {name: median(took for took, _ in found) for name, found in figures.items()}
+    draw(
+        (
+            Column(""),
+            Column("seconds, median", right=True),
+            Column("least to greatest"),
+            Column("GB, peak", right=True),
+        ),
+        [
+            (
+                name,
+                f"{seconds[name]:.1f}",
+                f"{min(took for took, _ in found):.1f} to {max(took for took, _ in found):.1f}",
+                f"{max(peak for _, peak in found):.2f}",
+            )
+            for name, found in figures.items()
+        ],
+    )
+    console.print(f"ratio: {seconds['recomputation'] / seconds['DuckDB']:.2f}")
+    states = folder / "states"
+    recomputed(job, head.snapshot, head.offsets).write.parquet(str(states))
+    rows, wrong = database.execute(
+        "SELECT count(*), count(*) FILTER (a.state IS DISTINCT FROM b.state) "
+        f"FROM read_parquet('{states}/*.parquet') a FULL JOIN ({theirs}) b USING (customer_id)"
+    ).fetchall()[0]
+    console.print(f"{rows:,} customers, {wrong} of them with another state")
+    assert not wrong
+
+
+def _sql(files: list[str]) -> str:
+    """DuckDB's query for the columns of a recomputation of orders."""
+    return f"""
+        WITH current AS (
+            SELECT customer_id, order_date, amount, status FROM read_parquet({files!r})
+            WHERE customer_id IS NOT NULL
+            QUALIFY row_number() OVER (PARTITION BY customer_id, entity_id ORDER BY version DESC, kafka_offset DESC) = 1
+        ), days AS (
+            SELECT customer_id, order_date // {DAY} AS day, count(*) FILTER (status <> 'cancelled') AS orders,
+                coalesce(sum(amount) FILTER (status <> 'cancelled'), 0)::BIGINT AS revenue
+            FROM current GROUP BY ALL
+        )
+        SELECT customer_id, '{{"days":{{' || coalesce(string_agg(
+            '"' || day || '":[' || orders || ',' || revenue || '{_OTHERS}]', ',' ORDER BY day
+        ) FILTER (orders <> 0 OR revenue <> 0), '') || '}},"profile":null}}' AS state
+        FROM days GROUP BY customer_id
+    """
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds, and the greatest memory of this process and its children meanwhile, in GB."""
+    with _peak() as peak:
+        started = time.perf_counter()
+        work()
+        seconds = time.perf_counter() - started
+    return seconds, peak[0] / 1e9
+
+
+@contextmanager
+def _peak() -> Iterator[list[float]]:
+    greatest, ended = [0.0], threading.Event()
+
+    def look() -> None:
+        this = psutil.Process()
+        while not ended.wait(0.2):
+            held = 0.0
+            for each in (this, *this.children(recursive=True)):
+                try:
+                    held += each.memory_full_info().pss
+                except psutil.Error:
+                    continue
+            greatest[0] = max(greatest[0], held)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield greatest
+    finally:
+        ended.set()
+        watcher.join()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
