@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from batch_layer.master.plain import plainly_valid
 from batch_layer.master.table import ARROW, COLUMNS, FACT, PARSED, RAW, REJECTION
 from common.algebra.payloads import payload_columns
 from common.errors import RejectedRecord, shorten
@@ -16,6 +18,7 @@ _PAYLOAD: Final = tuple(payload_columns())
 _COPIED: Final = (*RAW, "archive_id")
 _NO_REJECTION: Final = (None,) * len(REJECTION)
 _NO_FACT: Final = (None,) * len(FACT)
+_TYPES: Final = {name: ARROW[kind] for name, kind in PARSED.items()}
 _SCHEMA: Final = pa.schema([(name, ARROW[kind]) for name, kind in COLUMNS.items()])
 
 
@@ -50,13 +53,34 @@ def _payload(event: Event) -> Iterator[object]:
 def _validator(partitions: int, rules: Rules) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     def validate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            columns = (batch[name].to_pylist() for name in ("kafka_partition", "appended_at", "key", "value"))
-            records = zip(*columns, strict=True)
-            rows = [row_of(partition, at, key, value, partitions, rules) for partition, at, key, value in records]
-            columns_of_rows = zip(*rows, strict=True) if rows else ((),) * len(PARSED)
-            parsed = [
-                pa.array(values, ARROW[kind]) for values, kind in zip(columns_of_rows, PARSED.values(), strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays([*batch.columns, *parsed], schema=_SCHEMA)
+            yield pa.RecordBatch.from_arrays([*batch.columns, *parsed(batch, partitions, rules)], schema=_SCHEMA)
 
     return validate
+
+
+def parsed(batch: pa.RecordBatch, partitions: int, rules: Rules) -> list[pa.Array]:
+    """Returns the columns `PARSED` of the records in `batch`, which has the columns `RAW`."""
+    parts = plainly_valid(batch, partitions, rules)
+    left = np.ones(len(batch), bool)
+    for part in parts:
+        left[part.places] = False
+    others = np.flatnonzero(left)
+    order = np.argsort(np.concatenate([*(part.places for part in parts), others]))
+    by_parse = _by_parse(batch.take(pa.array(others)), partitions, rules)
+    columns = []
+    for name, kind in _TYPES.items():
+        chunks = [part.columns.get(name) for part in parts]
+        filled = [
+            pa.nulls(len(part.places), kind) if chunk is None else chunk
+            for part, chunk in zip(parts, chunks, strict=True)
+        ]
+        columns.append(pa.concat_arrays([*filled, by_parse[name]]).take(pa.array(order)))
+    return columns
+
+
+def _by_parse(batch: pa.RecordBatch, partitions: int, rules: Rules) -> dict[str, pa.Array]:
+    columns = (batch[name].to_pylist() for name in ("kafka_partition", "appended_at", "key", "value"))
+    records = zip(*columns, strict=True)
+    rows = [row_of(partition, at, key, value, partitions, rules) for partition, at, key, value in records]
+    values = zip(*rows, strict=True) if rows else ((),) * len(_TYPES)
+    return {name: pa.array(of, kind) for (name, kind), of in zip(_TYPES.items(), values, strict=True)}
