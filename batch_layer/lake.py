@@ -29,6 +29,9 @@ def create(
     statement = f"CREATE TABLE IF NOT EXISTS {name} ({listed}) USING iceberg PARTITIONED BY ({partitioned_by})"
     try:
         with spark_errors(f"making {name}"):
+            job.spark.sql(
+                f"CREATE NAMESPACE IF NOT EXISTS {name.rpartition('.')[0]}"
+            )  # a JDBC catalog makes none itself
             job.spark.sql(f"{statement} TBLPROPERTIES ({quoted(properties)})")
     except BatchError:
         if not exists(job.spark, name):  # if it exists, another run was first, and that is no error

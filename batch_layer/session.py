@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from common.errors import BatchError
+from common.errors import BatchError, SettingsError
 from common.settings import Settings
 
 CATALOG: Final = "lake"
@@ -26,6 +27,8 @@ WITHOUT_SHUFFLE: Final = {
 _QUICK_START: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xlog:disable"
 """For the driver's JVM: a run of 70,000 records took 28 s of CPU, 58 s without. On a cluster it computes nothing."""
 _ARCHIVE_MAGIC: Final = bytes.fromhex("a8ab0bf0")
+_OPTIONS: Final = "LAMBDA360_BATCH_SPARK_OPTIONS"
+_PROPERTY: Final = re.compile(r"(spark\.[^\s=]+)(?:\s*=\s*|\s+)((?!=)\S.*)")
 _LOGGING: Final = """\
 rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
@@ -54,7 +57,8 @@ def spark_session(settings: Settings, jars: Path) -> Iterator[SparkSession]:
     (folder / "log4j2.properties").write_text(_LOGGING.format(folder=folder), encoding="utf-8")
     os.environ["PYSPARK_PYTHON"] = sys.executable  # there is no other way; the default is `python3`
     builder = SparkSession.builder.master(settings.batch.master).appName("lambda360-batch")
-    for name, value in {**_configuration(settings, folder, jars), **catalog(settings)}.items():
+    configured = {**_configuration(settings, folder, jars), **catalog(settings), **options(settings)}
+    for name, value in configured.items():
         builder = builder.config(name, value)
     try:
         with _errors_into(folder / "jvm.log"):
@@ -72,7 +76,8 @@ def catalog(settings: Settings) -> dict[str, str]:
     name = f"spark.sql.catalog.{CATALOG}"
     return {
         name: "org.apache.iceberg.spark.SparkCatalog",
-        f"{name}.type": "hadoop",
+        f"{name}.type": settings.batch.catalog,
+        **({f"{name}.uri": settings.batch.catalog_uri} if settings.batch.catalog_uri else {}),
         f"{name}.warehouse": settings.warehouse,
         f"{name}.cache-enabled": "false",  # so that another run's commit is seen at once
     }
@@ -91,8 +96,8 @@ def _configuration(settings: Settings, folder: Path, jars: Path) -> Mapping[str,
         "spark.executorEnv.PYTHONSAFEPATH": "1",  # a worker would import a folder `common` of where the user stands
         "spark.driver.memory": settings.batch.driver_memory,
         "spark.driver.extraJavaOptions": f"{_QUICK_START} {_class_archive(found)} {logging}",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": settings.batch.driver_host,
+        "spark.driver.bindAddress": settings.batch.driver_bind,
         "spark.local.dir": str(folder / "tmp"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
@@ -100,6 +105,28 @@ def _configuration(settings: Settings, folder: Path, jars: Path) -> Mapping[str,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
+
+
+def options(settings: Settings) -> dict[str, str]:
+    """The operator's own properties. Raises SettingsError for a file that cannot be read, or a line that is none."""
+    file = settings.batch.spark_options
+    if not file:
+        return {}
+    try:
+        lines = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(_OPTIONS, file, f"a file of Spark properties that can be read: {error}") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        if line and not line.startswith("#"):
+            matching = _PROPERTY.match(line)
+            if matching is None:
+                rule = (
+                    f"`spark.… value` in each line, and line {number} is none; it is not shown, as it may be a secret"
+                )
+                raise SettingsError(_OPTIONS, file, rule)
+            found[matching[1]] = matching[2]
+    return found
 
 
 def _class_archive(jars: list[Path]) -> str:

@@ -134,6 +134,23 @@ class BatchSettings(Group):
     warehouse: str = Field(
         "", description="folder or URI of the Iceberg warehouse; empty means `warehouse` in the home"
     )
+    catalog: Literal["hadoop", "jdbc", "rest"] = Field(
+        "hadoop",
+        description="Iceberg catalog. hadoop keeps its pointers in the warehouse, which must be a file system whose "
+        "rename is atomic: a local disk or HDFS; on an object store, and for jobs from several machines, jdbc or rest",
+    )
+    catalog_uri: str = Field(
+        "", description="where the catalog is: `jdbc:postgresql://…`, `jdbc:sqlite:…` or `https://…`; empty for hadoop"
+    )
+    driver_host: Name = Field(
+        "127.0.0.1", description="name or address by which Spark's executors reach the driver; loopback for local[…]"
+    )
+    driver_bind: Name = Field("127.0.0.1", description="address on which the driver listens for its executors")
+    spark_options: str = Field(
+        "",
+        description="file of further Spark properties, as in `spark-defaults.conf`: executors' memory and cores, "
+        "credentials of an object store or a catalog. They win over the command's own",
+    )
     buckets: Positive = Field(16, description="buckets of the master by customer, fixed when the table is created")
     interval_hours: Positive = Field(24, description="hours between two runs; deltas must outlive it")
     load_rows_per_batch: Annotated[int, Field(ge=1, le=100)] = Field(20, description="rows in one unlogged batch")
@@ -194,6 +211,12 @@ class Settings(Group):
         if self.speed.delta_ttl_days * 24 < 2 * self.batch.interval_hours:
             rule = "speed.delta_ttl_days must be at least twice batch.interval_hours, or a late batch loses deltas"
             raise ValueError(rule)
+        return self
+
+    @model_validator(mode="after")
+    def _a_catalog_of_its_own_has_a_place(self) -> Self:
+        if (self.batch.catalog == "hadoop") is bool(self.batch.catalog_uri):
+            raise ValueError("batch.catalog_uri must be set where batch.catalog is jdbc or rest, and nowhere else")
         return self
 
     @model_validator(mode="after")
