@@ -11,7 +11,9 @@ Lambda360Error
 │   ├── StoreUnavailable         Cassandra
 │   │   └── SlotReused               the slot was overwritten while it was read (R20, serving_layer.read.store)
 │   ├── LogUnavailable           Kafka
-│   └── CircuitOpen              either; it was not called, since its circuit breaker is open: failures
+│   ├── WebhookUnavailable       the receiver of notifications
+│   └── CircuitOpen              any of them; it was not called, since its circuit breaker is open: failures
+├── NotificationRefused      the receiver answered that it will not take this notification, and would not later
 ├── LogError                 the log is not what it was, or does not take a record (R1, R12, R15)
 ├── NotApplied               the speed layer did not apply the log's end in time
 ├── WorkerError              a speed worker cannot begin, or cannot go on
@@ -72,7 +74,7 @@ class Unavailable(Lambda360Error):
     """A server does not answer as it should; the same request may succeed later."""
 
     server: str
-    """`cassandra` or `kafka`."""
+    """`cassandra`, `kafka` or `webhook`."""
 
 
 class StoreUnavailable(Unavailable):
@@ -87,6 +89,12 @@ class LogUnavailable(Unavailable):
     server = "kafka"
 
 
+class WebhookUnavailable(Unavailable):
+    """The receiver of notifications did not acknowledge one in time; whether it took it is not known."""
+
+    server = "webhook"
+
+
 class CircuitOpen(Unavailable):
     """The server was not called: `failures` calls in a row failed, and it is not yet time for another."""
 
@@ -94,6 +102,10 @@ class CircuitOpen(Unavailable):
         self.server = server
         self.failures = failures
         super().__init__(f"{server} is not called: its circuit breaker is open (failures in a row: {failures})")
+
+
+class NotificationRefused(Lambda360Error):
+    """The receiver refuses a notification for what it is; sending it again gives the same answer."""
 
 
 class LogError(Lambda360Error):

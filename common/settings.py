@@ -4,11 +4,13 @@ Settings are read once, by a command, from its environment and from `settings.en
 at import, and nothing here knows what a setting is used for.
 """
 
+import base64
+import binascii
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from common.errors import SettingsError
 
@@ -25,7 +27,7 @@ Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
 class Group(BaseModel):
     """A group of settings: immutable, validated with its defaults, and without unknown names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
 
 class StackSettings(Group):
@@ -153,6 +155,11 @@ class BatchSettings(Group):
     )
     buckets: Positive = Field(16, description="buckets of the master by customer, fixed when the table is created")
     interval_hours: Positive = Field(24, description="hours between two runs; deltas must outlive it")
+    sla_hours: Positive | None = Field(
+        None,
+        description="hours between two publications above which the second one breaks the SLA; none means a quarter "
+        "more than `interval_hours`",
+    )
     load_rows_per_batch: Annotated[int, Field(ge=1, le=100)] = Field(20, description="rows in one unlogged batch")
     load_in_flight: Positive = Field(32, description="unlogged batches awaiting Cassandra at once in one task")
     audit_wait_seconds: Seconds = Field(
@@ -184,6 +191,52 @@ class ServingSettings(Group):
     )
 
 
+class NotifySettings(Group):
+    """The webhook that notifications are sent to: what a batch run finds, and with a forwarder the alerts."""
+
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = Field(
+        "",
+        repr=False,  # its path is often a key
+        description="where notifications are posted; empty means nowhere: then the log alone has them",
+    )
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="signs each request (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64; a URL needs it",
+    )
+    timeout_seconds: Seconds = Field(10.0, description="seconds one request may take")
+    attempts: Positive = Field(
+        4, description="requests for one notification, at most, before it is left for later: the next run, or a replay"
+    )
+    retry_min_seconds: Seconds = Field(0.5, description="seconds; the first pause before a request is repeated")
+    retry_max_seconds: Seconds = Field(5.0, description="seconds; the longest pause before a request is repeated")
+    breaker_threshold: Positive = Field(
+        5, description="failures in a row after which the circuit breaker of the webhook opens"
+    )
+    breaker_recovery_seconds: Seconds = Field(
+        60.0, description="seconds that the open circuit breaker lets no request pass, before it sends one probe"
+    )
+    run_seconds: Seconds = Field(
+        30.0, description="seconds that a batch run spends on sending, at most; what is left is sent by the next run"
+    )
+    keep_days: Positive = Field(30, description="days a notification is kept, sent or not")
+    group: Name = Field("lambda360-notifications", description="consumer group of `notifications forward`")
+
+    @field_validator("secret")
+    @classmethod
+    def _is_a_key(cls, secret: SecretStr) -> SecretStr:
+        text = secret.get_secret_value().removeprefix("whsec_").rstrip("=")
+        try:
+            size = len(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
+        except binascii.Error:
+            size = -1
+        if secret.get_secret_value() and not _KEY_BYTES[0] <= size <= _KEY_BYTES[1]:
+            raise ValueError("`whsec_` and 24 to 64 bytes in base64; the value is not shown")
+        return secret
+
+
+_KEY_BYTES: Final = (24, 64)
+
+
 class ErasureSettings(Group):
     """What is kept of erasures outside of the system's data (R24, R25)."""
 
@@ -205,6 +258,7 @@ class Settings(Group):
     batch: BatchSettings = BatchSettings()
     serving: ServingSettings = ServingSettings()
     erasure: ErasureSettings = ErasureSettings()
+    notify: NotifySettings = NotifySettings()
 
     @model_validator(mode="after")
     def _deltas_outlive_the_batch_interval(self) -> Self:
@@ -241,6 +295,12 @@ class Settings(Group):
             raise ValueError("speed.retry_min_seconds must not be above speed.retry_max_seconds")
         return self
 
+    @model_validator(mode="after")
+    def _a_webhook_is_signed(self) -> Self:
+        if self.notify.url and not self.notify.secret.get_secret_value():
+            raise ValueError("notify.secret must be set where notify.url is: receivers verify who sent a notification")
+        return self
+
     @property
     def bootstrap_servers(self) -> str:
         return self.log.bootstrap_servers or f"127.0.0.1:{self.stack.port_base}"
@@ -258,6 +318,10 @@ class Settings(Group):
         return self.batch.warehouse or str((self.home / "warehouse").absolute())
 
     @property
+    def sla_hours(self) -> float:
+        return self.batch.sla_hours or self.batch.interval_hours * 1.25
+
+    @property
     def erasure_ledger(self) -> Path:
         home = self.home.absolute()
         return Path(self.erasure.ledger) if self.erasure.ledger else home.with_name(f"{home.name}-erasures.jsonl")
@@ -265,7 +329,7 @@ class Settings(Group):
 
 TOPIC_FIELDS: Final = ("topic", "errors_topic", "deltas_topic", "alerts_topic")
 """The settings of `log` that name a topic; the log is the first."""
-GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving", "erasure")
+GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving", "erasure", "notify")
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -286,17 +350,29 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]
         variable = PREFIX + "_".join(path).upper() if path else "settings"
-        raise SettingsError(variable, str(first.get("input", ""))[:200] if path else "", first["msg"]) from error
+        raise SettingsError(variable, _shown(path, first.get("input", "")), first["msg"]) from error
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Inverse of `load_settings`: returns the environment for a child process."""
     environ = {f"{PREFIX}HOME": str(settings.home)}
     for group in GROUPS:
-        for field, value in getattr(settings, group).model_dump(mode="json").items():
+        for field, value in getattr(settings, group):
             if value is not None:  # an empty value is set as well: it wins over the home's file
-                environ[f"{PREFIX}{group.upper()}_{field.upper()}"] = str(value)
+                text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+                environ[f"{PREFIX}{group.upper()}_{field.upper()}"] = text
     return environ
+
+
+def _shown(path: list[str], value: object) -> str:
+    """A wrong value as a message quotes it: no secret, and no group of settings, which may hold one."""
+    match path:
+        case [group, field] if not isinstance(getattr(getattr(Settings(), group), field, None), SecretStr):
+            return str(value)[:200]
+        case ["home"]:
+            return str(value)[:200]
+        case _:
+            return ""
 
 
 def _read_home_file(path: Path) -> dict[str, str]:

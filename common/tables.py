@@ -25,6 +25,7 @@ class Tables:
     declared_shapes: ClassVar[str] = "declared_shapes"
     journal: ClassVar[str] = "journal"
     log_identity: ClassVar[str] = "log_identity"
+    notifications: ClassVar[str] = "notifications"
     schema_changes: ClassVar[str] = "schema_changes"
 
     @property

@@ -54,7 +54,8 @@ def settings_page() -> str:
 
 
 def _setting(group: str, name: str, field: FieldInfo) -> tuple[str, str, str]:
-    default = "none" if field.default in (None, "") else f"`{field.default}`"
+    shown = "" if field.default is None else str(field.default)
+    default = f"`{shown}`" if shown else "none"
     return f"`{PREFIX}{group.upper()}_{name.upper()}`", default, field.description or ""
 
 

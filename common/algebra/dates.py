@@ -10,6 +10,7 @@ _OFFSET: Final = r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 DATE_PATTERN: Final = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]{_TIME}{_OFFSET})?$(?!\n)"
 DATE_RULE: Final = "RFC 3339 with an offset, or a plain date (that UTC day), from 1970-01-01 to 2100-12-31 UTC"
 MICROS_PER_DAY: Final = 86_400_000_000
+MICROS_PER_HOUR: Final = 3_600_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DATE: Final = date(1970, 1, 1)
 _END: Final = (date(2101, 1, 1) - _EPOCH_DATE).days * MICROS_PER_DAY

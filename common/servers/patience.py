@@ -21,7 +21,7 @@ def patiently(ask: Callable[[], T], what: str, patience_seconds: float = PATIENC
     The pauses double from 0.1 to 5 seconds, each with up to half a second of jitter. Raises StoreUnavailable, which
     names `what` was asked, if Cassandra did not answer for `patience_seconds`.
     """
-    set_on_retry_hooks([_report])  # replaces stamina's own hooks: a line of another form, and a Prometheus counter
+    set_on_retry_hooks([report_retry])  # replaces stamina's own hooks: a line of another form, and a Prometheus counter
     again = stamina.RetryingCaller(attempts=None, timeout=patience_seconds, wait_jitter=0.5)
     try:
         return again(UNAVAILABLE, ask)
@@ -30,6 +30,8 @@ def patiently(ask: Callable[[], T], what: str, patience_seconds: float = PATIENC
         raise StoreUnavailable(text) from error
 
 
-def _report(details: RetryDetails) -> None:
+def report_retry(details: RetryDetails) -> None:
+    """Logs that a request is repeated: the hook of all our retries by stamina, which has one set of hooks for all."""
+    server = getattr(details.caused_by, "server", "cassandra")  # the driver's errors name no server
     pause = round(details.wait_for, 1)
-    log.warning("unavailable", server="cassandra", action="retry", pause_seconds=pause, error=details.caused_by)
+    log.warning("unavailable", server=server, action="retry", pause_seconds=pause, error=details.caused_by)

@@ -15,6 +15,7 @@ CHANGED = {
     "LAMBDA360_BATCH_BUCKETS": "64",
     "LAMBDA360_SERVING_PORT": "9000",
     "LAMBDA360_ERASURE_LEDGER": "/kept/erasures.jsonl",
+    "LAMBDA360_NOTIFY_KEEP_DAYS": "3",
 }
 
 
@@ -130,3 +131,41 @@ def test_a_home_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes
     with pytest.raises(SettingsError, match="UTF-8") as raised:
         load_settings({f"{PREFIX}HOME": str(tmp_path)})
     assert raised.value.field == str(path)
+
+
+SECRET = "whsec_" + "c2VjcmV0" * 5
+
+
+def test_a_webhooks_secret_goes_to_a_child_and_into_no_text(tmp_path: Path) -> None:
+    environ = {"LAMBDA360_NOTIFY_URL": "https://hooks.example.com/T0K3N", "LAMBDA360_NOTIFY_SECRET": SECRET}
+    settings = load_settings({**environ, "LAMBDA360_HOME": str(tmp_path)})
+
+    assert load_settings(environment_of(settings)) == settings
+    assert environment_of(settings)["LAMBDA360_NOTIFY_SECRET"] == SECRET
+    assert settings.notify.secret.get_secret_value() == SECRET
+    assert SECRET not in repr(settings) + settings.model_dump_json()
+    assert "T0K3N" not in repr(settings)
+
+
+@pytest.mark.parametrize("secret", ["hush-hush-hush", "whsec_aHVzaC1odXNo", "whsec_" + "aHVzaC1odXNo" * 20])
+def test_a_secret_that_is_no_key_is_refused_and_not_shown(secret: str) -> None:
+    """24 to 64 bytes in base64: here none, 9 and 180."""
+    with pytest.raises(SettingsError, match="24 to 64 bytes") as refused:
+        load_settings({"LAMBDA360_NOTIFY_SECRET": secret})
+
+    assert refused.value.field == "LAMBDA360_NOTIFY_SECRET"
+    assert secret not in str(refused.value)
+    assert secret not in str(refused.value.__cause__)
+
+
+def test_a_webhook_without_a_secret_is_refused_and_its_url_not_shown() -> None:
+    with pytest.raises(SettingsError, match=r"notify\.secret must be set where notify\.url is") as refused:
+        load_settings({"LAMBDA360_NOTIFY_URL": "https://hooks.example.com/T0K3N"})
+
+    assert "T0K3N" not in str(refused.value) + str(refused.value.__cause__)
+
+
+def test_the_sla_is_a_quarter_more_than_the_interval_unless_it_is_said() -> None:
+    assert load_settings({}).sla_hours == 30
+    assert load_settings({"LAMBDA360_BATCH_INTERVAL_HOURS": "1"}).sla_hours == 1.25
+    assert load_settings({"LAMBDA360_BATCH_SLA_HOURS": "26"}).sla_hours == 26

@@ -16,6 +16,7 @@ RELEASED: Mapping[str, str] = {
     "0003-journal": "c249c32d8a70788b1b59af7257b8cf72e730a28c579ed7e04b496a9f16def9bf",
     "0004-batch-owner": "4e1459585cadd0530a191c22dbe886ffab4f94e10cbdb13b204212dd994d1c6d",
     "0005-declared-shapes": "d183847c00d1d25eab4f412d78d231cf098148b35ce41b7af0afebea6cebc7d9",
+    "0006-notifications": "2c6d47122fe81802c980fd188a84628123be3b2148c29195447d4f6898228694",
 }
 """The checksum of each file as it was when it landed: a file is never changed afterwards, only added to by another."""
 
