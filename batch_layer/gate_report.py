@@ -6,13 +6,15 @@ from typing import Final
 
 import msgspec
 
-MICROS_PER_HOUR: Final = 3_600_000_000
+from common.algebra.dates import MICROS_PER_HOUR
 
 
 class Severity(StrEnum):
+    """How bad it is if a rule is broken: a rule of the gate, or one that monitors runs."""
+
     WARN = "warn"
     ERROR = "error"
-    """The run stops, until the rule is waived."""
+    """The run stops. A rule of the gate may be waived."""
 
 
 class Verdict(StrEnum):

@@ -3,6 +3,7 @@
 What readers see, the pointer alone decides. Knows no Spark.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, Self
 
@@ -28,6 +29,8 @@ class Step(StrEnum):
     """Recomputes every customer, and writes the rows into the claimed slot."""
     AUDIT = "audit"
     PUBLISH = "publish"
+    NOTIFY = "notify"
+    """Tells people what monitoring found; the batch is current already."""
     FINISH = "finish"
     """What comes after the switch; the batch is current already."""
 
@@ -125,6 +128,11 @@ def manifests(session: Session) -> list[Manifest]:
     select = f"SELECT manifest FROM {Tables.batches} WHERE name = %s"
     rows = patiently(lambda: list(session.execute(select, (NAME,))), "reading the batches")
     return [decode(row.manifest) for row in rows]
+
+
+def published_before(runs: Iterable[Manifest], batch_id: int) -> list[Manifest]:
+    """Returns those of the runs that were published and came before `batch_id`, in the order given."""
+    return [run for run in runs if run.status is Status.PUBLISHED and run.batch_id < batch_id]
 
 
 def decode(text: str) -> Manifest:

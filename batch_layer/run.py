@@ -13,6 +13,7 @@ from batch_layer.job import Job
 from batch_layer.manifest import Step
 from batch_layer.master import table as master
 from batch_layer.master.archive import archive
+from batch_layer.monitor.notify import notify, stops_told
 from batch_layer.owner import Lease, owned
 from batch_layer.record import Record
 from batch_layer.reports import AuditReport
@@ -35,13 +36,13 @@ def run(job: Job, *, until: Until | None = None, resume: int | None = None, forc
     has changed since; `resume` names a run to finish with the plan that it has. Raises ClaimLost if another run is at
     work, or claimed a slot or published first.
     """
-    with owned(job.session, job.settings.home, job.who) as lease:
+    with owned(job.session, job.settings.home, job.who) as lease, stops_told(job) as told:
         _finish_what_is_published(job, lease)
         owner = str(lease.owner)
         manifest = begun(job, owner, until=until, force=force) if resume is None else resumed(job, owner, resume)
         if manifest is None:
             return None
-        record = Record(job, lease, manifest)
+        record = told.record = Record(job, lease, manifest)
         try:
             return _steps(record)
         except Unavailable:
@@ -124,6 +125,8 @@ def _audited(record: Record, loaded: Loaded) -> AuditReport:
 
 def _finish(record: Record, done: Published) -> None:
     """Does what comes after the switch; each part of it is idempotent."""
+    record.enter(Step.NOTIFY)
+    notify(record.job, record.manifest, done)
     record.enter(Step.FINISH)
     master.tag(record.job, done.plan.snapshot, done.batch_id)
     record.published(done)

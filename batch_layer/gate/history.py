@@ -9,7 +9,6 @@ from batch_layer.gate import scores
 from batch_layer.gate.figures import Counts
 from batch_layer.gate_report import Rate, Window
 from batch_layer.job import Job
-from batch_layer.manifest import Status
 from batch_layer.master import table as master
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan
@@ -29,9 +28,7 @@ class History:
 
 def history_of(job: Job, since: Cut, batch_id: int) -> History:
     """Returns the history of the runs before `batch_id`, of which one published the cut `since`."""
-    runs = [
-        run for run in manifest.manifests(job.session) if run.status is Status.PUBLISHED and run.batch_id < batch_id
-    ]
+    runs = manifest.published_before(manifest.manifests(job.session), batch_id)
     kept = scores.past(job, [run.batch_id for run in runs[:_RUNS]])
     known = [run for run in runs if run.batch_id in kept]
     ends = [kept[run.batch_id].window.end for run in known if run.plan.cut == since]

@@ -15,6 +15,12 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Ratio = Annotated[float, Meta(ge=0)]
 
 
+RUNS: Final = 7
+"""The last so many published runs, at most, are what a run is compared with."""
+LEAST_RUNS: Final = 3
+"""Fewer give no verdict."""
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
     """What all rules have."""
 
@@ -39,9 +45,9 @@ class VolumeRule(Rule, frozen=True, kw_only=True, tag="volume"):
 
     at_least: Ratio
     at_most: Ratio | None = None
-    runs: Annotated[int, Meta(ge=1, le=1000)] = 7
+    runs: Annotated[int, Meta(ge=1, le=1000)] = RUNS
     """The runs whose median it is, at most."""
-    least_runs: Annotated[int, Meta(ge=1)] = 3
+    least_runs: Annotated[int, Meta(ge=1)] = LEAST_RUNS
     """Fewer give no verdict."""
     least_hours: Ratio = 1.0
     """A run that covers less append time has no rate: a burst is no rate of a source."""
