@@ -17,6 +17,7 @@ from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.routes.customers import customers
 from serving_layer.routes.health import health
 from serving_layer.routes.home import home
+from serving_layer.routes.metrics import metrics
 from serving_layer.schemas.problems import Problem
 
 _INVALID: Final[dict[int | str, dict[str, Any]]] = {
@@ -43,7 +44,9 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
         redoc_url=None,
     )
     install(app)
-    for router in (customers(Answers(source, settings, clock), settings.serving.batch_get_max), health(source)):
+    answers = Answers(source, settings, clock)
+    routers = (customers(answers, settings.serving.batch_get_max), health(source), metrics(source, settings, clock))
+    for router in routers:
         app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
     app.include_router(home())  # the page reads its own query
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it

@@ -11,8 +11,10 @@ class Contact:
     The client retries by itself. It reports the loss of its brokers only to its `error_cb`, which must be `failed`.
     """
 
-    def __init__(self, servers: str, report: Callable[[str], None]) -> None:
+    def __init__(self, servers: str, report: Callable[[str], None], what: str = "the watch") -> None:
+        """`what` goes on where it was once Kafka answers again, as the report says."""
         self._servers = servers
+        self._what = what
         self._report = report
         self._is_lost = False
         self._is_reported = False
@@ -30,7 +32,7 @@ class Contact:
             return
         if not self._is_reported:
             self._is_reported = True
-            self._report(f"Kafka at {self._servers} does not answer; the watch goes on where it was once it does")
+            self._report(f"Kafka at {self._servers} does not answer; {self._what} goes on where it was once it does")
         elif answers():
             self._is_lost = False
             self._is_reported = False

@@ -29,6 +29,7 @@ _DELTAS: Final = (
     "SELECT customer_id, kafka_offset, value FROM {keyspace}.{deltas} WHERE customer_id {of} AND kafka_offset >= ?"
 )
 _POINTER: Final = "SELECT value FROM {keyspace}.{tables.batch_pointer} WHERE name = ?"
+_RUNS: Final = "SELECT manifest FROM {keyspace}.{tables.batches} WHERE name = ? LIMIT ?"
 _LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE topic = ?"
 
 
@@ -49,6 +50,7 @@ class CassandraViewStore:
         try:
             self._pointer = self._prepare(_POINTER)
             self._log = self._prepare(_LOG)
+            self._runs = self._prepare(_RUNS)
             self._progress = self._prepare(f"{progress} AND kafka_partition IN ?")
             self._slots = {slot: self._by_customer_id(_SLOT, view=Tables.batch_view(slot)) for slot in pointer.SLOTS}
             self._prepare_deltas(FIRST_GENERATION)
@@ -68,6 +70,9 @@ class CassandraViewStore:
             return Pin(pointer.decode(value), partitions)
         except PointerUnreadable as error:
             raise StoreUnavailable(str(error)) from error
+
+    async def runs(self, most: int) -> Sequence[str]:
+        return [manifest for (manifest,) in await self._rows(self._runs, (pointer.NAME, most))]
 
     async def progress(self, generation: int, partitions: Collection[int]) -> Mapping[int, Progress]:
         rows = await self._rows(self._progress, (generation, list(partitions)))

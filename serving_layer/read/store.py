@@ -39,6 +39,9 @@ class ViewStore(Protocol):
     async def pin(self) -> Pin:
         """Returns the pointer and the log's recorded partition count, as they are now."""
 
+    async def runs(self, most: int) -> Sequence[str]:
+        """Returns the manifests of the newest batch runs as stored, at most so many, the newest first."""
+
     async def progress(self, generation: int, partitions: Collection[int]) -> Mapping[int, Progress]:
         """Returns the speed layer's progress in a generation, by partition. A partition without a row is absent."""
 

@@ -75,6 +75,8 @@ class MemoryViewStore:
     slots: dict[str, dict[str, SlotRow]] = field(default_factory=dict)
     delta_rows: dict[str, list[DeltaRow]] = field(default_factory=dict)
     progress_rows: dict[int, Progress] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), progress()))
+    manifests: list[str] = field(default_factory=list)
+    """Of batch runs, the newest first."""
     calls: list[str] = field(default_factory=list)
     generations: list[int] = field(default_factory=list)
     """The generations that were asked for, one for each read of progress and of deltas."""
@@ -94,6 +96,10 @@ class MemoryViewStore:
     async def pin(self) -> Pin:
         self._called("pin")
         return Pin(self.pointer, PARTITIONS)
+
+    async def runs(self, most: int) -> Sequence[str]:
+        self._called("runs")
+        return self.manifests[:most]
 
     async def progress(self, generation: int, partitions: Collection[int]) -> Mapping[int, Progress]:
         self._called("progress")
