@@ -31,6 +31,9 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "watch": Entry("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),
     "batch": Entry("infra.commands.batch", "batch", "Run the nightly job, list its runs, roll back."),
     "quarantine": Entry("infra.commands.quarantine", "quarantine", "Show rows that broke a rule of the quality gate."),
+    "notifications": Entry(
+        "infra.commands.notifications", "notifications", "List what people were told, replay it, forward alerts."
+    ),
     "journal": Entry("infra.commands.journal", "journal", "List what operators decided, and why."),
     "erase": Entry("infra.commands.erase", "erase", "Forget a customer, in both layers and for good."),
     "restore": Entry("infra.commands.restore", "restore", "Fill a new log from a master, after a log was lost."),

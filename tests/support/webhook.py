@@ -1,4 +1,4 @@
-"""A real receiver of notifications on loopback, as a customer's would be: it verifies signatures and drops known ids."""
+"""A real receiver of notifications on loopback, as others have it: it verifies signatures and drops known ids."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -63,6 +63,8 @@ class Receiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 status = receiver._takes(dict(self.headers), body)
@@ -111,7 +113,7 @@ def receiving(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receive
     class Now(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:
-            return datetime_of(clock())
+            return datetime_of(clock()).astimezone(tz)
 
     monkeypatch.setattr(webhooks, "datetime", Now)
     receiver = Receiver()

@@ -7,6 +7,7 @@ from typing import Final
 
 from cassandra import InvalidRequest
 from cassandra.cluster import Session
+from cassandra.query import ValueSequence
 
 from common.errors import StoreUnavailable
 from common.servers import pointer_row
@@ -53,6 +54,15 @@ class _Markers:
     def __call__(self, customers: Sequence[str]) -> Collection[str]:
         rows = patiently(lambda: list(self._session.execute(self._select, (list(customers),))), "looking for erasures")
         return self._named.intersection(customers) | {row.customer_id for row in rows}
+
+
+def reset_offsets(session: Session, customers: Collection[str]) -> dict[str, int]:
+    """Returns the offset of the last applied erasure of each customer that has one (R24). Raises StoreUnavailable."""
+    facts = Tables(patiently(lambda: pointer_row.read(session), "reading the pointer").generation).facts
+    marked = f"SELECT customer_id, value FROM {facts} WHERE customer_id IN %s AND kind = '' AND entity_id = ''"
+    found = ValueSequence(sorted(customers))
+    rows = patiently(lambda: list(session.execute(marked, (found,))), "looking for erasures") if customers else []
+    return {row.customer_id: int(row.value) for row in rows}
 
 
 def _listens(settings: Settings) -> bool:

@@ -31,7 +31,15 @@ def is_local(settings: Settings) -> bool:
 def concerned(speed_tables: Sequence[str]) -> list[str]:
     """Returns the tables whose files may hold what was erased."""
     views = [Tables.batch_view(slot) for slot in ("a", "b", "c")]
-    return [*speed_tables, Tables.alerts, Tables.dead_letters, *views, Tables.batches, Tables.journal]
+    return [
+        *speed_tables,
+        Tables.alerts,
+        Tables.dead_letters,
+        *views,
+        Tables.batches,
+        Tables.journal,
+        Tables.notifications,
+    ]
 
 
 def by_hand(settings: Settings, tables: Sequence[str]) -> list[str]:

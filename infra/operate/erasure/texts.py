@@ -1,4 +1,4 @@
-"""Takes erased customers' ids out of manifests and journal, and their records out of the dead letters (R24)."""
+"""Takes erased customers' ids out of manifests and journal, their records and alerts out of the other tables (R24)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from common.servers.patience import patiently
 from common.tables import Tables
 from infra.operate.dead_letters.selection import Filter
 from infra.operate.dead_letters.table import OperatorTable
-from infra.operate.erasure.copies import letter_names
+from infra.operate.erasure.copies import is_forgotten_copy, letter_names
 
 _TEXTS: Final = (
     (Tables.batches, ("name", "batch_id"), "manifest"),
@@ -75,3 +75,20 @@ def remove_letters(session: Session, erased: Mapping[str, Erasure]) -> int:
     for address in doomed:
         table.delete(address)
     return len(doomed)
+
+
+def remove_notifications(session: Session, erased: Mapping[str, Erasure]) -> int:
+    """Deletes the kept notifications of alerts that the erasures forget, sent or not; returns how many.
+
+    Every row is read, also one that is older than this deployment keeps them now.
+    """
+    table = Tables.notifications
+    select = f"SELECT queue, day, at, id, body FROM {table}"
+    delete = f"DELETE FROM {table} WHERE queue = %s AND day = %s AND at = %s AND id = %s"
+    removed = 0
+    for row in patiently(lambda: session.execute(select), f"reading {table}"):
+        if row.body is not None and is_forgotten_copy(row.body.encode(), erased):
+            values = (row.queue, row.day, row.at, row.id)
+            patiently(partial(session.execute, delete, values), f"erasing from {table}")
+            removed += 1
+    return removed
