@@ -12,7 +12,6 @@ import pytest
 import standardwebhooks
 from standardwebhooks import webhooks
 
-from common.algebra.dates import datetime_of
 from common.settings import NotifySettings, Settings
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 # a test's own
@@ -112,8 +111,8 @@ def receiving(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receive
 
     class Now(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return datetime_of(clock()).astimezone(tz)
+        def now(cls, tz: tzinfo | None = None) -> "Now":
+            return cls.fromtimestamp(clock() / 1e6, tz)
 
     monkeypatch.setattr(webhooks, "datetime", Now)
     receiver = Receiver()

@@ -1,27 +1,36 @@
-"""The page of the quality rules names a test for each rule of its table, and the test is there."""
+"""The pages of rules name a test for each rule of their table, and the test is there."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from batch_layer.monitor.events import STOPPED
+from batch_layer.monitor.rules import RULES
+
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "quality.md"
 ROW = re.compile(r"^\| ([^|]+) \| `([^`]+)::(\w+)` \| (.+) \|$", re.MULTILINE)
-SEEDS = {
-    "schema: a new field",
-    "schema: a removed field",
-    "schema: a changed type",
-    "volume",
-    "nulls",
-    "domain",
-    "quarantine",
-    "trend",
+SEEDS: Mapping[str, set[str]] = {
+    "quality.md": {
+        "schema: a new field",
+        "schema: a removed field",
+        "schema: a changed type",
+        "volume",
+        "nulls",
+        "domain",
+        "quarantine",
+        "trend",
+    },
+    "monitoring.md": {*RULES, STOPPED},
 }
 
 
-def test_every_rule_of_the_table_names_a_test_that_is_there() -> None:
-    rows = ROW.findall(PAGE.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", SEEDS)
+def test_every_rule_of_the_table_names_a_test_that_is_there(page: str) -> None:
+    rows = ROW.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
 
-    assert {name for name, *_ in rows} == SEEDS
+    assert {_name(rule) for rule, *_ in rows} == SEEDS[page]
     missing = [
         f"{path}::{name}"
         for _, path, name, _ in rows
@@ -29,3 +38,8 @@ def test_every_rule_of_the_table_names_a_test_that_is_there() -> None:
     ]
     assert missing == []
     assert all(message.strip() for *_, message in rows)
+
+
+def _name(rule: str) -> str:
+    """A rule's name in the table; one in code is followed by what it says."""
+    return rule[1:].partition("`")[0] if rule.startswith("`") else rule

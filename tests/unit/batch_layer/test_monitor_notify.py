@@ -236,9 +236,13 @@ def test_the_story_tells_before_it_finishes_and_a_run_killed_there_is_finished_b
 def test_a_stopped_run_is_told_as_an_error_and_ends_with_its_own(night: Night, receiver: Receiver) -> None:
     closed = GateClosed("the quality gate stopped batch 12: nothing was computed. Broken:\n  volume: far", ["ada"])
 
-    with structlog.testing.capture_logs() as logged, pytest.raises(GateClosed) as caught, stops_told(night.job) as run:
-        run.record = HasManifest(night.open(step=Step.GATE))
-        raise closed
+    def stopped() -> None:
+        with stops_told(night.job) as run:
+            run.record = HasManifest(night.open(step=Step.GATE))
+            raise closed
+
+    with structlog.testing.capture_logs() as logged, pytest.raises(GateClosed) as caught:
+        stopped()
 
     assert caught.value is closed
     ((id_, told),) = receiver.effects.items()

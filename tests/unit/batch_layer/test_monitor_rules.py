@@ -172,7 +172,10 @@ def test_a_share_more_than_10_percent_off_its_median_is_told_with_both(measured:
 
     found = messages(run(gate=report(findings=off)), usually(0.1, 0.2, 0.3))
 
-    told = f"1 of 1 quality metrics are more than 10 % off their median: nulls_status is {100 * measured:.3g} %, usual are 20 %"
+    told = (
+        "1 of 1 quality metrics are more than 10 % off their median: "
+        f"nulls_status is {100 * measured:.3g} %, usual are 20 %"
+    )
     assert found == ({"quality_metrics": told} if is_broken else {})
 
 

@@ -31,14 +31,15 @@ class Sender:
     """A process that sends what is kept; `started` is another one, with a breaker of its own, on the same outbox."""
 
     def __init__(self, receiver: Receiver, clock: Clock, home: Path, outbox: MemoryOutbox, **more: object) -> None:
-        self._made = (receiver, clock, home, outbox)
+        self._receiver = receiver
+        self._home = home
         settings = notifying(Settings(home=home), receiver.url, **more).notify
         self.outbox = outbox
         self.clock = clock
         self.delivery = Delivery(settings, outbox, new_breaker(settings, clock.seconds), clock)
 
     def started(self, **more: object) -> "Sender":
-        return Sender(*self._made, **more)
+        return Sender(self._receiver, self.clock, self._home, self.outbox, **more)
 
     def keep(self, *numbers: int) -> None:
         for number in numbers:
