@@ -367,7 +367,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def _shown(path: list[str], value: object) -> str:
     """A wrong value as a message quotes it: no secret, and no group of settings, which may hold one."""
     match path:
-        case [group, field] if not isinstance(getattr(getattr(Settings(), group), field, None), SecretStr):
+        case [group, field, *_] if not isinstance(getattr(getattr(Settings(), group), field, None), SecretStr):
             return str(value)[:200]
         case ["home"]:
             return str(value)[:200]

@@ -41,17 +41,16 @@ class Open:
 def stops_told(job: Job) -> Iterator[Open]:
     """Tells people if an error ends the run inside, and raises that error again, whatever becomes of the telling.
 
-    An operator's own mistake (UsageError) is told to nobody else. If the run ends without a record, since nothing was
-    new, what earlier runs could not send is sent.
+    A command that could not be used (a UsageError before the run has a record) is told to nobody but its operator. If
+    the run ends without a record, since nothing was new, what earlier runs could not send is sent.
     """
     run = Open()
     try:
         yield run
-    except UsageError:
-        raise
     except Exception as error:
-        with _never_failing():
-            _stopped(job, None if run.record is None else run.record.manifest, error)
+        if run.record is not None or not isinstance(error, UsageError):
+            with _never_failing():
+                _stopped(job, None if run.record is None else run.record.manifest, error)
         raise
     if run.record is None:
         with _never_failing():

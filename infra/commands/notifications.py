@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from infra.context import clock, settings_of, time_text
+from infra.context import clock, settings_of
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from common.servers.delivery import Delivery
-    from common.servers.notifications import Notification
     from common.settings import Settings
 
 _QUEUES: Final = ("batch", "alerts")
@@ -43,6 +42,7 @@ def list_(context: click.Context, *, pending: bool, limit: int, as_json: bool) -
     from common.servers.cassandra import connected
     from infra.drawing import Column, draw
     from infra.operate.notifications.table import OperatorTable
+    from infra.operate.notifications.text import details, row_of
 
     settings = settings_of(context)
     with connected(settings) as session:
@@ -92,7 +92,8 @@ def forward(context: click.Context, *, start: str | None) -> int:
     """
     from common.servers import kafka
     from common.servers.cassandra import connected
-    from infra.operate.notifications.forward import Forwarder, begin
+    from infra.operate.notifications.begin import begin
+    from infra.operate.notifications.forward import Forwarder
     from serving_layer.live.contact import Contact
 
     settings = settings_of(context)
@@ -114,27 +115,6 @@ def forward(context: click.Context, *, start: str | None) -> int:
         except KeyboardInterrupt:
             return os.EX_OK
     return os.EX_OK
-
-
-def details(notification: "Notification") -> dict[str, object]:
-    """Returns the notification for JSON."""
-    return {
-        "queue": notification.queue,
-        "at": time_text(notification.at),
-        "id": notification.id,
-        "delivered_at": None if notification.delivered_at is None else time_text(notification.delivered_at),
-        "failure": notification.failure or None,
-        "body": json.loads(notification.body),
-    }
-
-
-def row_of(notification: "Notification") -> tuple[str, ...]:
-    """Returns one row of the list; what is pending says why, if it is known."""
-    from infra.operate.notifications.table import told
-
-    pending = f"no: {notification.failure}" if notification.failure else "no"
-    delivered = pending if notification.delivered_at is None else time_text(notification.delivered_at)
-    return (time_text(notification.at), notification.id, delivered, told(notification))
 
 
 def _delivery(settings: "Settings", session: "Session") -> "Delivery":

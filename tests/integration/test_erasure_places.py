@@ -9,6 +9,9 @@ from cassandra.cluster import Session
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import ConfigResource, ResourceType
 
+from common.algebra.alerts import LargeRefund
+from common.algebra.facts import Delta
+from common.log.copies import Copy, alert_event
 from common.log.erasure import Erasure
 from common.log.partition import partition_of
 from common.log.position import Position
@@ -16,6 +19,7 @@ from common.servers import journal
 from common.servers.cassandra import connected
 from common.servers.journal import Entry
 from common.servers.kafka import admin, consumer, end_offsets, first_offsets, offsets_at
+from common.servers.notifications import ALERTS, Notification, NotificationTable
 from common.servers.producer import producer
 from common.settings import Settings
 from infra.local.stack.home import Home
@@ -56,6 +60,9 @@ def test_r24_what_is_deleted_in_cassandra_leaves_its_files_commit_log_and_tombst
             insert.format("customer_alerts", "kafka_offset, rule, value", "1, 'r', %s"), (customer, customer)
         )
         session.execute(insert.format("batch_view_a", "batch_id, state", "5, %s"), (customer, customer))
+        table = NotificationTable(session, system.notify, clock=lambda: 10**15)
+        body = alert_event(Copy(Position(2, 16), customer, Delta.reset(0)), LargeRefund(0, "r", "o", 1, 1)).decode()
+        table.keep(Notification(queue=ALERTS, at=10**15, id=f"2:16:{customer}", body=body))
     entry = Entry(at=1, who=f"{ERASED}@host", action="accept", what=f"'{ERASED}' and '{KEPT}'", reason="")
     journal.record(session, entry)
     nodes.nodetool(system, "flush", system.cassandra.keyspace)
@@ -66,6 +73,7 @@ def test_r24_what_is_deleted_in_cassandra_leaves_its_files_commit_log_and_tombst
         session.execute(f"DELETE FROM {table} USING TIMESTAMP 5 WHERE customer_id = %s", (ERASED,))
     erasure = Erasure(ERASED, Position(2, 17), 0)
 
+    assert texts.remove_notifications(session, {ERASED: erasure}) == 1
     assert texts.scrub(session, [erasure]) == 1
     [noted] = journal.entries(session, 1)
     journal.record(session, Entry(at=1, who="op", action="", what=noted.what, reason="", id=noted.id))
@@ -74,6 +82,8 @@ def test_r24_what_is_deleted_in_cassandra_leaves_its_files_commit_log_and_tombst
     after = cassandra_files(stack, ERASED, KEPT)
     assert after[ERASED] == set()
     assert any("-Data.db" in file for file in after[KEPT])
+    assert any("/notifications-" in file for file in before[ERASED])
+    assert any("/notifications-" in file for file in after[KEPT])
     assert (noted.who, noted.what) == (f"{ERASED}@host", f"'(erased at 2:17)' and '{KEPT}'")
     assert session.execute("SELECT state FROM batch_view_a WHERE customer_id = %s", (KEPT,)).one().state == KEPT
     tables = "SELECT table_name, gc_grace_seconds AS grace FROM system_schema.tables WHERE keyspace_name = %s"

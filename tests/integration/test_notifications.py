@@ -21,10 +21,11 @@ from common.settings import Settings
 from infra.cli import lambda360
 from infra.operate.erasure import nodes, texts
 from infra.operate.notifications.table import OperatorTable
-from tests.support.harness import running, wait_until
+from tests.support.harness import Child, running, wait_until
 from tests.support.webhook import START, Clock, Receiver, notifying, receiving
 
 KEPT_DAYS = 30
+PATIENCE = 300.0
 
 
 def now() -> int:
@@ -60,6 +61,10 @@ def run_event(at: int, id_: str) -> Notification:
 def body(partition: int, offset: int, customer: str) -> bytes:
     alert = LargeRefund(START, f"r{offset}", "o1", 60_000, 50_000)
     return alert_event(Copy(Position(partition, offset), customer, Delta.reset(START)), alert)
+
+
+def _has_ended(child: Child) -> bool:
+    return child.process.poll() is not None
 
 
 def alert(at: int, offset: int, customer: str) -> Notification:
@@ -115,21 +120,21 @@ def test_r24_an_alert_of_an_erased_customer_is_neither_listed_nor_sent_and_leave
     """R24: rows that are keyed by day check the marker when they are read."""
     mark = "INSERT INTO speed_facts (customer_id, kind, entity_id, value) VALUES (%s, '', '', %s) USING TIMESTAMP 17"
     session.execute(mark, ("ada", "17"))
-    for offset, customer in ((16, "ada"), (18, "ada"), (16, "bob")):
+    for offset, customer in ((16, "ada"), (18, "ada"), (14, "bob")):
         table.keep(alert(clock.now + offset, offset, customer))
 
     found = [json.loads(each.body)["subject"] for each in table.pending(ALERTS)]
 
     assert found == ["bob", "ada"]
     left = [json.loads(row.body) for row in session.execute("SELECT body FROM notifications")]
-    assert sorted((each["subject"], each["data"]["offset"]) for each in left) == [("ada", 18), ("bob", 16)]
+    assert sorted((each["subject"], each["data"]["offset"]) for each in left) == [("ada", 18), ("bob", 14)]
 
 
 def test_r24_maintenance_removes_alerts_of_erased_customers_sent_or_not_and_no_others(
     session: Session, table: OperatorTable, clock: Clock
 ) -> None:
     """R24: also those that are older than a deployment keeps them by now; and the files of the table are cleaned."""
-    for offset, customer in ((16, "ada"), (18, "ada"), (16, "bob")):
+    for offset, customer in ((16, "ada"), (18, "ada"), (14, "bob")):
         table.keep(alert(clock.now - 90 * MICROS_PER_DAY + offset, offset, customer))
     sent = alert(clock.now, 15, "ada")
     table.keep(sent)
@@ -141,10 +146,11 @@ def test_r24_maintenance_removes_alerts_of_erased_customers_sent_or_not_and_no_o
     assert texts.remove_notifications(session, erased) == 0
 
     rows = session.execute("SELECT id, body FROM notifications")
-    assert sorted(row.id for row in rows if row.body) == ["2:16:large_refund", "2:18:large_refund", "lambda360:12:sla"]
+    assert sorted(row.id for row in rows if row.body) == ["2:14:large_refund", "2:18:large_refund", "lambda360:12:sla"]
     assert "notifications" in nodes.concerned([])
 
 
+@pytest.mark.timeout(900)
 def test_alerts_go_from_their_topic_to_the_receiver_once_in_effect_also_if_it_was_away(
     system: Settings, receiver: Receiver, table: OperatorTable, tmp_path: Path
 ) -> None:
@@ -160,12 +166,13 @@ def test_alerts_go_from_their_topic_to_the_receiver_once_in_effect_also_if_it_wa
 
     publish(range(10))
     with running(settings, "notifications", "forward", "--from-beginning") as child:
-        wait_until(lambda: len(receiver.effects) == 10, 120, f"ten alerts arrive: {child.tail()}")
+        wait_until(lambda: len(receiver.effects) == 10 or _has_ended(child), PATIENCE, "ten alerts arrive")
+        assert len(receiver.effects) == 10, child.tail()
         child.kill()
     receiver.down()
     publish(range(10, 20))
     with running(settings, "notifications", "forward") as child:
-        wait_until(lambda: len(list(table.kept(ALERTS))) == 20, 120, f"the others are kept: {child.tail()}")
+        wait_until(lambda: len(list(table.kept(ALERTS))) == 20 or _has_ended(child), PATIENCE, "the others are kept")
         assert child.stop() == 0
     assert len(receiver.effects) == 10
     receiver.up()

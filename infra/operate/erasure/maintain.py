@@ -116,10 +116,9 @@ class Maintenance:
 
     def _in_cassandra(self, ready: list[Erasure]) -> None:
         session = self._session
-        letters = texts.remove_letters(session, {each.customer_id: each for each in ready})
-        self._done("dead letters", f"{letters} rows")
-        told = texts.remove_notifications(session, {each.customer_id: each for each in ready})
-        self._done("notifications", f"{told} rows")
+        erased = {each.customer_id: each for each in ready}
+        self._done("dead letters", f"{texts.remove_letters(session, erased)} rows")
+        self._done("notifications", f"{texts.remove_notifications(session, erased)} rows")
         self._done("journal and manifests", f"{texts.scrub(session, ready)} texts")
         self._done("slots", f"{slots.remove(self._job, ready)} rows")
         self._done("speed tables", f"{generations.reset(session, self._settings, ready)} tables")

@@ -11,42 +11,17 @@ import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from common.errors import LogError, StoreUnavailable, UsageError
+from common.errors import LogError, StoreUnavailable
 from common.log.copy_events import decode_alert_event
 from common.log.position import Position
 from common.servers.delivery import Delivery
-from common.servers.kafka import TIMEOUT_SECONDS, kafka_errors
 from common.servers.notifications import ALERTS, PAGE, Notification
-from common.settings import Settings
 from serving_layer.live.contact import Contact
 
 POLL_SECONDS: Final = 0.5
 _PASSING: Final = (KafkaError._PARTITION_EOF, KafkaError._MAX_POLL_EXCEEDED)  # noqa: SLF001 # the client's names
 """After a long wait for the store the client has left its group; it joins again by itself."""
 log = structlog.get_logger(__name__)
-
-
-def begin(settings: Settings, client: Consumer, start: str | None) -> None:
-    """Commits where the consumer group begins, in the partitions where it has committed nothing yet.
-
-    `start` is `beginning` or `now`. Raises UsageError if it is None and such a partition exists: nothing is skipped,
-    and nothing old is sent, unless it is asked for. Raises LogError without the topic, LogUnavailable.
-    """
-    topic = settings.log.alerts_topic
-    with kafka_errors(settings):
-        found = client.list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic]
-        if found.error is not None:
-            raise LogError(f"topic {topic!r} cannot be read: {found.error.str()}; `lambda360 schema apply` makes it")
-        places = [TopicPartition(topic, partition) for partition in found.partitions]
-        fresh = [at for at in client.committed(places, timeout=TIMEOUT_SECONDS) if at.offset < 0]
-        if not fresh:
-            return
-        if start is None:
-            rule = "--from-now or --from-beginning, since its offsets are unknown: it never ran, or not for a long time"
-            raise UsageError("consumer group", settings.notify.group, rule)
-        ends = {at.partition: client.get_watermark_offsets(at, timeout=TIMEOUT_SECONDS) for at in fresh}
-        chosen = [TopicPartition(topic, p, low if start == "beginning" else high) for p, (low, high) in ends.items()]
-        client.commit(offsets=chosen, asynchronous=False)
 
 
 @dataclass(slots=True)

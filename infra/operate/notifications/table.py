@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
-
-import msgspec
 
 from common.log.copy_events import AlertEvent, decode_alert_event
 from common.servers.notifications import ALERTS, PAGE, Notification, NotificationTable
@@ -36,12 +33,3 @@ class OperatorTable(NotificationTable):
 def is_forgotten(alert: AlertEvent, reset_offset: int | None) -> bool:
     """Returns whether the customer's last erasure forgets the alert: it lies in the same partition, below it."""
     return reset_offset is not None and alert.data.offset < reset_offset
-
-
-def told(notification: Notification) -> str:
-    """Returns what the notification says, in a line."""
-    found: Any = msgspec.json.decode(notification.body)
-    data = found["data"]
-    if notification.queue == ALERTS:
-        return f"{data['alert']['rule']}: customer {found['subject']}"
-    return f"{data['title']}: {data['message'].splitlines()[0]}"

@@ -305,6 +305,21 @@ def test_an_operators_own_mistake_is_told_to_nobody(night: Night, receiver: Rece
     assert receiver.requests == []
 
 
+def test_a_rules_file_that_a_night_cannot_use_is_told(night: Night, receiver: Receiver) -> None:
+    """Nobody sits before a scheduler's terminal."""
+
+    def stopped() -> None:
+        with stops_told(night.job) as run:
+            run.record = HasManifest(night.open(step=Step.GATE))
+            raise UsageError("rules.yaml", "x", "a rule")
+
+    with pytest.raises(UsageError):
+        stopped()
+
+    (told,) = receiver.effects.values()
+    assert told["data"]["message"].startswith("UsageError. `lambda360 batch show 12` has the whole text")
+
+
 def test_a_stop_is_sent_though_it_cannot_be_kept(night: Night, receiver: Receiver) -> None:
     """What stopped the run may be the very store that would keep it."""
 

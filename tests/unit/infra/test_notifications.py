@@ -23,8 +23,10 @@ from common.servers.notifications import ALERTS, BATCH, PAGE, Notification
 from common.servers.webhook import new_breaker
 from common.settings import Settings
 from infra.cli import lambda360
-from infra.operate.notifications.forward import Forwarder, begin
-from infra.operate.notifications.table import is_forgotten, told
+from infra.operate.notifications.begin import begin
+from infra.operate.notifications.forward import Forwarder
+from infra.operate.notifications.table import is_forgotten
+from infra.operate.notifications.text import told
 from serving_layer.live.contact import Contact
 from tests.support.outbox import MemoryOutbox
 from tests.support.webhook import START, Clock, Receiver, notifying, receiving
@@ -75,6 +77,8 @@ class FakeConsumer:
     next: int = 0
     commits: list[int] = field(default_factory=list)
     refuses_commits: bool = False
+    away: int = 0
+    """So many times the group has no coordinator."""
     most: int = 0
 
     def appended(self, *offsets: int, **more: Any) -> None:
@@ -100,6 +104,9 @@ class FakeConsumer:
         self.commits.append(at.offset)
 
     def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        if self.away:
+            self.away -= 1
+            raise KafkaException(KafkaError(KafkaError.NOT_COORDINATOR))
         return [TopicPartition(each.topic, each.partition, self.committed_at) for each in places]
 
     def get_watermark_offsets(self, at: TopicPartition, timeout: float) -> tuple[int, int]:
@@ -322,6 +329,16 @@ def test_a_new_group_can_begin_at_the_beginning(forwarding: Forwarding) -> None:
     begin(forwarding.settings, cast(Any, forwarding.consumer), "beginning")
 
     assert forwarding.consumer.commits == [0]
+
+
+def test_a_group_whose_coordinator_is_being_elected_is_waited_for(forwarding: Forwarding) -> None:
+    """So it is with a broker that has just begun: found on a real one."""
+    forwarding.consumer.appended(1)
+    forwarding.consumer.away = 2
+
+    begin(forwarding.settings, cast(Any, forwarding.consumer), "now")
+
+    assert forwarding.consumer.commits == [1]
 
 
 @pytest.mark.parametrize(("reset", "forgotten"), [(None, False), (16, False), (17, False), (18, True)])
