@@ -1,4 +1,7 @@
-"""What the quality gate finds in a run: verdicts, and a report. Holds no value of a record and no customer's id."""
+"""What the quality gate finds in a run: verdicts, and a report.
+
+Of a record, it holds nothing but the name of its source, and no customer's id.
+"""
 
 from enum import StrEnum
 from fractions import Fraction
@@ -6,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from common.algebra.cut import Cut
 from common.algebra.dates import MICROS_PER_HOUR
 
 
@@ -69,6 +73,16 @@ class Rate(msgspec.Struct, frozen=True):
         return Fraction(self.records * MICROS_PER_HOUR, self.micros)
 
 
+class OriginCount(msgspec.Struct, frozen=True):
+    """How many of a run's new records came from an origin, of one kind."""
+
+    origin: str
+    """The envelope's `source`, in an import the file's URI; `batch_layer.gate.origins` has names for several."""
+    kind: str
+    """The kind of the records' entity, or `rejected`."""
+    records: int
+
+
 class GateReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate found in one run. It is kept in the run's manifest."""
 
@@ -87,6 +101,10 @@ class GateReport(msgspec.Struct, frozen=True, kw_only=True):
     """The names of the approved changes."""
     quarantined: int = 0
     """Rows of the table `quarantine` of this run: a row stands there once for each rule that it breaks."""
+    since: Cut | None = None
+    """The current batch's cut, from which the new records count; None in reports of releases that did not keep it."""
+    origins: tuple[OriginCount, ...] = ()
+    """Where the new records came from, by origin and kind."""
 
     @property
     def broken(self) -> tuple[Finding, ...]:

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
 from pyspark.sql import DataFrame
 
 from batch_layer.decisions import Decisions
@@ -19,7 +20,7 @@ from batch_layer.gate.quarantine import Broken
 from batch_layer.gate.rules import AnyRule, Rules, ShapeRule
 from batch_layer.gate.rules_file import check_decisions, file_of, load
 from batch_layer.gate.shapes import observed
-from batch_layer.gate_report import Finding, GateReport, Verdict
+from batch_layer.gate_report import Finding, GateReport, OriginCount, Verdict
 from batch_layer.job import Job
 from batch_layer.master import table as master
 from batch_layer.master.ranges import between
@@ -38,6 +39,7 @@ class Seen:
     shapes: Sequence[Observed]
     declared: Mapping[Source, Shape]
     changes: Sequence[Change]
+    origins: tuple[OriginCount, ...]
 
 
 def gate(job: Job, plan: Plan, since: Cut, batch_id: int, decisions: Decisions) -> GateReport:
@@ -59,7 +61,8 @@ def gate(job: Job, plan: Plan, since: Cut, batch_id: int, decisions: Decisions) 
         quarantine.fill(job, batch_id, new, once, _broken(rules, counts))
     seen = _seen(job, batch_id, new, counts)
     figures = _figures(job, plan, history_of(job, since, batch_id), seen, decisions)
-    report = _report(seen, figures, judged(rules, figures, decisions.waived), decisions)
+    findings = judged(rules, figures, decisions.waived)
+    report = replace(_report(seen, figures, findings, decisions), since=since, origins=seen.origins)
     scores.keep(job, batch_id, report)
     notify(job, batch_id, seen.changes)
     if report.broken:
@@ -70,11 +73,12 @@ def gate(job: Job, plan: Plan, since: Cut, batch_id: int, decisions: Decisions) 
 
 
 def _seen(job: Job, batch_id: int, new: DataFrame, counts: Counts) -> Seen:
-    shapes = observed(new)
+    observation = observed(new)
+    shapes = observation.shapes
     declared = declared_shapes.declared(job.session, before=batch_id)
     known = [each for each in shapes if each.source in declared]
     found = [change for each in known for change in changes(declared[each.source], each)]
-    return Seen(counts=counts, shapes=shapes, declared=declared, changes=found)
+    return Seen(counts=counts, shapes=shapes, declared=declared, changes=found, origins=observation.origins)
 
 
 def _figures(job: Job, plan: Plan, past: History, seen: Seen, decisions: Decisions) -> Figures:

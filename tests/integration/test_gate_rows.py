@@ -28,7 +28,7 @@ from common.log.events import parse as parse_event
 from common.log.shapes import Change, FieldShape, Source, What
 from common.settings import BatchSettings, Settings
 from infra.proof.oracle import RawRecord
-from tests.support.builders import Log, erasure, order, profile, random_log, record, refund, retraction
+from tests.support.builders import Log, Message, erasure, order, profile, random_log, record, refund, retraction
 from tests.support.jobs import on_warehouse
 from tests.support.masters import RULES, commit
 
@@ -276,7 +276,7 @@ def test_without_a_new_record_nothing_fails_and_a_set_has_no_value(job: Job) -> 
     assert (counts.records, counts.first_appended) == (0, None)
     assert {count.failing for count in counts.rows.values()} == {0}
     assert set(counts.sets.values()) == {None}
-    assert observed(between(rows, cut, cut)) == []
+    assert observed(between(rows, cut, cut)).shapes == []
 
 
 def test_shapes_are_counted_by_source_over_all_tasks_and_for_the_new_records_only(job: Job) -> None:
@@ -291,7 +291,7 @@ def test_shapes_are_counted_by_source_over_all_tasks_and_for_the_new_records_onl
     first = {each.partition: each.offset for each in reversed(log.append(*shop, *crm, erasure("ada")))}
     rows, cut = rows_of(job, log.records)
 
-    by_source = {each.source: each for each in observed(between(rows, since, cut))}
+    by_source = {each.source: each for each in observed(between(rows, since, cut)).shapes}
 
     assert set(by_source) == {Source("order", "tests"), Source("order", "crm")}
     tests = by_source[Source("order", "tests")]
@@ -300,6 +300,29 @@ def test_shapes_are_counted_by_source_over_all_tasks_and_for_the_new_records_onl
     assert "old" not in tests.shape.fields
     assert tests.first == f"0:{first[0]}"
     assert by_source[Source("order", "crm")].shape.fields["n"] == FieldShape(2, 2, {"number": 2})
+
+
+def test_origins_are_counted_by_kind_over_all_tasks_valid_or_not_and_for_the_new_records_only(job: Job) -> None:
+    log = Log()
+    log.append(order("ada", "o0"))
+    since = Cut.of(log.next_offsets)
+    data = {"order_id": "o", "customer_id": "c", "order_date": "2024-06-01", "total_amount": "1.00"}
+    of_file = [
+        record("order.recorded", f"c{n}", "2024-06-01", {**data, "customer_id": f"c{n}", **more}, source="file:///a.csv")
+        for n, more in enumerate([{"status": "completed", "updated_at": "2024-06-01"}] * 20 + [{"status": "lost"}] * 2)
+    ]
+    log.append(*of_file, erasure("ada"), retraction(order("ada", "o0")), Message(b"x", b"no json"))
+    rows, cut = rows_of(job, log.records)
+
+    found = observed(between(rows, since, cut)).origins
+
+    assert {(each.origin, each.kind): each.records for each in found} == {
+        ("file:///a.csv", "order"): 20,
+        ("file:///a.csv", "rejected"): 2,
+        ("tests", "customer"): 1,
+        ("tests", "order"): 1,
+        ("?", "rejected"): 1,
+    }
 
 
 def test_an_example_quotes_the_value_at_its_position(job: Job) -> None:
