@@ -34,7 +34,9 @@ def begun(job: Job, owner: str, *, until: Until | None, force: bool) -> Manifest
             return with_claim(newest.taken_up(owner), claim)
         if claim is None and newest.batch_id == pointer.last_batch_id and newest.step.number <= Step.GATE.number:
             return replace(newest.taken_up(owner), plan=plan, step=Step.PLAN)
-        manifests.write(job.session, replace(newest.taken_up(newest.owner), status=Status.ABANDONED))
+        abandoned = replace(newest.taken_up(newest.owner), status=Status.ABANDONED)
+        manifests.write(job.session, abandoned)
+        job.observe(abandoned)
     return Manifest(
         batch_id=publish.begin(job.session),
         plan=plan,

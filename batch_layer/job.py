@@ -7,16 +7,23 @@ from cassandra.cluster import Session
 from pyspark.sql import SparkSession
 
 from batch_layer.decisions import Decisions
+from batch_layer.manifest import Manifest
 from common.settings import Settings
 
 Report = Callable[[str, str, float], None]
 """Called after each step, with its name, its figures as text and its seconds."""
 Progress = Callable[[str, int, int], None]
 """Called now and then during a step, with its name, the records read so far, and how many there are about."""
+Observe = Callable[[Manifest], None]
+"""Called with a run's manifest whenever that changes, after it was stored; must not raise."""
 
 
 def silent(step: str, done: int, total: int) -> None:
     """A `Progress` that drops what it is told."""
+
+
+def unobserved(manifest: Manifest) -> None:
+    """An `Observe` that drops what it is told."""
 
 
 @dataclass(slots=True)
@@ -29,6 +36,7 @@ class Job:
     clock: Callable[[], int]
     report: Report
     progress: Progress = silent
+    observe: Observe = unobserved
     decisions: Decisions = field(default_factory=Decisions)
     who: str = ""
     """The account and host that runs it, for the manifest and for others who want to run at the same time."""

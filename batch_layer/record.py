@@ -11,6 +11,7 @@ from batch_layer.manifest import Manifest, Status, Step
 from batch_layer.owner import Lease
 from batch_layer.reports import AuditReport
 from common.algebra.pointer import Claim, Plan, Published
+from common.errors import Unavailable
 
 
 @dataclass(slots=True)
@@ -48,7 +49,15 @@ class Record:
 
     def stopped(self, reason: str) -> None:
         """Stores that the open step has stopped, and why."""
-        self._store(replace(self.manifest, status=Status.STOPPED, reason=reason))
+        try:
+            self._store(replace(self.manifest, status=Status.STOPPED, reason=reason))
+        except Unavailable:
+            self.interrupted()
+            raise
+
+    def interrupted(self) -> None:
+        """Tells the observer that the open step has stopped, where nothing can be stored."""
+        self.job.observe(replace(self.manifest, status=Status.STOPPED))
 
     def published(self, done: Published) -> None:
         """Stores that the run is at its end."""
@@ -59,3 +68,4 @@ class Record:
         figures = {**self.manifest.figures, **self.job.figures}
         self.manifest = replace(changed, seconds=seconds, figures=figures)
         manifests.write(self.job.session, self.manifest)
+        self.job.observe(self.manifest)

@@ -46,7 +46,8 @@ def run(job: Job, *, until: Until | None = None, resume: int | None = None, forc
         try:
             return _steps(record)
         except Unavailable:
-            raise  # the open step in the manifest says where the run stopped: nothing can be written now
+            record.interrupted()  # the open step in the manifest says where: nothing can be written now
+            raise
         except Lambda360Error as error:
             with suppress(Unavailable):
                 record.stopped(str(error))

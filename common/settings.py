@@ -247,6 +247,26 @@ class ErasureSettings(Group):
     )
 
 
+class LineageSettings(Group):
+    """The OpenLineage events of batch runs: where they are kept, and where they are sent."""
+
+    folder: str = Field(
+        "", description="folder of the kept events, a file for each batch; empty means `lineage` in the home"
+    )
+    namespace: Name = Field("lambda360", description="namespace of the job in its events")
+    url: Annotated[str, Field(pattern=r"^(https?://[^\s/@?]+(/[^\s@?]*)?)?$")] = Field(
+        "",
+        description="URL that takes OpenLineage events by POST, such as `http://marquez:5000/api/v1/lineage`, without "
+        "user, password and query; empty means that none are sent",
+    )
+    api_key_file: str = Field(
+        "", description="file that holds the key for that URL, sent as a bearer token; empty means no key"
+    )
+    timeout_seconds: Seconds = Field(
+        2.0, description="seconds that a run waits for that URL, all in all; then it goes on without it"
+    )
+
+
 class Settings(Group):
     """All settings; every field's environment name is `LAMBDA360_<GROUP>_<FIELD>`."""
 
@@ -259,6 +279,7 @@ class Settings(Group):
     serving: ServingSettings = ServingSettings()
     erasure: ErasureSettings = ErasureSettings()
     notify: NotifySettings = NotifySettings()
+    lineage: LineageSettings = LineageSettings()
 
     @model_validator(mode="after")
     def _deltas_outlive_the_batch_interval(self) -> Self:
@@ -322,6 +343,10 @@ class Settings(Group):
         return self.batch.sla_hours or self.batch.interval_hours * 1.25
 
     @property
+    def lineage_folder(self) -> Path:
+        return Path(self.lineage.folder) if self.lineage.folder else self.home / "lineage"
+
+    @property
     def erasure_ledger(self) -> Path:
         home = self.home.absolute()
         return Path(self.erasure.ledger) if self.erasure.ledger else home.with_name(f"{home.name}-erasures.jsonl")
@@ -329,7 +354,7 @@ class Settings(Group):
 
 TOPIC_FIELDS: Final = ("topic", "errors_topic", "deltas_topic", "alerts_topic")
 """The settings of `log` that name a topic; the log is the first."""
-GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving", "erasure", "notify")
+GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving", "erasure", "notify", "lineage")
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:

@@ -34,6 +34,9 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "notifications": Entry(
         "infra.commands.notifications", "notifications", "List what people were told, replay it, forward alerts."
     ),
+    "lineage": Entry(
+        "infra.commands.lineage", "lineage", "Show what a run read and wrote, and what a bad file touches."
+    ),
     "journal": Entry("infra.commands.journal", "journal", "List what operators decided, and why."),
     "erase": Entry("infra.commands.erase", "erase", "Forget a customer, in both layers and for good."),
     "restore": Entry("infra.commands.restore", "restore", "Fill a new log from a master, after a log was lost."),

@@ -66,7 +66,7 @@ def bounded(counts: _Counts) -> dict[tuple[str, str], int]:
     """Returns counts of at most `MOST_ORIGINS` origins, whose sum is the same.
 
     If there are more, all files of a folder are one origin, `file:///folder/*`; if there are still more, the origins
-    with the fewest records are one, `*`. So a name stands for its own records only, or shows that it stands for several.
+    with the fewest records are one, `*`. So a name stands for its own records only, or shows that it does not.
     """
     folders = {origin for origin, _ in counts if origin.endswith("/*")}
     is_crowded = len({origin for origin, _ in counts}) > MOST_ORIGINS

@@ -68,6 +68,8 @@ def run(
     """
     from batch_layer import manifest
     from batch_layer.job import Job
+    from batch_layer.lineage.emit import Emitter
+    from batch_layer.lineage.observer import Lineage
     from batch_layer.run import run as run_batch
     from batch_layer.session import spark_session
     from batch_layer.view import publish
@@ -92,6 +94,7 @@ def run(
             decisions=decisions,
             who=operator(),
         )
+        job.observe = Lineage(job, Emitter(settings))
         done = run_batch(job, until=end, resume=resume, force=force)
         if as_json:
             pointer = publish.read(session)

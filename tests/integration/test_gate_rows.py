@@ -308,7 +308,9 @@ def test_origins_are_counted_by_kind_over_all_tasks_valid_or_not_and_for_the_new
     since = Cut.of(log.next_offsets)
     data = {"order_id": "o", "customer_id": "c", "order_date": "2024-06-01", "total_amount": "1.00"}
     of_file = [
-        record("order.recorded", f"c{n}", "2024-06-01", {**data, "customer_id": f"c{n}", **more}, source="file:///a.csv")
+        record(
+            "order.recorded", f"c{n}", "2024-06-01", {**data, "customer_id": f"c{n}", **more}, source="file:///a.csv"
+        )
         for n, more in enumerate([{"status": "completed", "updated_at": "2024-06-01"}] * 20 + [{"status": "lost"}] * 2)
     ]
     log.append(*of_file, erasure("ada"), retraction(order("ada", "o0")), Message(b"x", b"no json"))

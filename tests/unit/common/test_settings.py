@@ -16,6 +16,7 @@ CHANGED = {
     "LAMBDA360_SERVING_PORT": "9000",
     "LAMBDA360_ERASURE_LEDGER": "/kept/erasures.jsonl",
     "LAMBDA360_NOTIFY_KEEP_DAYS": "3",
+    "LAMBDA360_LINEAGE_URL": "http://marquez:5000/api/v1/lineage",
 }
 
 
@@ -37,6 +38,7 @@ def test_what_is_not_said_follows_from_the_home_and_the_ports(tmp_path: Path) ->
     assert settings.bootstrap_servers == "127.0.0.1:20000"
     assert (settings.cassandra_hosts, settings.cassandra_port) == (("127.0.0.1",), 20_002)
     assert settings.warehouse == str(tmp_path / "warehouse")
+    assert settings.lineage_folder == tmp_path / "lineage"
     assert settings.erasure_ledger == tmp_path.with_name(f"{tmp_path.name}-erasures.jsonl")
     said = {"LAMBDA360_CASSANDRA_HOSTS": "one, two", "LAMBDA360_LOG_BOOTSTRAP_SERVERS": "kafka:1"}
     settings = load_settings({**said, "LAMBDA360_BATCH_WAREHOUSE": "s3://there"})

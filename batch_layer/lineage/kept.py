@@ -1,0 +1,123 @@
+"""The kept events: a file for each batch, one event a line. Each event of an attempt is kept once (R19)."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from batch_layer.lineage.event import Event, decode
+
+log = structlog.get_logger(__name__)
+_NAME: Final = "batch-{:08d}.jsonl"
+_ORIGIN: Final = "lambda360_origin"
+_PATTERN: Final = "batch-*.jsonl"
+
+
+class Kept:
+    """The events in a folder, which need not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, line: bytes) -> bool:
+        """Appends an event, given as one line of JSON, and returns True; False if that attempt's event is there.
+
+        The line is there whole or not at all, also if the process is killed: a torn line counts as absent.
+        """
+        event = decode(line)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with _locked(self._folder / _NAME.format(event.batch_id)) as file:
+            held = os.pread(file, os.fstat(file).st_size, 0)
+            if any(_key(each) == _key(event) for each in _events(held)):
+                return False
+            torn = b"" if not held or held.endswith(b"\n") else b"\n"
+            os.write(file, torn + line + b"\n")
+            os.fsync(file)
+            return True
+
+    def events(self, batch_id: int | None = None) -> list[Event]:
+        """Returns the events of one batch or of all, in the order of the batches and of their being kept."""
+        return [event for path in self._files(batch_id) for event in _events(path.read_bytes())]
+
+    def lines(self, batch_id: int | None = None) -> list[bytes]:
+        """Returns the same events as they are kept."""
+        return [line for path in self._files(batch_id) for line in _whole(path.read_bytes())]
+
+    def rename_origins(self, name_of: Callable[[str], str]) -> int:
+        """Gives the origins of records the names that `name_of` returns, in every event; returns how many changed.
+
+        Origins are files and producers; nothing else in an event has a name that people chose for their data.
+        """
+        changed = 0
+        for path in self._files(None):
+            with _locked(path) as file:
+                held = _whole(os.pread(file, os.fstat(file).st_size, 0))
+                after = [_renamed(line, name_of) for line in held]
+                renamed = sum(before != now for before, now in zip(held, after, strict=True))
+                if renamed:
+                    _replace(path, b"".join(line + b"\n" for line in after))
+                changed += renamed
+        return changed
+
+    def _files(self, batch_id: int | None) -> list[Path]:
+        if batch_id is None:
+            return sorted(self._folder.glob(_PATTERN))
+        path = self._folder / _NAME.format(batch_id)
+        return [path] if path.exists() else []
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Yields the open file, which no other process changes meanwhile."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists() and os.fstat(file).st_ino == path.stat().st_ino:  # else it was replaced before the lock
+                yield file
+                return
+        finally:
+            os.close(file)
+
+
+def _whole(held: bytes) -> list[bytes]:
+    """The lines that are events; a process that was killed may have left a part of one."""
+    found = []
+    for line in held.splitlines():
+        try:
+            decode(line)
+        except msgspec.DecodeError as error:
+            log.warning("a line of the kept lineage is no event", error=str(error))
+        else:
+            found.append(line)
+    return found
+
+
+def _events(held: bytes) -> list[Event]:
+    return [decode(line) for line in _whole(held)]
+
+
+def _key(event: Event) -> tuple[str, str]:
+    return event.run.id, event.type
+
+
+def _renamed(line: bytes, name_of: Callable[[str], str]) -> bytes:
+    content = msgspec.json.decode(line)
+    before = [each["name"] for each in content["inputs"]]
+    for each in content["inputs"]:
+        if _ORIGIN in each.get("inputFacets", {}):
+            each["name"] = name_of(each["name"])
+    after = [each["name"] for each in content["inputs"]]
+    return line if before == after else msgspec.json.encode(content, order="deterministic")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file has the new content, or the old one if the process is killed."""
+    partial = path.with_name(f".{path.name}.renaming")
+    partial.write_bytes(content)
+    partial.replace(path)
