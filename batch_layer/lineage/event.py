@@ -3,122 +3,12 @@
 Unknown facets are passed over, so events of later releases are readable, and so are further outputs.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
-
-class Kind(msgspec.Struct, frozen=True):
-    """How many records of a kind an origin added."""
-
-    kind: str
-    records: int
-
-
-class PartitionRange(msgspec.Struct, frozen=True, rename="camel"):
-    """The new records of a partition; `from_offset` is None in an event from before it was known."""
-
-    partition: int
-    to_offset: int
-    from_offset: int | None = None
-
-
-class _OffsetsFacet(msgspec.Struct, frozen=True, rename="camel"):
-    topic_id: str
-    partitions: tuple[PartitionRange, ...]
-
-
-class _OriginFacet(msgspec.Struct, frozen=True):
-    kinds: tuple[Kind, ...]
-
-
-class _Statistics(msgspec.Struct, frozen=True, rename="camel"):
-    row_count: int | None = None
-
-
-class Assertion(msgspec.Struct, frozen=True):
-    """A rule of the quality gate, and whether it held."""
-
-    assertion: str
-    success: bool
-    name: str = ""
-    severity: str = ""
-
-
-class _Assertions(msgspec.Struct, frozen=True):
-    assertions: tuple[Assertion, ...]
-
-
-class _InputFacets(msgspec.Struct, frozen=True):
-    offsets: _OffsetsFacet | None = msgspec.field(default=None, name="lambda360_offsets")
-    origin: _OriginFacet | None = msgspec.field(default=None, name="lambda360_origin")
-    statistics: _Statistics = msgspec.field(default=_Statistics(), name="inputStatistics")
-    quality: _Assertions | None = msgspec.field(default=None, name="dataQualityAssertions")
-
-
-class _OutputFacets(msgspec.Struct, frozen=True):
-    statistics: _Statistics = msgspec.field(default=_Statistics(), name="outputStatistics")
-
-
-class Measure(msgspec.Struct, frozen=True):
-    """A measure of a view, and the kind of fact that it is counted from."""
-
-    name: str
-    kind: str
-
-
-class _Measures(msgspec.Struct, frozen=True):
-    measures: tuple[Measure, ...]
-
-
-class Metric(msgspec.Struct, frozen=True, rename="camel"):
-    """A metric of the answers, and what it is computed from."""
-
-    name: str
-    measures: tuple[str, ...]
-    profile_fields: tuple[str, ...]
-
-
-class _Metrics(msgspec.Struct, frozen=True):
-    metrics: tuple[Metric, ...]
-
-
-class _Version(msgspec.Struct, frozen=True):
-    value: str = msgspec.field(name="datasetVersion")
-
-
-class InputField(msgspec.Struct, frozen=True):
-    """A column that another one is computed from."""
-
-    namespace: str
-    name: str
-    field: str
-
-
-class _Fields(msgspec.Struct, frozen=True, rename="camel"):
-    input_fields: tuple[InputField, ...]
-
-
-class _Lineage(msgspec.Struct, frozen=True):
-    fields: dict[str, _Fields]
-    dataset: tuple[InputField, ...] = ()
-
-
-class _Field(msgspec.Struct, frozen=True):
-    name: str
-    fields: tuple["_Field", ...] = ()
-
-
-class _Schema(msgspec.Struct, frozen=True):
-    fields: tuple[_Field, ...] = ()
-
-
-class _Facets(msgspec.Struct, frozen=True):
-    version: _Version | None = None
-    schema: _Schema = _Schema()
-    lineage: _Lineage | None = msgspec.field(default=None, name="columnLineage")
-    measures: _Measures | None = msgspec.field(default=None, name="lambda360_measures")
-    metrics: _Metrics | None = msgspec.field(default=None, name="lambda360_metrics")
+from batch_layer.lineage.event_facets import Facets, InputFacets, Kind, OutputFacets
 
 
 class Dataset(msgspec.Struct, frozen=True, rename="camel"):
@@ -126,9 +16,9 @@ class Dataset(msgspec.Struct, frozen=True, rename="camel"):
 
     namespace: str
     name: str
-    facets: _Facets = _Facets()
-    input_facets: _InputFacets = _InputFacets()
-    output_facets: _OutputFacets = _OutputFacets()
+    facets: Facets = Facets()
+    input_facets: InputFacets = InputFacets()
+    output_facets: OutputFacets = OutputFacets()
 
     @property
     def short(self) -> str:
@@ -166,20 +56,26 @@ class Dataset(msgspec.Struct, frozen=True, rename="camel"):
         return tuple(name for each in of for name in (each.name, *(f"{each.name}.{one.name}" for one in each.fields)))
 
 
-class _BatchRun(msgspec.Struct, frozen=True, rename="camel"):
+class BatchRun(msgspec.Struct, frozen=True, rename="camel"):
+    """The attempt that an event is of."""
+
     batch_id: int
     attempt: int
     step: str = ""
     slot: str = ""
 
 
-class _RunFacets(msgspec.Struct, frozen=True):
-    batch: _BatchRun = msgspec.field(name="lambda360_run")
+class RunFacets(msgspec.Struct, frozen=True):
+    """Of a run."""
+
+    batch: BatchRun = msgspec.field(name="lambda360_run")
 
 
-class _Run(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct, frozen=True):
+    """A run of OpenLineage: an attempt of a batch."""
+
     id: str = msgspec.field(name="runId")
-    facets: _RunFacets = msgspec.field()
+    facets: RunFacets = msgspec.field()
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -187,7 +83,7 @@ class Event(msgspec.Struct, frozen=True):
 
     type: str = msgspec.field(name="eventType")
     time: str = msgspec.field(name="eventTime")
-    run: _Run = msgspec.field()
+    run: Run = msgspec.field()
     inputs: tuple[Dataset, ...] = ()
     outputs: tuple[Dataset, ...] = ()
 
@@ -198,6 +94,11 @@ class Event(msgspec.Struct, frozen=True):
     @property
     def attempt(self) -> int:
         return self.run.facets.batch.attempt
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it is the end of a run that was published."""
+        return self.type == "COMPLETE"
 
     @property
     def step(self) -> str:
@@ -212,6 +113,12 @@ class Event(msgspec.Struct, frozen=True):
 def decode(line: bytes) -> Event:
     """Returns the event in one line of JSON. Raises msgspec.DecodeError if it is none of a batch run."""
     return _EVENT.decode(line)
+
+
+def ends_of(events: Iterable[Event]) -> list[Event]:
+    """Returns the last event of each batch that says what its run read and wrote, in the order of the batches."""
+    by_batch = {each.batch_id: each for each in events if each.is_published or each.type == "FAIL"}
+    return [by_batch[batch_id] for batch_id in sorted(by_batch)]
 
 
 _EVENT: Final = msgspec.json.Decoder(Event)

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from batch_layer.lineage.event import Dataset, Event
+from batch_layer.lineage.event import Dataset, Event, ends_of
 from batch_layer.lineage.target import STATE, Role, Target, role_of
 from common.algebra.payloads import ERASURE
 from common.algebra.profile import KIND as PROFILE
 
 OF_NEW_RECORDS: Final = ("quarantine", "quality")
 """Tables that a run fills from its new records alone."""
-_PUBLISHED: Final = "COMPLETE"
-_STOPPED: Final = "FAIL"
 
 
 @dataclass(slots=True)
@@ -50,13 +48,13 @@ def impact(target: Target, events: Sequence[Event]) -> Impact:
     made = Impact(target)
     known: dict[tuple[str, str], Touched] = {}
     kinds: set[str] = set()
-    for run in runs(events):
+    for run in ends_of(events):
         added = _added(target, run)
         if added:
             made.added[run.batch_id] = added
         kinds |= added.keys()
         touched = [*_touched(_Bad(target, run, frozenset(kinds), bool(added)))]
-        if touched and run.type == _PUBLISHED:
+        if touched and run.is_published:
             made.batches.append(run.batch_id)
         for dataset, columns in touched:
             name = (dataset.namespace, dataset.name)
@@ -67,12 +65,6 @@ def impact(target: Target, events: Sequence[Event]) -> Impact:
     answered = (name for each in made.datasets if each.role is Role.ANSWERS for name in each.columns)
     made.metrics = [*dict.fromkeys(answered)]
     return made
-
-
-def runs(events: Sequence[Event]) -> list[Event]:
-    """Returns the last event of each batch that says what it read and wrote, in the order of the batches."""
-    by_batch = {each.batch_id: each for each in events if each.type in (_PUBLISHED, _STOPPED)}
-    return [by_batch[batch_id] for batch_id in sorted(by_batch)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from infra.paths import rejects_list
 NOTE: Final = b"(a line about an erased customer was here)"
 LEFTOVER_SECONDS: Final = 86_400.0
 """A hidden file of an import that is older was left by one that was killed."""
-_NOT_LOGS: Final = frozenset({"kafka", "cassandra", "warehouse", "workers", "tmp", "run"})
-"""Folders of the home that hold no log: servers' data, the warehouse, locks and Spark's scratch space."""
+_NOT_LOGS: Final = frozenset({"kafka", "cassandra", "warehouse", "workers", "tmp", "run", "lineage"})
+"""Folders of the home that hold no log: servers' data, the warehouse, locks, Spark's scratch space, kept events."""
 Found = Callable[[bytes], bool]
 
 

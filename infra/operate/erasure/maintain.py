@@ -18,7 +18,7 @@ from common.errors import ClaimLost
 from common.log.erasure import Erasure
 from common.log.position import Position
 from common.waiting import read_progress
-from infra.operate.erasure import files, generations, ledger, nodes, texts, topics
+from infra.operate.erasure import files, generations, ledger, lineage, nodes, texts, topics
 from infra.operate.erasure.topics import Cleared
 
 
@@ -131,6 +131,8 @@ class Maintenance:
         rows, unreachable = files.scrub_rejects(home, customers)
         left = [f"{path} cannot be read or written: delete it, or the customers' rows in it" for path in unreachable]
         self._done("files of rejected rows", f"{rows.lines} rows of {rows.files} files", left)
+        events, left = lineage.scrub(self._settings, ready)
+        self._done("lineage", f"{events} events", left)
 
     def _in_iceberg(self, ready: list[Erasure]) -> None:
         removed = quarantine.remove(self._job, ready)
