@@ -65,7 +65,7 @@ class Emitter:
     """Keeps events, and sends those that are new."""
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
-        self.kept = Kept(settings.lineage_folder)
+        self.kept = Kept.of(settings)
         self._endpoint = Endpoint(settings, transport) if settings.lineage.url else None
 
     def emit(self, line: bytes) -> None:

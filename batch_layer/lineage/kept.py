@@ -5,24 +5,29 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 import structlog
 
 from batch_layer.lineage.event import Event, decode
+from common.settings import Settings
 
 log = structlog.get_logger(__name__)
-_NAME: Final = "batch-{:08d}.jsonl"
 _ORIGIN: Final = "lambda360_origin"
-_PATTERN: Final = "batch-*.jsonl"
 
 
 class Kept:
-    """The events in a folder, which need not exist."""
+    """The events of a keyspace's runs in a folder, which need not exist. After a restore, a home has had several."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keyspace: str) -> None:
         self._folder = folder
+        self._keyspace = keyspace
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Returns the events of this deployment."""
+        return cls(settings.lineage_folder, settings.cassandra.keyspace)
 
     def add(self, line: bytes) -> bool:
         """Appends an event, given as one line of JSON, and returns True; False if that attempt's event is there.
@@ -31,7 +36,7 @@ class Kept:
         """
         event = decode(line)
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _locked(self._folder / _NAME.format(event.batch_id)) as file:
+        with _locked(self._path(event.batch_id)) as file:
             held = os.pread(file, os.fstat(file).st_size, 0)
             if any(_key(each) == _key(event) for each in _events(held)):
                 return False
@@ -49,12 +54,14 @@ class Kept:
         return [line for path in self._files(batch_id) for line in _whole(path.read_bytes())]
 
     def rename_origins(self, name_of: Callable[[str], str]) -> int:
-        """Gives the origins of records the names that `name_of` returns, in every event; returns how many changed.
+        """Gives the origins of records the names that `name_of` returns, in the events of every keyspace.
+
+        Returns how many events changed.
 
         Origins are files and producers; nothing else in an event has a name that people chose for their data.
         """
         changed = 0
-        for path in self._files(None):
+        for path in sorted(self._folder.glob("*-*.jsonl")):
             with _locked(path) as file:
                 held = _whole(os.pread(file, os.fstat(file).st_size, 0))
                 after = [_renamed(line, name_of) for line in held]
@@ -66,9 +73,12 @@ class Kept:
 
     def _files(self, batch_id: int | None) -> list[Path]:
         if batch_id is None:
-            return sorted(self._folder.glob(_PATTERN))
-        path = self._folder / _NAME.format(batch_id)
+            return sorted(self._folder.glob(f"{self._keyspace}-*.jsonl"))
+        path = self._path(batch_id)
         return [path] if path.exists() else []
+
+    def _path(self, batch_id: int) -> Path:
+        return self._folder / f"{self._keyspace}-{batch_id:08d}.jsonl"
 
 
 @contextmanager

@@ -30,11 +30,14 @@ class Lineage:
             log.warning("lineage of a run is incomplete", batch=manifest.batch_id, error=repr(error))
 
     def _emit(self, manifest: Manifest) -> None:
-        for attempt, state in due(manifest, self._kept(manifest.batch_id)):
+        for attempt, state in due(manifest, self._kept(manifest)):
             self.emitter.emit(encoded(event(self._of(), manifest, attempt, state, self.job.clock())))
 
-    def _kept(self, batch_id: int) -> Collection[tuple[int, str]]:
-        return {(each.attempt, each.type) for each in self.emitter.kept.events(batch_id)}
+    def _kept(self, manifest: Manifest) -> Collection[tuple[int, str]]:
+        """The attempts and types of the kept events, but for those of another log that had the same keyspace."""
+        kept = self.emitter.kept.events(manifest.batch_id)
+        own = (each for each in kept if each.run.id == self._of().run_id(manifest, each.attempt))
+        return {(each.attempt, each.type) for each in own}
 
     def _of(self) -> Deployment:
         if self._deployment is None:

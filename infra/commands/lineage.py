@@ -96,4 +96,4 @@ def send(context: click.Context, batch_id: int | None) -> None:
 def _kept(context: click.Context) -> "Kept":
     from batch_layer.lineage.kept import Kept
 
-    return Kept(settings_of(context).lineage_folder)
+    return Kept.of(settings_of(context))

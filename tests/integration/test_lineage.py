@@ -95,7 +95,7 @@ def test_the_impact_of_one_of_two_imported_files_is_what_was_computed_from_its_r
     runs.run(1, *good)
     runs.run(2, *bad, *of_file("/in/good2.csv", ticket("c1", "t1")))
     runs.run(3, *of_file("/in/later.csv", order("c9", "o9")))
-    events = Kept(runs.job.settings.lineage_folder).events()
+    events = Kept.of(runs.job.settings).events()
 
     made = impact(found("bad.csv", events), events)
 
@@ -121,7 +121,7 @@ def test_r24_events_of_generated_runs_are_valid_and_hold_no_customers_id(runs: R
     named = sorted({each.key.decode("utf-8", "replace") for each in messages if each.key is not None})
     runs.run(1, *messages[:160])
     runs.run(2, *messages[160:])
-    lines = Kept(runs.job.settings.lineage_folder).lines()
+    lines = Kept.of(runs.job.settings).lines()
 
     assert len(lines) == 4
     for line in lines:

@@ -27,7 +27,7 @@ LAX = "rules:\n- {name: never, kind: row, where: amount < 0, severity: error, sa
 
 
 def test_each_attempt_has_its_events_and_an_endpoint_that_is_away_fails_no_run(jobs: Jobs, tmp_path: Path) -> None:
-    """R19: a run that stopped, one that was killed and taken up, one that was abandoned, and two that were published."""
+    """R19: a run that stopped, one that was killed and taken up, one that was abandoned, two that were published."""
     rules = tmp_path / "rules.yaml"
     jobs.settings = jobs.settings.model_copy(
         update={
@@ -35,7 +35,7 @@ def test_each_attempt_has_its_events_and_an_endpoint_that_is_away_fails_no_run(j
             "lineage": LineageSettings(url="http://127.0.0.1:9/api/v1/lineage"),
         }
     )
-    kept = Kept(jobs.settings.lineage_folder)
+    kept = Kept.of(jobs.settings)
     produce(jobs.settings, [order("zq-lineage-secret", f"o{n}") for n in range(5)])
     rules.write_text(STRICT)
     with pytest.raises(GateClosed):

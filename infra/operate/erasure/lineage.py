@@ -22,7 +22,7 @@ def scrub(settings: Settings, of: Sequence[Erasure]) -> tuple[int, list[str]]:
             name = without(name, each.customer_id, f"(erased at {each.position})")
         return name
 
-    changed = Kept(settings.lineage_folder).rename_origins(renamed)
+    changed = Kept.of(settings).rename_origins(renamed)
     is_elsewhere = changed > 0 and bool(settings.lineage.url)
     left = "the endpoint of LAMBDA360_LINEAGE_URL was sent the same names of files: delete them there"
     return changed, [left] if is_elsewhere else []

@@ -36,7 +36,7 @@ def validate(request: pytest.FixtureRequest) -> Validate:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path)
+    return Kept(tmp_path, "lambda360")
 
 
 def begun(batch_id: int = 7, **more: Any) -> Manifest:

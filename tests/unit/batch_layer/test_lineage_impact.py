@@ -21,7 +21,7 @@ ORDERS = [
 @pytest.fixture
 def kept(tmp_path: Path) -> Kept:
     """Batch 1 of a good file, 2 of a good and a bad one, 3 stopped, 4 of a producer alone."""
-    kept = Kept(tmp_path)
+    kept = Kept(tmp_path, "lambda360")
     keep(
         kept,
         manifest(1, gate=report({"file:///in/monday/orders.csv": {"order": 5, "refund": 1}})),
@@ -150,7 +150,7 @@ def test_a_file_is_named_by_its_path_its_uri_or_the_end_of_it(kept: Kept) -> Non
 
 
 def test_a_file_that_a_run_counted_by_its_folder_is_found_by_it(tmp_path: Path) -> None:
-    kept = Kept(tmp_path)
+    kept = Kept(tmp_path, "lambda360")
     keep(kept, manifest(1, gate=report({"file:///in/*": {"order": 900}})))
 
     assert found("/in/a.csv", kept.events()) == Target(Role.ORIGIN, "/in/*")
@@ -172,7 +172,7 @@ def test_what_names_nothing_or_several_files_is_refused_with_what_there_is(kept:
 
 def test_without_a_kept_run_the_way_to_one_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run is kept yet"):
-        found("events", Kept(tmp_path).events())
+        found("events", Kept(tmp_path, "lambda360").events())
 
 
 def test_an_export_that_holds_metrics_by_their_names_is_touched_where_they_are(kept: Kept) -> None:

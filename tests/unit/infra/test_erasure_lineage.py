@@ -21,7 +21,7 @@ def test_r24_ids_in_names_of_files_and_producers_go_and_what_was_sent_is_named(
     tmp_path: Path, url: str, is_left: bool
 ) -> None:
     settings = Settings(home=tmp_path, lineage=LineageSettings(url=url))
-    kept = Kept(settings.lineage_folder)
+    kept = Kept.of(settings)
     keep(kept, manifest(1, gate=report(FILES)), manifest(2))
     untouched = kept.lines(2)
 
@@ -38,13 +38,13 @@ def test_r24_ids_in_names_of_files_and_producers_go_and_what_was_sent_is_named(
 def test_r24_the_scrubbing_of_logs_leaves_the_kept_events_whole(tmp_path: Path) -> None:
     """A customer may be called as a metric is; a line that is overwritten would be a run without lineage."""
     settings = Settings(home=tmp_path)
-    keep(Kept(settings.lineage_folder), manifest(1))
-    before = Kept(settings.lineage_folder).lines()
+    keep(Kept.of(settings), manifest(1))
+    before = Kept.of(settings).lines()
 
     scrub_logs(tmp_path, ["total_revenue"], [])
     scrub(settings, [Erasure("total_revenue", Position(0, 1), 5)])
 
-    assert Kept(settings.lineage_folder).lines() == before
+    assert Kept.of(settings).lines() == before
 
 
 def test_without_kept_lineage_there_is_nothing_to_do(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.lineage import keep, manifest, report
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    kept = Kept(tmp_path / "lineage")
+    kept = Kept(tmp_path / "lineage", "lambda360")
     keep(kept, manifest(1, gate=report({"file:///in/orders.csv": {"order": 1200}})))
     bad = report({"file:///in/bad.csv": {"refund": 2, "rejected": 1}}, since=Cut.of({0: 100, 1: 10}))
     keep(kept, manifest(2, Status.STOPPED, gate=bad), manifest(2, attempt=2, gate=bad))
