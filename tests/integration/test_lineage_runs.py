@@ -21,7 +21,7 @@ from tests.support.jobs import Jobs
 from tests.support.lineage import documents
 from tests.support.openlineage import of_package
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
 STRICT = "rules:\n- {name: never, kind: row, where: amount >= 0, severity: error, says: no amount may be}\n"
 LAX = "rules:\n- {name: never, kind: row, where: amount < 0, severity: error, says: no amount may be negative}\n"
 
