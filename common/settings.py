@@ -168,6 +168,9 @@ class BatchSettings(Group):
     audit_fact_seconds: Seconds = Field(
         30.0, description="seconds an audit compares facts; the sample of customers grows until they have passed (R18)"
     )
+    ranking_size: Annotated[int, Field(ge=1, le=1000)] = Field(
+        100, description="customers in each ranking, at most: a ranking is one partition of Cassandra"
+    )
     rules_file: str = Field(
         "", description="file of the quality gate's rules; empty means the release's own, `batch_layer/gate/rules.yaml`"
     )

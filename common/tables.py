@@ -26,6 +26,7 @@ class Tables:
     journal: ClassVar[str] = "journal"
     log_identity: ClassVar[str] = "log_identity"
     notifications: ClassVar[str] = "notifications"
+    ranked_slots: ClassVar[str] = "ranked_slots"
     schema_changes: ClassVar[str] = "schema_changes"
 
     @property
@@ -39,6 +40,10 @@ class Tables:
     @staticmethod
     def batch_view(slot: str) -> str:
         return f"batch_view_{slot}"
+
+    @staticmethod
+    def rankings(slot: str) -> str:
+        return f"customer_rankings_{slot}"
 
     def _of_generation(self, name: str) -> str:
         return name if self.generation == FIRST_GENERATION else f"{name}_g{self.generation}"

@@ -20,7 +20,7 @@ def pages() -> Mapping[Path, str]:
 
 def metrics_page() -> str:
     """Returns the page of metrics and measures, from their two tables."""
-    metrics = ((f"`{metric.name}`", metric.unit, metric.rule) for metric in METRICS)
+    metrics = ((f"`{each.name}`", each.unit, each.rule, "yes" if each.ranked else "") for each in METRICS)
     measures = ((f"`{each.name}`", each.unit, each.kind, each.day, _counted(each)) for each in MEASURES)
     return _page(
         "Metrics",
@@ -29,8 +29,9 @@ def metrics_page() -> str:
         "An answer is of a day, `as_of`: days after it are dropped. A window holds both its ends: a day is in the "
         "30-day window when `0 <= as_of - day <= 30`. Rounding is half-even, once, at the end: money to cents, hours "
         "to 2 decimals, rates to 4. Money, hours and rates are decimal strings in JSON, dates ISO text; what has no "
-        "value is null.",
-        _table(("metric", "unit", "rule"), metrics),
+        "value is null. By a metric that is ranked, each batch ranks its customers "
+        "(`lambda360 batch rankings`).",
+        _table(("metric", "unit", "rule", "ranked"), metrics),
         "## Measures\n\nA customer's state holds these integers by UTC day, summed over the customer's current facts.",
         _table(("measure", "unit", "of each", "on the day of", "adds"), measures),
     )

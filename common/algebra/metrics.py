@@ -38,6 +38,8 @@ class Metric:
     unit: str
     rule: str
     of: Callable[[View], MetricValue]
+    ranked: bool = False
+    """Whether each batch ranks the customers by it, the greatest value first; it is money or a count then."""
 
 
 def _decimal(value: Fraction | int, places: int) -> str:
@@ -113,9 +115,9 @@ def _tenure_days(view: View) -> int | None:
 
 
 METRICS: Final = (
-    Metric("total_revenue", "money", "sum of revenue", lambda v: _money(v.total("revenue"))),
-    Metric("order_count", "count", "sum of orders not cancelled", lambda v: v.total("order_count")),
-    Metric("avg_order_value", "money", "revenue / orders; null without orders", _avg_order_value),
+    Metric("total_revenue", "money", "sum of revenue", lambda v: _money(v.total("revenue")), ranked=True),
+    Metric("order_count", "count", "sum of orders not cancelled", lambda v: v.total("order_count"), ranked=True),
+    Metric("avg_order_value", "money", "revenue / orders; null without orders", _avg_order_value, ranked=True),
     Metric("first_order_date", "date", "the least day with an order; null without orders", _order_date(min)),
     Metric("last_order_date", "date", "the greatest day with an order; null without orders", _order_date(max)),
     Metric("days_since_last_order", "days", "as_of - last_order_date; null without orders", _days_since_last_order),
@@ -125,15 +127,22 @@ METRICS: Final = (
         "last_order_date - first_order_date + 1; null without orders",
         lambda v: v.lifetime_days if v.ordered else None,
     ),
-    Metric("estimated_clv", "money", "revenue x customer_lifetime_days x 2 / 365; null without orders", _estimated_clv),
-    Metric("total_refunded", "money", "sum of refunds", lambda v: _money(v.total("refunded"))),
+    Metric(
+        "estimated_clv",
+        "money",
+        "revenue x customer_lifetime_days x 2 / 365; null without orders",
+        _estimated_clv,
+        ranked=True,
+    ),
+    Metric("total_refunded", "money", "sum of refunds", lambda v: _money(v.total("refunded")), ranked=True),
     Metric(
         "net_revenue",
         "money",
         "revenue - refunds; may be negative",
         lambda v: _money(v.total("revenue") - v.total("refunded")),
+        ranked=True,
     ),
-    Metric("tickets_30d", "count", f"tickets created in {WINDOW_DAYS} days", _in_window("tickets")),
+    Metric("tickets_30d", "count", f"tickets created in {WINDOW_DAYS} days", _in_window("tickets"), ranked=True),
     Metric(
         "high_priority_tickets_30d",
         "count",
@@ -145,6 +154,7 @@ METRICS: Final = (
         "count",
         "tickets - resolved tickets, over all days",
         lambda v: v.total("tickets") - v.total("tickets_resolved"),
+        ranked=True,
     ),
     Metric("avg_resolution_hours", "hours", "mean over all resolved tickets; null without any", _avg_resolution_hours),
     Metric("at_risk", "flag", f"3 or more tickets, or 2 or more of high priority, in {WINDOW_DAYS} days", _at_risk),
@@ -179,10 +189,18 @@ METRICS: Final = (
         "the last day with a marketing event; null without any",
         _last_engagement_date,
     ),
-    Metric("revenue_90d", "money", f"revenue in {RECENT_DAYS} days", _recent_revenue),
-    Metric("orders_90d", "count", f"orders in {RECENT_DAYS} days", lambda v: v.window("order_count", RECENT_DAYS)),
+    Metric("revenue_90d", "money", f"revenue in {RECENT_DAYS} days", _recent_revenue, ranked=True),
+    Metric(
+        "orders_90d",
+        "count",
+        f"orders in {RECENT_DAYS} days",
+        lambda v: v.window("order_count", RECENT_DAYS),
+        ranked=True,
+    ),
     Metric("age_years", "years", "full years from birth_date to as_of; null without it or before it", _age_years),
     Metric("tenure_days", "days", "days from signed_up_date to as_of; null without it or before it", _tenure_days),
 )
 METRIC: Final = {metric.name: metric for metric in METRICS}
 """The metrics by name."""
+RANKED: Final = tuple(metric for metric in METRICS if metric.ranked)
+"""The metrics by which customers are ranked."""

@@ -1,6 +1,7 @@
 """A position in the log: a partition and an offset, spelled `3:120` wherever one is shown, typed, stored or sent."""
 
 import re
+from collections.abc import Mapping
 from typing import Final, NamedTuple, Self
 
 RULE: Final = "PARTITION:OFFSET, two whole numbers, such as 0:1200"
@@ -23,3 +24,13 @@ class Position(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.partition}:{self.offset}"
+
+
+def spelled(offsets: Mapping[int, int]) -> str:
+    """Returns offsets by partition, such as a cut's, as one word: `0:17,1:9`; empty where there are none."""
+    return ",".join(str(Position(partition, offset)) for partition, offset in offsets.items())
+
+
+def offsets_of(text: str) -> dict[int, int]:
+    """Inverse of `spelled`. Raises ValueError, whose text is `RULE`."""
+    return dict(Position.parse(part) for part in text.split(",")) if text else {}

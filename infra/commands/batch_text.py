@@ -74,10 +74,11 @@ def gate_lines(report: "GateReport") -> Iterator[tuple[str, str]]:
 def status_of(manifest: "Manifest", pointer: "Pointer") -> str:
     """Returns the run's status by the pointer or, if that does not name its batch, by its manifest."""
     batch_id = manifest.batch_id
+    left = f", {manifest.status} at {manifest.step}" if manifest.is_open else ""
     if batch_id == pointer.current:
-        return "current"
+        return f"current{left}"
     if any(kept.batch_id == batch_id for kept in pointer.complete):
-        return "kept"
+        return f"kept{left}"
     if manifest.status == "published":
         return "replaced"
     later = batch_id < pointer.last_batch_id
@@ -88,6 +89,6 @@ def status_of(manifest: "Manifest", pointer: "Pointer") -> str:
 
 def cut_text(offsets: dict[int, int]) -> str:
     """Returns a cut as one word: `0:17,1:9`."""
-    from common.log.position import Position
+    from common.log.position import spelled
 
-    return ",".join(str(Position(partition, offset)) for partition, offset in offsets.items()) or "-"
+    return spelled(offsets) or "-"

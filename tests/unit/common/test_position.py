@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.log.position import Position
+from common.log.position import Position, offsets_of, spelled
 
 
 def test_a_position_is_spelled_as_its_partition_a_colon_and_its_offset() -> None:
@@ -34,3 +34,9 @@ def test_positions_are_ordered_by_partition_and_then_by_offset_as_numbers() -> N
     positions = [Position(10, 1), Position(9, 10), Position(9, 9), Position(0, 100)]
 
     assert list(map(str, sorted(positions))) == ["0:100", "9:9", "9:10", "10:1"]
+
+
+@pytest.mark.parametrize(("offsets", "text"), [({}, ""), ({0: 17, 1: 9}, "0:17,1:9"), ({3: 0}, "3:0")])
+def test_offsets_by_partition_are_one_word_and_read_back(offsets: dict[int, int], text: str) -> None:
+    assert spelled(offsets) == text
+    assert offsets_of(text) == offsets

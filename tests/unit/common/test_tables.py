@@ -22,7 +22,9 @@ def test_the_first_generation_and_the_slots_have_the_names_that_the_schema_makes
         first.declared_shapes,
         first.journal,
         first.log_identity,
+        first.ranked_slots,
         *map(Tables.batch_view, SLOTS),
+        *map(Tables.rankings, SLOTS),
     }
 
     assert named == changes.tables()
@@ -36,5 +38,6 @@ def test_r13_a_later_generation_has_facts_and_deltas_of_its_own_and_shares_the_r
 
 
 @pytest.mark.parametrize("slot", SLOTS)
-def test_a_slots_table_ends_in_its_letter(slot: str) -> None:
+def test_a_slots_tables_end_in_its_letter(slot: str) -> None:
     assert Tables.batch_view(slot) == f"batch_view_{slot}"
+    assert Tables.rankings(slot) == f"customer_rankings_{slot}"

@@ -17,6 +17,7 @@ RELEASED: Mapping[str, str] = {
     "0004-batch-owner": "4e1459585cadd0530a191c22dbe886ffab4f94e10cbdb13b204212dd994d1c6d",
     "0005-declared-shapes": "d183847c00d1d25eab4f412d78d231cf098148b35ce41b7af0afebea6cebc7d9",
     "0006-notifications": "2c6d47122fe81802c980fd188a84628123be3b2148c29195447d4f6898228694",
+    "0007-rankings": "02286b44443ae6f95e4434714f1e8a5df69be58d77ef3a4456d40480bca725b5",
 }
 """The checksum of each file as it was when it landed: a file is never changed afterwards, only added to by another."""
 
