@@ -3,7 +3,7 @@
 A commit here is made on a branch, and the table goes over to it only if no other commit came in between (R15).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,8 +49,8 @@ def current(job: Job, name: str) -> int | None:
     return None if snapshot is None else int(snapshot.snapshotId())
 
 
-def delete(job: Job, name: str, positions: DataFrame, planned_from: int) -> None:
-    """Deletes the rows at `positions`, by one commit that carries the head of the snapshot `planned_from`.
+def delete(job: Job, name: str, doomed: DataFrame, planned_from: int, keys: Sequence[str] = KEYS) -> None:
+    """Deletes the rows with the `keys` of a row of `doomed`, by one commit that carries the head of `planned_from`.
 
     Only data files that hold such a row are written anew. Raises Conflict, and changes nothing, if another commit was
     made since that snapshot.
@@ -59,8 +59,8 @@ def delete(job: Job, name: str, positions: DataFrame, planned_from: int) -> None
     _drop_branch(table)
     with spark_errors(f"erasing from {name}"):
         table.manageSnapshots().createBranch(BRANCH, planned_from).commit()
-        positions.createOrReplaceTempView(_VIEW)
-        matches = " AND ".join(f"f.{key} = t.{key}" for key in KEYS)
+        doomed.createOrReplaceTempView(_VIEW)
+        matches = " AND ".join(f"f.{key} = t.{key}" for key in keys)
         with _carrying(job, table.snapshot(planned_from).summary().get(PROPERTY)):
             job.spark.sql(
                 f"DELETE FROM {name}.branch_{BRANCH} AS t WHERE EXISTS (SELECT 1 FROM {_VIEW} AS f WHERE {matches})"
@@ -80,6 +80,12 @@ def _go_over(job: Job, name: str) -> None:
         raise
     finally:
         _drop_branch(load(job, name))
+
+
+def commit_nothing(job: Job, name: str) -> None:
+    """Makes a commit without a row: once older snapshots are gone, whatever was planned earlier cannot be committed."""
+    with spark_errors(f"committing to {name}"):
+        load(job, name).newFastAppend().commit()
 
 
 def tag_current(job: Job, name: str) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 
 from batch_layer.export import rankings, warehouse
-from batch_layer.export.presented import day_of_batch, presented, states_of
+from batch_layer.export.presented import day_of_batch, is_of_other_logic, presented, states_of
 from batch_layer.job import Job
 from batch_layer.master import table as master
 from common.algebra.pointer import Published
@@ -14,9 +14,11 @@ from common.algebra.pointer import Published
 def export(job: Job, batch: Published) -> str:
     """Makes the day on which the batch was published hold the batch's customers, and its slot their rankings.
 
-    Returns what was done, in one line. Idempotent: killed anywhere, or repeated, it leaves the same rows. Raises
-    BatchError if the batch cannot be exported.
+    Returns what was done, in one line. Idempotent: killed anywhere, or repeated, it leaves the same rows. Nothing is done
+    for a batch of another logic version, which an upgrade may have left unfinished. Raises BatchError if it fails.
     """
+    if is_of_other_logic(batch):
+        return f"left out: batch {batch.batch_id} is of logic version {batch.plan.logic_version}"
     day = day_of_batch(batch)
     rows, told = day_replaced(job, batch, day)
     count = rankings.load(job, rows, batch, day, in_one_task=master.is_small(batch.plan.cut))

@@ -75,7 +75,7 @@ def _packed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 @contextmanager
 def _whole(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
-    """A hidden file beside `path`, which replaces `path` at the end; after an error it is gone, and `path` as it was."""
+    """A hidden file beside `path`, which replaces `path` at the end; after an error it is gone, and `path` stays."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

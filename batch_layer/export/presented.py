@@ -22,12 +22,17 @@ def states_of(job: Job, batch: Published) -> DataFrame:
 
     Raises BatchError if the batch was computed by another logic version: its states would not be the published ones.
     """
-    if batch.plan.logic_version != logic_version():
+    if is_of_other_logic(batch):
         raise BatchError(
             f"batch {batch.batch_id} is of logic version {batch.plan.logic_version}, and this release's is "
             f"{logic_version()}; `lambda360 batch run` makes a batch that this release can export"
         )
     return recomputed(job, batch.plan.snapshot, batch.plan.cut)
+
+
+def is_of_other_logic(batch: Published) -> bool:
+    """Whether another release computed the batch, by measures that this one does not have (R7)."""
+    return batch.plan.logic_version != logic_version()
 
 
 def presented(states: DataFrame, batch: Published, days: Sequence[date]) -> DataFrame:

@@ -7,7 +7,7 @@ of the places that depend on it. Killed anywhere, the same call finishes it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from batch_layer.erasure import found, quarantine, slots
+from batch_layer.erasure import found, quarantine, rankings, slots, warehouse
 from batch_layer.erasure import master as erased_master
 from batch_layer.job import Job
 from batch_layer.master import table as master
@@ -121,6 +121,7 @@ class Maintenance:
         self._done("notifications", f"{texts.remove_notifications(session, erased)} rows")
         self._done("journal and manifests", f"{texts.scrub(session, ready)} texts")
         self._done("slots", f"{slots.remove(self._job, ready)} rows")
+        self._done("rankings", f"{rankings.remove(self._job, ready)} rows")
         self._done("speed tables", f"{generations.reset(session, self._settings, ready)} tables")
 
     def _in_files(self, ready: list[Erasure], rejected: list[Position]) -> None:
@@ -137,6 +138,8 @@ class Maintenance:
     def _in_iceberg(self, ready: list[Erasure]) -> None:
         removed = quarantine.remove(self._job, ready)
         self._done("quarantine", "no such table" if removed is None else removed.figures)
+        exported = warehouse.remove(self._job, ready)
+        self._done("warehouse", "no such table" if exported is None else exported.figures)
         self._done("master", erased_master.remove(self._job, ready).figures)
 
     def _in_cassandras_files(self) -> None:

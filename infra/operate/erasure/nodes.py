@@ -8,6 +8,7 @@ from typing import Final
 
 from cassandra.cluster import Session
 
+from common.algebra.pointer import SLOTS
 from common.errors import StackError
 from common.servers.patience import patiently
 from common.settings import Settings
@@ -30,16 +31,9 @@ def is_local(settings: Settings) -> bool:
 
 def concerned(speed_tables: Sequence[str]) -> list[str]:
     """Returns the tables whose files may hold what was erased."""
-    views = [Tables.batch_view(slot) for slot in ("a", "b", "c")]
-    return [
-        *speed_tables,
-        Tables.alerts,
-        Tables.dead_letters,
-        *views,
-        Tables.batches,
-        Tables.journal,
-        Tables.notifications,
-    ]
+    of_slots = [name(slot) for name in (Tables.batch_view, Tables.rankings) for slot in SLOTS]
+    others = (Tables.alerts, Tables.dead_letters, Tables.batches, Tables.journal, Tables.notifications)
+    return [*speed_tables, *of_slots, *others]
 
 
 def by_hand(settings: Settings, tables: Sequence[str]) -> list[str]:
