@@ -28,7 +28,7 @@ def begun(job: Job, owner: str, *, until: Until | None, force: bool) -> Manifest
     if current is not None and current.plan == plan and not force:
         return None
     newest = next(iter(manifests.manifests(job.session)), None)
-    if newest is not None and newest.is_open:
+    if newest is not None and newest.is_open and newest.step.number <= Step.PUBLISH.number:
         claim = claim_of(pointer, newest)
         if claim is not None and claim.plan == plan:
             return with_claim(newest.taken_up(owner), claim)
@@ -63,6 +63,11 @@ def resumed(job: Job, owner: str, batch_id: int) -> Manifest:
     claim = claim_of(pointer, run)
     if claim is not None:
         return with_claim(run.taken_up(owner), claim)
+    if run.step.number > Step.PUBLISH.number:
+        rule = (
+            f"a run before its switch; this one is published, and any run goes on with what is left of it: {run.reason}"
+        )
+        raise UsageError("--resume", batch_id, rule)
     if batch_id != pointer.last_batch_id or run.step.number > Step.GATE.number:
         raise ClaimLost(f"a later run took the place of batch {batch_id}; `lambda360 batch run` plans anew")
     return replace(run.taken_up(owner), step=Step.PLAN)

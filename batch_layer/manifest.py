@@ -29,10 +29,11 @@ class Step(StrEnum):
     """Recomputes every customer, and writes the rows into the claimed slot."""
     AUDIT = "audit"
     PUBLISH = "publish"
+    EXPORT = "export"
+    """The warehouse and the rankings; the batch is current already, from here on."""
     NOTIFY = "notify"
-    """Tells people what monitoring found; the batch is current already."""
+    """Tells people what monitoring found."""
     FINISH = "finish"
-    """What comes after the switch; the batch is current already."""
 
     @property
     def number(self) -> int:
@@ -48,7 +49,7 @@ class Status(StrEnum):
     RUNNING = "running"
     """It has an open step. Whether somebody works on it, the owner's row says (`batch_layer.owner`)."""
     STOPPED = "stopped"
-    """A step failed or refused to go on; `reason` says why."""
+    """A step failed or refused to go on; `reason` says why. From `EXPORT` on, the batch was published all the same."""
     PUBLISHED = "published"
     ABANDONED = "abandoned"
     """A later run took its place; it was never published."""

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from batch_layer import manifest as manifests
 from batch_layer.audit.audit import Loaded, audit, settle
 from batch_layer.begin import begun, resumed
+from batch_layer.export.export import export
 from batch_layer.gate.gate import gate
 from batch_layer.job import Job
 from batch_layer.manifest import Step
@@ -25,7 +26,7 @@ from batch_layer.view.recompute import recomputed
 from batch_layer.watch import watched
 from common.algebra.cut import Cut
 from common.algebra.pointer import Claim, Published, cut_of
-from common.errors import Lambda360Error, Unavailable
+from common.errors import ExportFailed, Lambda360Error, StoreUnavailable, Unavailable
 
 
 def run(job: Job, *, until: Until | None = None, resume: int | None = None, force: bool = False) -> Published | None:
@@ -34,24 +35,32 @@ def run(job: Job, *, until: Until | None = None, resume: int | None = None, forc
     Returns None, and changes nothing, if the current batch has the same plan already and not `force`. A run that is
     killed at any step leaves the current view as it was (R19). The next run finishes it, from its open step, if nothing
     has changed since; `resume` names a run to finish with the plan that it has. Raises ClaimLost if another run is at
-    work, or claimed a slot or published first.
+    work, or claimed a slot or published first, and ExportFailed if a batch is published and its export is not complete.
     """
     with owned(job.session, job.settings.home, job.who) as lease, stops_told(job) as told:
-        _finish_what_is_published(job, lease)
+        failed = _finish_what_is_published(job, lease)
         owner = str(lease.owner)
         manifest = begun(job, owner, until=until, force=force) if resume is None else resumed(job, owner, resume)
-        if manifest is None:
-            return None
-        record = told.record = Record(job, lease, manifest)
-        try:
-            return _steps(record)
-        except Unavailable:
-            record.interrupted()  # the open step in the manifest says where: nothing can be written now
-            raise
-        except Lambda360Error as error:
-            with suppress(Unavailable):
-                record.stopped(str(error))
-            raise
+        done = None
+        if manifest is not None:
+            told.record = Record(job, lease, manifest)
+            done = _run(told.record)
+        if failed is not None:
+            raise failed
+        return done
+
+
+def _run(record: Record) -> Published:
+    """Goes through the steps, and stores where and why they stopped."""
+    try:
+        return _steps(record)
+    except Unavailable:
+        record.interrupted()  # the open step in the manifest says where: nothing can be written now
+        raise
+    except Lambda360Error as error:
+        with suppress(Unavailable):
+            record.stopped(str(error))
+        raise
 
 
 def _steps(record: Record) -> Published:
@@ -126,6 +135,7 @@ def _audited(record: Record, loaded: Loaded) -> AuditReport:
 
 def _finish(record: Record, done: Published) -> None:
     """Does what comes after the switch; each part of it is idempotent."""
+    _exported(record, done)
     record.enter(Step.NOTIFY)
     notify(record.job, record.manifest, done)
     record.enter(Step.FINISH)
@@ -133,11 +143,35 @@ def _finish(record: Record, done: Published) -> None:
     record.published(done)
 
 
-def _finish_what_is_published(job: Job, lease: Lease) -> None:
-    """Finishes a run that was killed after its switch and before its end, though the log may hold nothing new."""
+def _exported(record: Record, done: Published) -> None:
+    """The export of the batch is complete. Raises ExportFailed or StoreUnavailable, and the batch stays published."""
+    job = record.job
+    record.enter(Step.EXPORT)
+    try:
+        job.done("export", export(job, done))
+    except Lambda360Error as error:
+        kind = StoreUnavailable if isinstance(error, Unavailable) else ExportFailed
+        raise kind(
+            f"batch {done.batch_id} is published, and its export (warehouse and rankings) is not complete: {error}. "
+            "The next `lambda360 batch run` finishes it"
+        ) from error
+
+
+def _finish_what_is_published(job: Job, lease: Lease) -> ExportFailed | None:
+    """Finishes a run that was killed or stopped after its switch, though the log may hold nothing new.
+
+    Returns why one could not be finished: that keeps no new batch back.
+    """
+    failed = None
     complete = {batch.batch_id: batch for batch in publish.read(job.session).complete}
     for manifest in manifests.manifests(job.session):
         done = complete.get(manifest.batch_id)
         if manifest.is_open and done is not None:
-            _finish(Record(job, lease, manifest.taken_up(str(lease.owner))), done)
-            job.done("finish", f"batch {done.batch_id} is current since its run was killed")
+            record = Record(job, lease, manifest.taken_up(str(lease.owner)))
+            try:
+                _finish(record, done)
+                job.done("finish", f"batch {done.batch_id} was published before its run stopped")
+            except ExportFailed as error:
+                record.stopped(str(error))
+                failed = error
+    return failed

@@ -21,6 +21,7 @@ Lambda360Error
 │   └── OutOfSequence            a record was lost or repeated inside it (speed_layer.apply.lanes)
 ├── BatchError               a batch step cannot go on (R19)
 │   ├── ClaimLost                another run claimed the slot, or published, first (R17)
+│   ├── ExportFailed             a batch is published, and what comes out of it is not complete
 │   ├── GateClosed               a quality rule, or the shape of the data, stops the run: examples
 │   ├── DriftFound               the audit stops the run, or `verify` found a difference (R18): findings
 │   └── Conflict                 another commit to the master came first (R15, batch_layer.master.table)
@@ -126,6 +127,10 @@ class BatchError(Lambda360Error):
 
 class ClaimLost(BatchError):
     """Another run claimed the slot, or published, first (R17); this one changed no view."""
+
+
+class ExportFailed(BatchError):
+    """A batch is published, and its export is not complete; the next run finishes it."""
 
 
 class GateClosed(BatchError):

@@ -30,6 +30,10 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "speed": Entry("infra.commands.speed", "speed", "Run speed workers, show them, wait for the log's end."),
     "watch": Entry("infra.commands.watch", "watch", "Show live deltas, and the metrics that moved."),
     "batch": Entry("infra.commands.batch", "batch", "Run the nightly job, list its runs, roll back."),
+    "backfill": Entry(
+        "infra.commands.backfill", "backfill", "Export past days to the warehouse again: `batch backfill`."
+    ),
+    "export": Entry("infra.commands.export", "export", "Write one day's customers to a file, Parquet or CSV."),
     "quarantine": Entry("infra.commands.quarantine", "quarantine", "Show rows that broke a rule of the quality gate."),
     "notifications": Entry(
         "infra.commands.notifications", "notifications", "List what people were told, replay it, forward alerts."

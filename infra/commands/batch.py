@@ -1,48 +1,22 @@
 """`lambda360 batch`: the nightly job, its runs, and the way back."""
 
 import json
-from typing import Final
 
 import click
 
+from infra.commands.backfill import backfill
+from infra.commands.batch_codes import BatchGroup
+from infra.commands.batch_rankings import rankings
 from infra.commands.batch_run import run
 from infra.commands.batch_text import HEADINGS, cut_text, details, lines, row_of
 from infra.commands.batch_verify import verify
 from infra.commands.maintain import maintain
 from infra.context import clock, operator, settings_of, time_text
 
-GATE: Final = 3
-DRIFT: Final = 4
-CLAIMED: Final = 5
-UNAVAILABLE: Final = 6
-OTHER_LOG: Final = 7
-
-
-class BatchGroup(click.Group):
-    """A group whose commands end with the exit codes of a batch, which a scheduler acts on."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        from common.errors import ClaimLost, DriftFound, GateClosed, Lambda360Error, LogError, Unavailable
-
-        codes: dict[type[Lambda360Error], int] = {
-            GateClosed: GATE,
-            DriftFound: DRIFT,
-            ClaimLost: CLAIMED,
-            Unavailable: UNAVAILABLE,
-            LogError: OTHER_LOG,
-        }
-        try:
-            return super().invoke(ctx)
-        except tuple(codes) as error:
-            click.secho(f"error: {error}", fg="red", err=True)
-            if isinstance(error, GateClosed):
-                click.echo("".join(f"for example {line}\n" for line in error.examples), nl=False, err=True)
-            return next(code for kind, code in codes.items() if isinstance(error, kind))
-
 
 @click.group(cls=BatchGroup)
 def batch() -> None:
-    """Run the nightly job, list and show its runs, roll back, maintain.
+    """Run the nightly job, list and show its runs, roll back, maintain, backfill; show rankings.
 
     \b
     Exit code, and whether the same command is worth a retry:
@@ -61,6 +35,8 @@ def batch() -> None:
 batch.add_command(run)
 batch.add_command(maintain)
 batch.add_command(verify)
+batch.add_command(backfill)
+batch.add_command(rankings)
 
 
 @batch.command(name="list")

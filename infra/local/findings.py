@@ -43,6 +43,7 @@ def of_views(session: Session, settings: Settings) -> Iterator[Finding]:
         yield Finding("records of the log", well=False, detail=str(error), remedy="do what that message says")
         return
     yield from of_audits(pointer, runs)
+    yield from of_exports(pointer, runs)
     yield from of_pointer(pointer)
 
 
@@ -98,6 +99,16 @@ def of_audits(pointer: Pointer, runs: Sequence[Manifest]) -> Iterator[Finding]:
         detail = f"batch {batch.batch_id}{current} was published unaudited, in whole or in part: {why}"
         remedy = f"`lambda360 batch verify {batch.batch_id}` recomputes and compares it; the next batch is audited"
         yield Finding("audit", well=False, detail=detail, remedy=remedy, needed=False)
+
+
+def of_exports(pointer: Pointer, runs: Sequence[Manifest]) -> Iterator[Finding]:
+    """Yields the batches in slots whose run stopped or was killed behind its switch; one may be at work still."""
+    complete = {batch.batch_id for batch in pointer.complete}
+    for run in runs:
+        if run.batch_id in complete and run.is_open:
+            detail = f"batch {run.batch_id} is published, and {run.status} at {run.step}: {run.reason or 'no reason yet'}"
+            remedy = "unless it is at work, `lambda360 batch run` finishes it"
+            yield Finding("export", well=False, detail=detail, remedy=remedy, needed=False)
 
 
 def of_pointer(pointer: Pointer) -> Iterator[Finding]:

@@ -46,6 +46,15 @@ def test_a_batch_is_what_the_pointer_says_of_it() -> None:
     assert statuses == {6: "running at finish", 5: "abandoned", 4: "current", 3: "kept", 2: "replaced"}
 
 
+def test_a_published_batch_whose_export_is_not_complete_shows_it() -> None:
+    """R19: it is current all the same."""
+    held = Pointer(last_batch_id=3, current=3, complete=(Published(3, "a", manifest(3).plan, 1, 1, "sum"),))
+
+    assert status_of(manifest(3, Status.STOPPED, Step.EXPORT), held) == "current, stopped at export"
+    assert status_of(manifest(3, Status.RUNNING, Step.EXPORT), held) == "current, running at export"
+    assert status_of(manifest(3), held) == "current"
+
+
 def test_a_line_of_the_list_names_slot_customers_snapshot_versions_and_cut() -> None:
     line = row_of(manifest(2), Pointer())
     assert len(line) == len(HEADINGS)

@@ -8,7 +8,7 @@ from batch_layer.reports import AuditReport
 from common.algebra.cut import Cut
 from common.algebra.pointer import Loss, Plan, Pointer, Published
 from common.progress import Progress
-from infra.local.findings import archived, of_audits, of_log, of_pointer
+from infra.local.findings import archived, of_audits, of_exports, of_log, of_pointer
 
 LOST = Loss(partition=0, from_offset=500, to_offset=700, accepted_at=1)
 
@@ -75,6 +75,24 @@ def test_r18_batches_that_were_published_unaudited_are_named_with_the_reason() -
         (False, False, "batch 5 is current and was published unaudited, in whole or in part: it has no audit's report"),
     ]
     assert "batch verify 4" in found[0].remedy
+
+
+def test_a_published_batch_whose_run_is_not_at_its_end_is_named_with_the_reason() -> None:
+    plan = Plan(snapshot=5, cut=Cut.of({0: 5}), logic_version="1", validation_version="1")
+    pointer = Pointer(current=5, complete=tuple(Published(n, s, plan, 1, 1, "c") for n, s in ((4, "a"), (5, "b"))))
+    stopped = Manifest(
+        batch_id=5, plan=plan, status=Status.STOPPED, step=Step.EXPORT, started_at=1, reason="the disk is full"
+    )
+    others = [
+        replace(stopped, batch_id=4, status=Status.PUBLISHED, step=Step.FINISH),
+        replace(stopped, batch_id=6, step=Step.AUDIT),
+        replace(stopped, batch_id=3),
+    ]
+
+    found = list(of_exports(pointer, [stopped, *others]))
+
+    assert [each.detail for each in found] == ["batch 5 is published, and stopped at export: the disk is full"]
+    assert not found[0].well
 
 
 @pytest.mark.parametrize(
