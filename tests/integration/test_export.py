@@ -202,7 +202,10 @@ def test_r24_erased_customers_are_in_no_ranking_before_maintenance_and_in_no_row
 
 
 def rows_of(session: Session, batch: Published) -> list[Any]:
-    return list(session.execute(f"SELECT customer_id, batch_id FROM customer_rankings_{batch.slot}"))
+    select = f"SELECT customer_id, batch_id, WRITETIME(value) AS at FROM customer_rankings_{batch.slot}"
+    rows = list(session.execute(select))
+    assert all(row.at == row.batch_id for row in rows), "R17: the batch id is the write timestamp"
+    return rows
 
 
 def test_days_of_the_past_and_files_are_commands(jobs: Jobs, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_backfill_equals_the_exports_of_those_days_and_touches_no_other(job: J
 def test_a_commit_that_was_planned_before_another_of_the_same_day_changes_nothing(job: Job) -> None:
     """As a run that was paused, and goes on after another one has exported that day."""
     batch = published(commit(job, random_log(seed=24, count=60).records), AS_OF)
-    warehouse.ensure(job)
+    export.day_replaced(job, batch, DAYS[0])
     planned_from = warehouse.current(job)
     rows = presented(states_of(job, batch), replace(batch, batch_id=9), [AS_OF])
     export.day_replaced(job, batch, AS_OF)
