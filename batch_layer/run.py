@@ -6,9 +6,9 @@ from msgspec.structs import replace
 from pyspark.sql import DataFrame
 
 from batch_layer import manifest as manifests
+from batch_layer.after import exported
 from batch_layer.audit.audit import Loaded, audit, settle
 from batch_layer.begin import begun, resumed
-from batch_layer.export.export import export
 from batch_layer.gate.gate import gate
 from batch_layer.job import Job
 from batch_layer.manifest import Step
@@ -26,7 +26,7 @@ from batch_layer.view.recompute import recomputed
 from batch_layer.watch import watched
 from common.algebra.cut import Cut
 from common.algebra.pointer import Claim, Published, cut_of
-from common.errors import ExportFailed, Lambda360Error, StoreUnavailable, Unavailable
+from common.errors import ExportFailed, Lambda360Error, Unavailable
 
 
 def run(job: Job, *, until: Until | None = None, resume: int | None = None, force: bool = False) -> Published | None:
@@ -135,26 +135,12 @@ def _audited(record: Record, loaded: Loaded) -> AuditReport:
 
 def _finish(record: Record, done: Published) -> None:
     """Does what comes after the switch; each part of it is idempotent."""
-    _exported(record, done)
+    exported(record, done)
     record.enter(Step.NOTIFY)
     notify(record.job, record.manifest, done)
     record.enter(Step.FINISH)
     master.tag(record.job, done.plan.snapshot, done.batch_id)
     record.published(done)
-
-
-def _exported(record: Record, done: Published) -> None:
-    """The export of the batch is complete. Raises ExportFailed or StoreUnavailable, and the batch stays published."""
-    job = record.job
-    record.enter(Step.EXPORT)
-    try:
-        job.done("export", export(job, done))
-    except Lambda360Error as error:
-        kind = StoreUnavailable if isinstance(error, Unavailable) else ExportFailed
-        raise kind(
-            f"batch {done.batch_id} is published, and its export (warehouse and rankings) is not complete: {error}. "
-            "The next `lambda360 batch run` finishes it"
-        ) from error
 
 
 def _finish_what_is_published(job: Job, lease: Lease) -> ExportFailed | None:

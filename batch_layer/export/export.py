@@ -14,7 +14,7 @@ from common.algebra.pointer import Published
 def export(job: Job, batch: Published) -> str:
     """Makes the day on which the batch was published hold the batch's customers, and its slot their rankings.
 
-    Returns what was done, in one line. Idempotent: killed anywhere, or repeated, it leaves the same rows. Nothing is done
+    Returns what was done, in one line. Idempotent: killed anywhere, or repeated, it leaves the same rows. Does nothing
     for a batch of another logic version, which an upgrade may have left unfinished. Raises BatchError if it fails.
     """
     if is_of_other_logic(batch):

@@ -106,7 +106,8 @@ def of_exports(pointer: Pointer, runs: Sequence[Manifest]) -> Iterator[Finding]:
     complete = {batch.batch_id for batch in pointer.complete}
     for run in runs:
         if run.batch_id in complete and run.is_open:
-            detail = f"batch {run.batch_id} is published, and {run.status} at {run.step}: {run.reason or 'no reason yet'}"
+            why = run.reason or "no reason yet"
+            detail = f"batch {run.batch_id} is published, and {run.status} at {run.step}: {why}"
             remedy = "unless it is at work, `lambda360 batch run` finishes it"
             yield Finding("export", well=False, detail=detail, remedy=remedy, needed=False)
 

@@ -45,7 +45,7 @@ def test_a_run_that_died_goes_on_from_its_open_step(jobs: Jobs) -> None:
 
     assert done is not None
     assert done.batch_id == 1
-    assert [line.split(":")[0] for line in jobs.told] == ["audit", "publish", "notify"]
+    assert [line.split(":")[0] for line in jobs.told] == ["audit", "publish", "export", "notify"]
     assert served(jobs) == expected(jobs.settings, done.plan.cut)
     (last,) = manifests.manifests(jobs.session)
     assert (last.step, last.status, last.attempt, last.rows) == (Step.FINISH, Status.PUBLISHED, 5, done.rows)
