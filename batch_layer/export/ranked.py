@@ -37,8 +37,8 @@ class _Complete:
 def read(session: Session, pointer: Pointer, key: RankingKey) -> Ranking:
     """Returns the ranking of the current batch or, while that has none yet, of the newest one before it that has.
 
-    A row of another batch counts as absent, and so does a customer who was erased at or above the batch's cut. Raises
-    BatchError if no batch in a slot has its rankings.
+    A row of an older batch counts as absent, and so does a customer who was erased at or above the batch's cut. Raises
+    BatchError if no batch in a slot has its rankings, or if the slot was used again while it was read.
     """
     found = _complete(session, pointer)
     if found is None:
@@ -72,7 +72,13 @@ def _rows(session: Session, batch: Published, key: RankingKey) -> list[Entry]:
         "WHERE metric = %s AND scope = %s AND member = %s"
     )
     rows = session.execute(select, (key.metric, str(key.scope), key.member))
-    return [Entry(row.customer_id, row.value) for row in rows if row.batch_id == batch.batch_id]
+    entries = []
+    for row in rows:
+        if row.batch_id > batch.batch_id:  # it came with the deletion of what is older, so the ranking is not whole
+            raise BatchError(f"batch {row.batch_id} replaced this ranking while it was read; run this again")
+        if row.batch_id == batch.batch_id:
+            entries.append(Entry(row.customer_id, row.value))
+    return entries
 
 
 def _erased(session: Session, pointer: Pointer, batch: Published, customers: Sequence[str]) -> frozenset[str]:
