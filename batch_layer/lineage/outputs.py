@@ -1,8 +1,11 @@
-"""What a run wrote, as datasets of an event: the master, the tables of the gate, the slot's view, the answers. Pure."""
+"""What a run wrote, as datasets of an event: the master, the tables of the gate, the view, the warehouse, the answers. Pure."""
+
+from typing import Final
 
 from openlineage.client.event_v2 import OutputDataset
 from openlineage.client.facet_v2 import DatasetFacet, OutputDatasetFacet, output_statistics_output_dataset
 
+from batch_layer.export import columns as exported
 from batch_layer.gate import quarantine, scores
 from batch_layer.gate.rules import RESERVED
 from batch_layer.gate_report import GateReport
@@ -38,6 +41,9 @@ def _of_gate(report: GateReport, names: Names) -> list[OutputDataset]:
     ]
 
 
+_WAREHOUSE: Final = {name: kind.sql for name, kind in exported.COLUMNS.items()}
+
+
 def _published(manifest: Manifest, names: Names) -> list[OutputDataset]:
     master = names.iceberg("events")
     version = {"version": versioned(manifest.batch_id)}
@@ -45,6 +51,11 @@ def _published(manifest: Manifest, names: Names) -> list[OutputDataset]:
         _made(
             names.view(manifest.slot),
             {"datasetType": typed("TABLE"), **version, **columns.of_view(master)},
+            manifest.rows,
+        ),
+        _made(
+            names.iceberg("customer_metrics"),
+            {"datasetType": typed("TABLE"), **columns.of_answers(master), "schema": columns.schema(_WAREHOUSE)},
             manifest.rows,
         ),
         _made(names.answers, {"datasetType": typed("VIEW"), **version, **columns.of_answers(master)}),

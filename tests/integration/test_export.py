@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def child(jobs: Jobs, *arguments: str) -> tuple[int, str]:
 def expected(oracle: Oracle, key: RankingKey, size: int) -> list[tuple[str, Any]]:
     """The oracle's answers of today, sorted by the rule."""
     rows = {customer: oracle_row(oracle, customer, today()) for customer in oracle.customers()}
-    member = {
+    member: dict[Scope, Callable[[dict[str, Any]], object]] = {
         Scope.ALL: lambda row: "",
         Scope.SEGMENT: lambda row: row["segment"],
         Scope.COUNTRY: lambda row: row["country"],

@@ -93,7 +93,7 @@ def test_a_slot_that_was_used_again_meanwhile_and_no_rankings_at_all_are_said() 
     tables = Tables({"b": 8}, {"b": [("a", 8, "1"), ("z", 11, "1")]}, {})
 
     with pytest.raises(BatchError, match="batch 11 replaced this ranking"):
-        read(tables, pointer(8, (8, "b")), KEY)  # type: ignore[arg-type] # a fake
+        read(tables, pointer(8, (8, "b")), KEY)
     for of in (pointer(9, (9, "b")), Pointer()):
         with pytest.raises(BatchError, match="no batch has its rankings yet"):
-            read(tables, of, KEY)  # type: ignore[arg-type] # a fake
+            read(tables, of, KEY)
