@@ -73,15 +73,10 @@ def child(jobs: Jobs, *arguments: str) -> tuple[int, str]:
 def expected(oracle: Oracle, key: RankingKey, size: int) -> list[tuple[str, Any]]:
     """The oracle's answers of today, sorted by the rule."""
     rows = {customer: oracle_row(oracle, customer, today()) for customer in oracle.customers()}
-    member: dict[Scope, Callable[[dict[str, Any]], object]] = {
-        Scope.ALL: lambda row: "",
-        Scope.SEGMENT: lambda row: row["segment"],
-        Scope.COUNTRY: lambda row: row["country"],
-    }
     chosen = [
         (customer, row[key.metric])
         for customer, row in rows.items()
-        if row[key.metric] is not None and member[key.scope](row) == key.member
+        if row[key.metric] is not None and key.member in ("", row.get(str(key.scope)))
     ]
     return sorted(chosen, key=lambda each: (-float(each[1]), each[0]))[:size]
 

@@ -105,6 +105,7 @@ def test_a_backfill_equals_the_exports_of_those_days_and_touches_no_other(job: J
     later = published(commit(job, between), AS_OF, batch_id=2)
 
     backfill(job, later, Days(DAYS[1], DAYS[2]))
+    assert [day for day, customer in sorted(warehouse_rows(job)) if customer == "newcomer"] == DAYS[1:]
     kept = {key: row for key, row in warehouse_rows(job).items() if key[0] == DAYS[0]}
     assert kept == {key: row for key, row in exported.items() if key[0] == DAYS[0]}
     backfill(job, batch, Days(DAYS[1], DAYS[2]))
