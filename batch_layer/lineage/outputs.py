@@ -1,4 +1,4 @@
-"""What a run wrote, as datasets of an event: the master, the tables of the gate, the view, the warehouse, the answers. Pure."""
+"""What a run wrote, as datasets of an event: master, quarantine, quality, the slot's view, warehouse, answers. Pure."""
 
 from typing import Final
 

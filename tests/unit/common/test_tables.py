@@ -22,6 +22,7 @@ def test_the_first_generation_and_the_slots_have_the_names_that_the_schema_makes
         first.declared_shapes,
         first.journal,
         first.log_identity,
+        first.notifications,
         first.ranked_slots,
         *map(Tables.batch_view, SLOTS),
         *map(Tables.rankings, SLOTS),

@@ -48,6 +48,7 @@ def test_show_draws_the_newest_run_with_its_inputs_and_outputs(home: Path) -> No
         "  quarantine                      2 rows",
         "  quality                         5 rows",
         "  batch_view_c                    42 rows; version 2",
+        "  customer_metrics                42 rows",
         "  answers                         version 2",
     ]
 
@@ -68,6 +69,7 @@ def test_impact_lists_what_a_bad_file_touches(home: Path) -> None:
         "  customer_events                 batch 2",
         "  events                          batch 2",
         "  batch_view_c                    batch 2                 state.refund_count, state.refunded",
+        "  customer_metrics                batch 2                 total_refunded, net_revenue",
         "  answers                         batch 2                 total_refunded, net_revenue",
         "  quarantine                      batch 2",
         "  quality                         batch 2",

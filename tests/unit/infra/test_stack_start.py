@@ -66,6 +66,7 @@ def test_the_schema_holds_every_table_of_the_contract() -> None:
         "batch_owner",
         "declared_shapes",
         "log_identity",
+        "notifications",
         "journal",
     }
 
