@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
