@@ -171,6 +171,9 @@ class BatchSettings(Group):
     ranking_size: Annotated[int, Field(ge=1, le=1000)] = Field(
         100, description="customers in each ranking, at most: a ranking is one partition of Cassandra"
     )
+    keep_days: Positive = Field(
+        90, description="days for which `batch verify` finds a batch's own snapshot; then maintenance drops its tag"
+    )
     rules_file: str = Field(
         "", description="file of the quality gate's rules; empty means the release's own, `batch_layer/gate/rules.yaml`"
     )

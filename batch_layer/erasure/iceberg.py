@@ -17,7 +17,7 @@ from batch_layer.master.table import PROPERTY, Conflict
 from batch_layer.session import spark_errors
 from common.errors import BatchError
 
-BRANCH: Final = "erasing"
+BRANCH: Final = "maintaining"
 _VIEW: Final = "lambda360_forgotten"
 _PROPERTY_SETTING: Final = f"spark.sql.iceberg.snapshot-property.{PROPERTY}"
 _LOST: Final = ("not an ancestor", "CommitFailedException")
@@ -55,24 +55,39 @@ def delete(job: Job, name: str, doomed: DataFrame, planned_from: int, keys: Sequ
     Only data files that hold such a row are written anew. Raises Conflict, and changes nothing, if another commit was
     made since that snapshot.
     """
-    table = load(job, name)
-    _drop_branch(table)
-    with spark_errors(f"erasing from {name}"):
-        table.manageSnapshots().createBranch(BRANCH, planned_from).commit()
+    head = load(job, name).snapshot(planned_from).summary().get(PROPERTY)
+    matches = " AND ".join(f"f.{key} = t.{key}" for key in keys)
+    with branched(job, name, planned_from) as branch, spark_errors(f"erasing from {name}"):
         doomed.createOrReplaceTempView(_VIEW)
-        matches = " AND ".join(f"f.{key} = t.{key}" for key in keys)
-        with _carrying(job, table.snapshot(planned_from).summary().get(PROPERTY)):
+        with _carrying(job, head):
             job.spark.sql(
-                f"DELETE FROM {name}.branch_{BRANCH} AS t WHERE EXISTS (SELECT 1 FROM {_VIEW} AS f WHERE {matches})"
+                f"DELETE FROM {name}.branch_{branch} AS t WHERE EXISTS (SELECT 1 FROM {_VIEW} AS f WHERE {matches})"
             )
         job.spark.catalog.dropTempView(_VIEW)
+
+
+@contextmanager
+def branched(job: Job, name: str, planned_from: int) -> Iterator[str]:
+    """Yields a branch of the table at the snapshot `planned_from`; at the end, the table goes over to the branch.
+
+    Raises Conflict, and the table stays as it is, if another commit to it was made since that snapshot.
+    """
+    table = load(job, name)
+    _drop_branch(table)
+    with spark_errors(f"branching {name}"):
+        table.manageSnapshots().createBranch(BRANCH, planned_from).commit()
+    try:
+        yield BRANCH
+    except BaseException:
+        _drop_branch(load(job, name))
+        raise
     _go_over(job, name)
 
 
 def _go_over(job: Job, name: str) -> None:
     table = load(job, name)
     try:
-        with spark_errors(f"going over to what is left of {name}"):
+        with spark_errors(f"going over to a branch of {name}"):
             table.manageSnapshots().fastForwardBranch("main", BRANCH).commit()
     except BatchError as error:
         if any(sign in f"{error} {error.__cause__!r}" for sign in _LOST):

@@ -1,4 +1,4 @@
-"""`lambda360 batch maintain`: removes physically what erasures forget."""
+"""`lambda360 batch maintain`: upkeep of the master, and the removal of what erasures forget."""
 
 import json
 from dataclasses import asdict
@@ -13,33 +13,37 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--erasures", is_flag=True, help="Remove what erased customers left behind, from every place.")
+@click.option("--erasures", is_flag=True, help="Only remove what erased customers left behind.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
 @click.pass_context
 def maintain(context: click.Context, *, erasures: bool, as_json: bool) -> None:
-    """Remove the older records of erased customers from master, slots, Kafka, Cassandra's files and logs.
+    """Compact the master, expire old snapshots, and remove the older records of erased customers from every place.
 
     Answers do not change: an erasure counts as soon as the speed layer has applied it. It deals with each erasure that
     a batch has archived and the speed layer has applied, and may be repeated. What it cannot reach it names, with what
     to run there. From Kafka whole beginnings of partitions go; of the log no record that the master does not hold.
+    Run it regularly: many small batches leave many small files, which make each recomputation slower.
     """
     from batch_layer.job import Job
     from batch_layer.owner import owned
     from batch_layer.session import spark_session
+    from batch_layer.upkeep import Upkeep, keep_up
     from common.servers.cassandra import connected
     from infra.operate.erasure import files
     from infra.operate.erasure.maintain import Maintenance
     from infra.paths import JARS
 
-    if not erasures:
-        raise click.UsageError("Say what to do: --erasures.")
     settings = settings_of(context)
     with connected(settings) as session, owned(session, settings.home, operator()):
         with spark_session(settings, JARS / "spark") as spark:
             job = Job(settings, spark, session, clock=clock, report=lambda *_: None)
+            kept = Upkeep() if erasures else keep_up(job)
+            if not as_json and not erasures:
+                click.echo(f"{'master':<40}{kept.figures}")
             account = Maintenance(job, (lambda place: None) if as_json else _tell).run()
         files.clear_scratch(settings.home)
-    click.echo(json.dumps(asdict(account)) if as_json else "\n".join(_end(account)))
+    told = {"upkeep": asdict(kept), **asdict(account)}
+    click.echo(json.dumps(told) if as_json else "\n".join(_end(account)))
 
 
 def _tell(place: "Place") -> None:

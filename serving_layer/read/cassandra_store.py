@@ -29,7 +29,7 @@ _DELTAS: Final = (
     "SELECT customer_id, kafka_offset, value FROM {keyspace}.{deltas} WHERE customer_id {of} AND kafka_offset >= ?"
 )
 _POINTER: Final = "SELECT value FROM {keyspace}.{tables.batch_pointer} WHERE name = ?"
-_RUNS: Final = "SELECT manifest FROM {keyspace}.{tables.batches} WHERE name = ? LIMIT ?"
+_RUNS: Final = "SELECT manifest FROM {keyspace}.{tables.batches} WHERE name = ? PER PARTITION LIMIT ?"
 _LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE topic = ?"
 
 
