@@ -7,10 +7,12 @@ from cassandra.cluster import Session
 from batch_layer.view import publish
 from common.algebra.cut import Cut
 from common.algebra.pointer import Published
+from common.servers.kafka import end_offsets, last_offsets
 from common.servers.producer import producer
 from common.settings import Settings
 from infra.proof.log_reader import LogReader
 from tests.support.builders import Message
+from tests.support.harness import wait_until
 from tests.support.jobs import Jobs
 from tests.support.model import batch_rows
 
@@ -32,6 +34,9 @@ def produce(settings: Settings, messages: Iterable[Message], **overrides: str) -
     client.flush()
     if overrides:
         client.abort_transaction()
+        # Kafka writes the markers behind its answer, and until then nothing behind the transaction can be read.
+        partitions = settings.log.partitions
+        wait_until(lambda: end_offsets(settings, partitions) == last_offsets(settings, partitions), 60, "it is aborted")
 
 
 def served(jobs: Jobs) -> dict[str, str]:
