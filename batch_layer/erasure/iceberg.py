@@ -98,9 +98,13 @@ def _go_over(job: Job, name: str) -> None:
 
 
 def commit_nothing(job: Job, name: str) -> None:
-    """Makes a commit without a row: once older snapshots are gone, whatever was planned earlier cannot be committed."""
+    """Makes commits without a row: once older snapshots are gone, whatever was planned earlier cannot be committed.
+
+    There are two, since Iceberg still knows the parent of the last snapshot that is left.
+    """
     with spark_errors(f"committing to {name}"):
-        load(job, name).newFastAppend().commit()
+        for _ in range(2):
+            load(job, name).newFastAppend().commit()
 
 
 def tag_current(job: Job, name: str) -> list[str]:

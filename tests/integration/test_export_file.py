@@ -22,7 +22,7 @@ from tests.support.exported import answer_of, oracle_row, published
 from tests.support.jobs import on_warehouse
 from tests.support.masters import commit
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 NAMES = {**METRIC, "country": None, "segment": None}
 
 

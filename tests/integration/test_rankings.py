@@ -20,7 +20,7 @@ from tests.support.exported import oracle_row, published
 from tests.support.jobs import on_warehouse
 from tests.support.masters import commit
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 SIZE = 4
 Found = dict[tuple[str, str, str], list[tuple[str, Any]]]
 

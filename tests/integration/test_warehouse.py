@@ -28,7 +28,7 @@ from tests.support.jobs import on_warehouse
 from tests.support.masters import commit
 from tests.support.residue import search
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 DAYS = [AS_OF - timedelta(days=45), AS_OF - timedelta(days=1), AS_OF]
 NAMES = {**METRIC, "country": None, "segment": None}
 
