@@ -1,6 +1,7 @@
 """The master dataset: the Iceberg table `events`, its columns, its commits, and their heads (R15). Knows no Kafka."""
 
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 import pyarrow as pa
@@ -194,11 +195,14 @@ def fields_of(job: Job) -> dict[str, tuple[int, pa.DataType]]:
 
 
 def _uri(location: str) -> str:
-    """Returns a file's URI as Arrow spells it: Hadoop's file system for S3 has another name there."""
-    for theirs, ours in (("s3a://", "s3://"), ("s3n://", "s3://")):
-        if location.startswith(theirs):
-            return ours + location.removeprefix(theirs)
-    return location if "://" in location or location.startswith("file:") else f"file://{location}"
+    """Returns a file's URI as Arrow spells it: escaped, and Hadoop's file system for S3 has another name there."""
+    scheme, colon, path = location.partition(":")
+    if not colon or "/" in scheme:
+        scheme, path = "file", location
+    escaped = quote(path, safe="/:@=")
+    if scheme == "file":
+        return f"file:///{escaped.lstrip('/')}"
+    return f"{'s3' if scheme in ('s3a', 's3n') else scheme}:{escaped}"
 
 
 def tag(job: Job, snapshot: int, batch_id: int) -> None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 import duckdb
 import psutil
@@ -107,7 +108,7 @@ def measure(console: Console, job: Job, head: Head, runs: int, folder: Path) -> 
     def ours() -> None:
         recomputed(job, head.snapshot, head.offsets).write.format("noop").mode("overwrite").save()
 
-    files = [file.removeprefix("file:").removeprefix("//") for of in master.files_of(job, head.snapshot) for file in of]
+    files = [unquote(file.removeprefix("file://")) for of in master.files_of(job, head.snapshot) for file in of]
     database = duckdb.connect(config={"threads": os.cpu_count() or 1, "temp_directory": str(folder / "duckdb")})
     theirs = _sql(files)
     figures: dict[str, list[tuple[float, float]]] = {"recomputation": [], "DuckDB": []}

@@ -125,6 +125,18 @@ def test_a_column_that_was_renamed_or_added_since_is_found_by_its_id(job: Job) -
     assert states(job, head, head.offsets) == {customer: row.to_json() for customer, row in expected.items()}
 
 
+def test_a_warehouse_whose_path_has_odd_characters(spark: SparkSession, tmp_path: Path, job: Job) -> None:
+    """Arrow opens data files by URI, in which these are escaped."""
+    settings = job.settings.model_copy(update={"home": tmp_path / "a b%20c ü"})
+    odd = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    master.ensure(odd)
+    log = random_log(seed=12, count=60, customers=5)
+    head = commit(odd, log.records)
+
+    expected = batch_rows(log.records, head.offsets.offsets, log.partitions)
+    assert states(odd, head, head.offsets) == {customer: row.to_json() for customer, row in expected.items()}
+
+
 def test_a_file_that_is_older_than_a_column_has_nulls_in_it(job: Job) -> None:
     log = Log()
     log.append(profile("ada", segment="vip"))
