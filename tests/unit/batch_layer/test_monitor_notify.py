@@ -3,14 +3,12 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import pytest
-import stamina
 import structlog
 
 from batch_layer import run as story
@@ -26,7 +24,9 @@ from common.algebra.pointer import Plan, Pointer, Published
 from common.errors import BatchError, DriftFound, GateClosed, LogUnavailable, StoreUnavailable, UsageError
 from common.settings import Settings
 from tests.support.outbox import MemoryOutbox
-from tests.support.webhook import START, Clock, Receiver, notifying, receiving
+from tests.support.webhook import START, Clock, Receiver, notifying
+
+pytestmark = pytest.mark.usefixtures("without_pauses")
 
 HOUR = 3_600_000_000
 PLAN = Plan(7, Cut.of({0: 5}), "logic", "validation")
@@ -68,23 +68,6 @@ class Night:
 
     def bodies(self) -> list[dict[str, Any]]:
         return [json.loads(each.body) for each in self.outbox.rows.values()]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def receiver(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    with receiving(clock, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def without_pauses() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4, cap=True):
-        yield
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """Kept, then sent, then marked: in order, once in effect, and never lost, wherever a sender is killed."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import stamina
 
 from common.errors import StoreUnavailable
 from common.servers.delivery import Delivery, Unkept
@@ -13,7 +11,9 @@ from common.servers.notifications import ALERTS, BATCH, Notification
 from common.servers.webhook import new_breaker
 from common.settings import Settings
 from tests.support.outbox import MemoryOutbox
-from tests.support.webhook import START, Clock, Receiver, notifying, receiving
+from tests.support.webhook import START, Clock, Receiver, notifying
+
+pytestmark = pytest.mark.usefixtures("without_pauses")
 
 HOUR = 3600
 
@@ -44,23 +44,6 @@ class Sender:
     def keep(self, *numbers: int) -> None:
         for number in numbers:
             self.outbox.keep(notification(number))
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def receiver(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    with receiving(clock, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def without_pauses() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4, cap=True):
-        yield
 
 
 @pytest.fixture

@@ -2,38 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import stamina
 import structlog
 
 from common.errors import CircuitOpen, Lambda360Error, NotificationRefused, WebhookUnavailable
 from common.servers.breaker import Breaker
 from common.servers.webhook import host_of, new_breaker, opened
 from common.settings import Settings
-from tests.support.webhook import SECRET, START, Clock, Receiver, notifying, receiving
+from tests.support.webhook import SECRET, START, Clock, Receiver, notifying
+
+pytestmark = pytest.mark.usefixtures("without_pauses")
 
 BODY = '{"specversion": "1.0", "data": {"text": "ü"}}'
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def receiver(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    with receiving(clock, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def without_pauses() -> Iterator[None]:
-    """Stamina's own way: as many attempts, and no pause between them."""
-    with stamina.set_testing(True, attempts=4, cap=True):
-        yield
 
 
 class Sender:

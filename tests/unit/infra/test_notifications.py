@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import stamina
 from click.testing import CliRunner
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
@@ -29,7 +28,9 @@ from infra.operate.notifications.table import is_forgotten
 from infra.operate.notifications.text import told
 from serving_layer.live.contact import Contact
 from tests.support.outbox import MemoryOutbox
-from tests.support.webhook import START, Clock, Receiver, notifying, receiving
+from tests.support.webhook import START, Clock, Receiver, notifying
+
+pytestmark = pytest.mark.usefixtures("without_pauses")
 
 MILLIS = START // 1000
 
@@ -148,23 +149,6 @@ class Forwarding:
         for _ in range(number):
             self.forwarder.turn()
             self.clock.passes(seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def receiver(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    with receiving(clock, monkeypatch) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def without_pauses() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4, cap=True):
-        yield
 
 
 @pytest.fixture
