@@ -1,6 +1,6 @@
 """Iceberg tables of this deployment: their names, how they are made, and Iceberg's own objects. Knows no column."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from pyspark.sql import SparkSession
@@ -29,13 +29,19 @@ def create(
     statement = f"CREATE TABLE IF NOT EXISTS {name} ({listed}) USING iceberg PARTITIONED BY ({partitioned_by})"
     try:
         with spark_errors(f"making {name}"):
-            job.spark.sql(
-                f"CREATE NAMESPACE IF NOT EXISTS {name.rpartition('.')[0]}"
-            )  # a JDBC catalog makes none itself
+            job.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {name.rpartition('.')[0]}")  # JDBC catalogs make none
             job.spark.sql(f"{statement} TBLPROPERTIES ({quoted(properties)})")
     except BatchError:
         if not exists(job.spark, name):  # if it exists, another run was first, and that is no error
             raise
+
+
+def add_missing(job: Job, name: str, columns: Mapping[str, str], present: Collection[str]) -> None:
+    """Adds the columns that are not among those that the table has now, `present`."""
+    missing = ", ".join(f"`{column}` {kind}" for column, kind in columns.items() if column not in present)
+    if missing:
+        with spark_errors(f"adding columns to {name}"):
+            job.spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({missing})")
 
 
 def quoted(properties: Mapping[str, str]) -> str:
@@ -69,3 +75,15 @@ def load(job: Job, name: str) -> Any:
     jvm: Any = job.spark._jvm  # noqa: SLF001 # the documented way from Python to Iceberg's Java API
     with spark_errors(f"reading {name}"):
         return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(job.spark._jsparkSession, name)  # noqa: SLF001 # likewise
+
+
+def current(job: Job, name: str) -> int | None:
+    """Returns the id of the table's current snapshot; None if it has none."""
+    snapshot = load(job, name).currentSnapshot()
+    return None if snapshot is None else int(snapshot.snapshotId())
+
+
+def actions(job: Job) -> Any:
+    """Returns Iceberg's actions on Spark: what rewrites data files, expires snapshots and deletes orphans."""
+    jvm: Any = job.spark._jvm  # noqa: SLF001 # as in `load`
+    return jvm.org.apache.iceberg.spark.actions.SparkActions.get(job.spark._jsparkSession)  # noqa: SLF001 # likewise

@@ -3,9 +3,8 @@
 No answer and no batch changes by it: a compacted snapshot holds the same records, and carries the same head.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -17,11 +16,11 @@ from batch_layer.master.table import PROPERTY, Conflict, Head
 from batch_layer.session import spark_errors
 from batch_layer.view import publish
 from common.algebra.dates import MICROS_PER_DAY
+from common.algebra.pointer import Pointer
 from common.errors import BatchError
 
 LEAST_FILES: Final = 4
 """A bucket with so many small files is written anew; fewer cost a recomputation less than a rewrite does."""
-_TAG: Final = "batch-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,9 @@ def keep_up(job: Job) -> Upkeep:
         compacted, into = _compact(job, head)
     except Conflict as error:
         raise BatchError("another run changed the master meanwhile, so it was not compacted; run this again") from error
-    tags = _drop_tags(job)
-    snapshots, files = _expire(job)
+    pointer = publish.read(job.session)
+    tags = _drop_tags(job, pointer)
+    snapshots, files = _expire(job, pointer)
     return Upkeep(compacted, into, tags, snapshots, files)
 
 
@@ -68,10 +68,9 @@ def _compact(job: Job, head: Head) -> tuple[int, int]:
     """Rewrites buckets of many small files, by one commit on top of `head`; returns the files before and after."""
     name = master.table(job.settings)
     with iceberg.branched(job, name, head.snapshot) as branch:
-        actions: Any = job.spark._jvm.org.apache.iceberg.spark.actions.SparkActions  # type: ignore[union-attr] # noqa: SLF001 # as in `lake.load`
         with spark_errors("compacting the master"):
             done = (
-                actions.get(job.spark._jsparkSession)  # noqa: SLF001 # likewise
+                lake.actions(job)
                 .rewriteDataFiles(lake.load(job, name))
                 .toBranch(branch)
                 .snapshotProperty(PROPERTY, msgspec.json.encode(head).decode())
@@ -81,14 +80,14 @@ def _compact(job: Job, head: Head) -> tuple[int, int]:
         return int(done.rewrittenDataFilesCount()), int(done.addedDataFilesCount())
 
 
-def _drop_tags(job: Job) -> int:
+def _drop_tags(job: Job, pointer: Pointer) -> int:
     """Drops the tags of batches whose snapshot is older than `batch.keep_days`, but for those in slots."""
     table = lake.load(job, master.table(job.settings))
-    held = {f"{_TAG}{batch.batch_id}" for batch in publish.read(job.session).complete}
+    held = {f"{master.TAG}{batch.batch_id}" for batch in pointer.complete}
     oldest = job.clock() - job.settings.batch.keep_days * MICROS_PER_DAY
     refs = table.refs()
     dropped = 0
-    for tag in sorted(str(ref) for ref in refs if str(ref).startswith(_TAG) and str(ref) not in held):
+    for tag in sorted(str(ref) for ref in refs if str(ref).startswith(master.TAG) and str(ref) not in held):
         snapshot = table.snapshot(refs.get(tag).snapshotId())
         if snapshot is None or snapshot.timestampMillis() * 1000 < oldest:
             with spark_errors(f"dropping tag {tag}"):
@@ -97,26 +96,20 @@ def _drop_tags(job: Job) -> int:
     return dropped
 
 
-def _expire(job: Job) -> tuple[int, int]:
+def _expire(job: Job, pointer: Pointer) -> tuple[int, int]:
     """Removes the snapshots that nothing names, and the files that only they need; returns how many of each."""
     name = master.table(job.settings)
     table = lake.load(job, name)
-    pointer = publish.read(job.session)
     plans = [*(batch.plan for batch in pointer.complete), *(claim.plan for claim in pointer.claims)]
     refs = table.refs()
     named = {plan.snapshot for plan in plans} | {int(refs.get(ref).snapshotId()) for ref in refs}
-    return _removed(job, name, {int(each.snapshotId()) for each in table.snapshots()} - named)
-
-
-def _removed(job: Job, name: str, snapshots: Collection[int]) -> tuple[int, int]:
-    if not snapshots:
+    unnamed = {int(each.snapshotId()) for each in table.snapshots()} - named
+    if not unnamed:
         return 0, 0
-    actions: Any = job.spark._jvm.org.apache.iceberg.spark.actions.SparkActions  # type: ignore[union-attr] # noqa: SLF001 # as in `lake.load`
-    action = actions.get(job.spark._jsparkSession).expireSnapshots(lake.load(job, name))  # noqa: SLF001 # likewise
-    for snapshot in sorted(snapshots):
+    action = lake.actions(job).expireSnapshots(table)
+    for snapshot in sorted(unnamed):
         action = action.expireSnapshotId(snapshot)
     with spark_errors(f"expiring snapshots of {name}"):
         done = action.execute()
-    return len(
-        snapshots
-    ), done.deletedDataFilesCount() + done.deletedManifestsCount() + done.deletedManifestListsCount()
+    files = done.deletedDataFilesCount() + done.deletedManifestsCount() + done.deletedManifestListsCount()
+    return len(unnamed), files

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from common.logs import Whereabouts
 
 Report = Callable[[str], None]
+DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
+"""The type of an option that is a day."""
 """Called with one line for the user."""
 _WHEREABOUTS: Final = "lambda360.whereabouts"
 

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 
 from batch_layer.erasure.found import KEYS
 from batch_layer.job import Job
-from batch_layer.lake import load
+from batch_layer.lake import actions, load
 from batch_layer.master.table import PROPERTY, Conflict
 from batch_layer.session import spark_errors
 from common.errors import BatchError
@@ -41,12 +41,6 @@ class Removed:
     def figures(self) -> str:
         tags = f"; {self.tags} tags moved" if self.tags else ""
         return f"{self.rows} records, {self.snapshots} older snapshots, {self.files} files{tags}"
-
-
-def current(job: Job, name: str) -> int | None:
-    """Returns the id of the table's current snapshot; None if it has none."""
-    snapshot = load(job, name).currentSnapshot()
-    return None if snapshot is None else int(snapshot.snapshotId())
 
 
 def delete(job: Job, name: str, doomed: DataFrame, planned_from: int, keys: Sequence[str] = KEYS) -> None:
@@ -129,9 +123,8 @@ def forget_history(job: Job, name: str) -> tuple[int, int]:
     table = load(job, name)
     snapshots = sum(1 for _ in table.snapshots()) - 1
     made_at = table.currentSnapshot().timestampMillis()
-    actions: Any = job.spark._jvm.org.apache.iceberg.spark.actions.SparkActions  # type: ignore[union-attr] # noqa: SLF001 # likewise
     with spark_errors(f"expiring snapshots of {name}"):
-        on = actions.get(job.spark._jsparkSession)  # noqa: SLF001 # likewise
+        on = actions(job)
         expired = on.expireSnapshots(table).expireOlderThan(made_at + _AFTER).retainLast(1).execute()
         orphans = on.deleteOrphanFiles(load(job, name)).olderThan(made_at).execute()
     removed = expired.deletedDataFilesCount() + expired.deletedManifestsCount() + expired.deletedManifestListsCount()

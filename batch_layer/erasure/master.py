@@ -6,6 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 from pyspark.sql import functions as F
 
+from batch_layer import lake
 from batch_layer.erasure import iceberg
 from batch_layer.erasure.found import KEYS, forgotten
 from batch_layer.erasure.iceberg import Removed
@@ -34,7 +35,7 @@ def remove(job: Job, of: list[Erasure]) -> Removed:
     rows = rows_removed(job, of)
     name = master.table(job.settings)
     tags = iceberg.tag_current(job, name)
-    _point_batches_at(job, iceberg.current(job, name) or 0)
+    _point_batches_at(job, lake.current(job, name) or 0)
     snapshots, files = iceberg.forget_history(job, name)
     return Removed(rows, snapshots, files, len(tags))
 

@@ -26,7 +26,7 @@ def remove(job: Job, of: Sequence[Erasure]) -> Removed | None:
     name = lake.name_of(job.settings, "customer_metrics")
     if not lake.exists(job.spark, name):
         return None
-    planned_from = iceberg.current(job, name)
+    planned_from = lake.current(job, name)
     if planned_from is None:
         return Removed()
     held = job.spark.read.option("versionAsOf", planned_from).table(name)

@@ -1,6 +1,6 @@
 """Presents a published batch's customers as of days: the same states as the batch's, in Spark's tasks (R6, R16)."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 import pyarrow as pa
@@ -8,13 +8,12 @@ from pyspark.sql import DataFrame
 
 from batch_layer.export.columns import SQL_SCHEMA, Stamp, decoded, rows_of_day
 from batch_layer.job import Job
+from batch_layer.view.load import Task
 from batch_layer.view.recompute import recomputed
 from common.algebra.dates import datetime_of
 from common.algebra.pointer import Published
 from common.algebra.versions import logic_version
 from common.errors import BatchError
-
-Task = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def states_of(job: Job, batch: Published) -> DataFrame:

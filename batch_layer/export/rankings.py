@@ -1,6 +1,6 @@
 """Rankings of a batch's day: from exported rows into the tables of the batch's slot (R17, R20). Knows no pointer."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Context, Decimal
 from itertools import groupby
@@ -15,6 +15,7 @@ from batch_layer.export import top
 from batch_layer.job import Job
 from batch_layer.session import spark_errors
 from batch_layer.view.in_flight import InFlight
+from batch_layer.view.load import Task
 from common.algebra.metrics import METRIC
 from common.algebra.pointer import Published
 from common.algebra.rankings import PLACES, Entry, RankingKey, Scope
@@ -23,7 +24,6 @@ from common.servers.patience import patiently
 from common.settings import Settings
 from common.tables import Tables
 
-Task = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 COUNTED: Final = "rankings bigint, rows bigint"
 """The columns of a task's figures."""
 _KEY: Final = ("metric", "scope", "member")

@@ -7,20 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_layer.export.columns import DECIMAL_2
+from batch_layer.export.columns import DECIMAL_2, TEXT
 from common.algebra.metrics import RANKED
 from common.algebra.rankings import Scope
 
-SCHEMA: Final = pa.schema(
-    [
-        ("metric", pa.string()),
-        ("scope", pa.string()),
-        ("member", pa.string()),
-        ("customer_id", pa.string()),
-        ("value", DECIMAL_2.arrow),
-    ]
-)
-SQL_SCHEMA: Final = "metric string, scope string, member string, customer_id string, value decimal(38,2)"
+_COLUMNS: Final = {"metric": TEXT, "scope": TEXT, "member": TEXT, "customer_id": TEXT, "value": DECIMAL_2}
+SCHEMA: Final = pa.schema([(name, kind.arrow) for name, kind in _COLUMNS.items()])
+SQL_SCHEMA: Final = ", ".join(f"{name} {kind.sql}" for name, kind in _COLUMNS.items())
 READ: Final = ("customer_id", *(str(scope) for scope in Scope if scope is not Scope.ALL), *(m.name for m in RANKED))
 """The columns of exported rows that rankings need."""
 MOST_ROWS: Final = 100_000

@@ -44,7 +44,8 @@ def ensure(job: Job) -> None:
     Raises BatchError if a column has another type than this release's, since its values could not stand in it.
     """
     name = table(job.settings)
-    lake.create(job, name, {column: kind.sql for column, kind in COLUMNS.items()}, AS_OF, _PROPERTIES)
+    columns = {column: kind.sql for column, kind in COLUMNS.items()}
+    lake.create(job, name, columns, AS_OF, _PROPERTIES)
     present = _types(job)
     for column, kind in COLUMNS.items():
         if column in present and present[column] != kind.sql:
@@ -52,10 +53,7 @@ def ensure(job: Job) -> None:
                 f"column {column} of {name} is {present[column]}, and this release writes {kind.sql}: rename that "
                 "column, and the next export adds a new one"
             )
-    missing = ", ".join(f"`{column}` {kind.sql}" for column, kind in COLUMNS.items() if column not in present)
-    if missing:
-        with spark_errors(f"adding columns to {name}"):
-            job.spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({missing})")
+    lake.add_missing(job, name, columns, present)
 
 
 def replace(job: Job, rows: DataFrame, days: Sequence[date], planned_from: int | None) -> int:
@@ -87,8 +85,7 @@ def replace(job: Job, rows: DataFrame, days: Sequence[date], planned_from: int |
 
 def current(job: Job) -> int | None:
     """Returns the id of the table's current snapshot; None if it has none."""
-    snapshot = lake.load(job, table(job.settings)).currentSnapshot()
-    return None if snapshot is None else int(snapshot.snapshotId())
+    return lake.current(job, table(job.settings))
 
 
 def day(job: Job, as_of: date, snapshot: int) -> DataFrame:

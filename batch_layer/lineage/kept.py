@@ -95,21 +95,21 @@ def _locked(path: Path) -> Iterator[int]:
             os.close(file)
 
 
-def _whole(held: bytes) -> list[bytes]:
-    """The lines that are events; a process that was killed may have left a part of one."""
-    found = []
+def _decoded(held: bytes) -> Iterator[tuple[bytes, Event]]:
+    """The lines that are events, each with its event; a process that was killed may have left a part of a line."""
     for line in held.splitlines():
         try:
-            decode(line)
+            yield line, decode(line)
         except msgspec.DecodeError as error:
             log.warning("a line of the kept lineage is no event", error=str(error))
-        else:
-            found.append(line)
-    return found
+
+
+def _whole(held: bytes) -> list[bytes]:
+    return [line for line, _ in _decoded(held)]
 
 
 def _events(held: bytes) -> list[Event]:
-    return [decode(line) for line in _whole(held)]
+    return [event for _, event in _decoded(held)]
 
 
 def _key(event: Event) -> tuple[str, str]:

@@ -117,9 +117,9 @@ def _part(batch: pa.RecordBatch, entry: RecordType, places: list[int], records: 
     fields.require(pc.fill_null(pc.equal(media_type, "application/json"), fill_value=True))
     fields.require(pc.invert(pa.array([each.data.retracted for each in records], pa.bool_())))
     occurred = fields.moment(fields.envelope("time"))
-    own = fields.moment(fields.data(kind.own_date))
-    updated = fields.data("updated_at")
-    version = fields.moment(pc.coalesce(updated, fields.data(kind.own_date)))
+    own_date = fields.data(kind.own_date)
+    own = fields.moment(own_date)
+    version = fields.moment(pc.coalesce(fields.data("updated_at"), own_date))
     columns = {name: fields.data(name) if name in _CHOICES[entry.kind] else fields.plain(name) for name in kind.copied}
     if kind.amount is not None:
         fields.require(pc.fill_null(pc.equal(fields.data("currency"), rules.currency), fill_value=True))
@@ -131,7 +131,7 @@ def _part(batch: pa.RecordBatch, entry: RecordType, places: list[int], records: 
         "kind": pa.repeat(entry.kind, len(records)),
         "entity_id": fields.plain(entry.entity_id),
         "version": pa.array(version),
-        "retracted": pa.repeat(False, len(records)),  # the value of the column
+        "retracted": pa.repeat(False, len(records)),
         "future_dated": pa.array(latest > appended + FUTURE_MARGIN_MICROS),
         kind.own_date: pa.array(own),
     }

@@ -49,6 +49,8 @@ ARROW: Final = {
     "boolean": pa.bool_(),
 }
 """The Arrow types of the columns' types."""
+TAG: Final = "batch-"
+"""How the tags of batches' snapshots begin; a batch's id follows."""
 PROPERTY: Final = "lambda360.master"
 """The property of each snapshot that holds its head."""
 _TABLE_PROPERTIES: Final = {
@@ -98,11 +100,7 @@ def ensure(job: Job) -> None:
     name = table(job.settings)
     lake.create(job, name, COLUMNS, f"bucket({job.settings.batch.buckets}, customer_id)", _TABLE_PROPERTIES)
     made = _iceberg(job)
-    present = {field.name() for field in made.schema().columns()}
-    missing = ", ".join(f"`{column}` {kind}" for column, kind in COLUMNS.items() if column not in present)
-    if missing:
-        with spark_errors("adding columns to the master"):
-            job.spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({missing})")
+    lake.add_missing(job, name, COLUMNS, {field.name() for field in made.schema().columns()})
     if any(made.properties().get(key) != value for key, value in _TABLE_PROPERTIES.items()):
         with spark_errors("setting properties of the master"):
             job.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({lake.quoted(_TABLE_PROPERTIES)})")
@@ -211,7 +209,7 @@ def tag(job: Job, snapshot: int, batch_id: int) -> None:
     Does nothing if an erasure has removed the snapshot since.
     """
     table = _iceberg(job)
-    name = f"batch-{batch_id}"
+    name = f"{TAG}{batch_id}"
     with spark_errors(f"tagging snapshot {snapshot}"):
         if table.refs().get(name) is None and table.snapshot(snapshot) is not None:
             table.manageSnapshots().createTag(name, snapshot).commit()

@@ -83,9 +83,11 @@ class _Files:
 
     def _opened(self, uri: str, texts: Sequence[str]) -> pq.ParquetFile:
         system, path = fs.FileSystem.from_uri(uri)
-        found = pq.ParquetFile(system.open_input_file(path))
+        file = system.open_input_file(path)
+        found = pq.ParquetFile(file)
         stored = [_name_of(found, self._fields[name][0]) for name in texts if name != "entity_id"]
-        return pq.ParquetFile(system.open_input_file(path), read_dictionary=[name for name in stored if name])
+        encoded = [name for name in stored if name]
+        return pq.ParquetFile(file, metadata=found.metadata, read_dictionary=encoded)  # the footer is read once
 
 
 def _name_of(file: pq.ParquetFile, field_id: int) -> str | None:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.commands.batch_codes import BatchCommand
-from infra.context import clock, operator, settings_of, step_line
+from infra.context import DAY, clock, operator, settings_of, step_line
 
 if TYPE_CHECKING:
     from batch_layer.export.backfill import Days
     from batch_layer.job import Job
     from common.algebra.pointer import Published
-
-DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command(cls=BatchCommand)

@@ -6,17 +6,11 @@ from pathlib import Path
 import click
 
 from infra.commands.batch_codes import BatchCommand
-from infra.context import clock, settings_of
+from infra.context import DAY, clock, settings_of
 
 
 @click.command(cls=BatchCommand)
-@click.option(
-    "--as-of",
-    metavar="DATE",
-    type=click.DateTime(formats=["%Y-%m-%d"]),
-    required=True,
-    help="Days after it are dropped.",
-)
+@click.option("--as-of", metavar="DATE", type=DAY, required=True, help="Days after it are dropped.")
 @click.option("--format", "form", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True)
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
