@@ -186,7 +186,10 @@ class ServingSettings(Group):
     port: Port = Field(8360, description="REST port")
     max_behind_records: Positive = Field(100_000, description="records behind the log above which answers are degraded")
     max_behind_seconds: Seconds = Field(
-        60.0, description="seconds behind the log, or without a heartbeat, above which answers are degraded"
+        60.0,
+        le=1800,
+        description="seconds behind the log, or without a heartbeat, above which answers are degraded; at most 1800, "
+        "since nobody knows for longer which deltas have expired",
     )
     batch_get_max: Positive = Field(1000, description="customers in one batch-get request, at most")
     in_flight: Positive = Field(256, description="statements awaiting Cassandra at once, at most")

@@ -16,7 +16,7 @@ from common.servers.retry import Retry
 from common.settings import SpeedSettings
 from speed_layer.apply.lanes import Lane, Lanes, Start
 from speed_layer.progress.log_watch import Watch
-from speed_layer.progress.table import ProgressTable, horizon, start_of
+from speed_layer.progress.table import TRUSTED_MICROS, ProgressTable, horizon, start_of
 from speed_layer.progress.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -60,6 +60,8 @@ class Keeper:
     _expired_below: Mapping[int, int] = field(default_factory=dict)
     _expired_at: float = 0.0
     """When the offsets below which deltas may have expired were last read, in seconds of `monotonic`."""
+    _trusted_until: int = 0
+    """The last moment, in microseconds, for which those offsets tell what is alive."""
 
     def __post_init__(self) -> None:
         self._watchdog = Watchdog(self.settings.watchdog_seconds, self.monotonic)
@@ -94,16 +96,13 @@ class Keeper:
         return replace(row, validation_version=with_version(row.validation_version, self.validation_version))
 
     async def _ask_for_expired(self) -> Mapping[int, int]:
-        """Read the offsets below which deltas may have expired.
-
-        It runs before a row claims that deltas are alive, so a worker that was stopped for long claims nothing stale.
-        """
+        """Read the offsets below which deltas may have expired, and until when rows may rely on them."""
         asked_at = self.monotonic()
         now = self.clock()
         # A rebuild writes the deltas of old records anew, so their age says nothing until its own deltas expire (R13).
         are_alive = horizon(now, self.settings.delta_ttl_days) < self.written_since
         found = {} if are_alive else await self.watch.expired_below(now)
-        self._expired_at = asked_at
+        self._expired_at, self._trusted_until = asked_at, now + TRUSTED_MICROS
         return found
 
     async def beat(self) -> None:
@@ -121,13 +120,18 @@ class Keeper:
             self._watchdog.look(lane, end=self.ends.get(lane.partition, 0), is_waiting=self.is_waiting)
 
     async def write(self, seen_at: int = 0) -> None:
-        """Write the open lanes' rows. `seen_at` is when the log's end was read for them; 0 if it was not."""
-        rows = [self._row(lane, seen_at) for lane in self.lanes.all()]
+        """Write the open lanes' rows. `seen_at` is when the log's end was read for them; 0 if it was not.
+
+        A heartbeat claims that the deltas from `from_offset` on are alive at that moment. So it is never later
+        than what the worker knows of expiry, however long it was stopped since it asked, and however long Kafka is away.
+        """
+        beat_at = min(self.clock(), self._trusted_until)
+        rows = [self._row(lane, seen_at, beat_at) for lane in self.lanes.all()]
         self.latest = {row.partition: row for row in rows}
         await asyncio.gather(*(self.store_retry.once(partial(self.table.write, row)) for row in rows))
         self.beat_at = self.clock()
 
-    def _row(self, lane: Lane, seen_at: int) -> Progress:
+    def _row(self, lane: Lane, seen_at: int, beat_at: int) -> Progress:
         kept, next_offset = self._of(lane), lane.next_offset
         end = max(self.ends.get(lane.partition, 0), self._lasts.get(lane.partition, 0), next_offset)
         reached = seen_at if next_offset >= end else 0
@@ -139,7 +143,7 @@ class Keeper:
             next_offset=next_offset,
             end_offset=end,
             validation_version=lane.origin.validation_versions,
-            beat_at=self.clock(),
+            beat_at=beat_at,
             caught_up_at=kept.caught_up_at,
         )
 

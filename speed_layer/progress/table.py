@@ -10,7 +10,10 @@ from common.progress import Progress, cells_of, insert_progress, select_progress
 from common.servers.cassandra import AsyncSession
 
 HORIZON_MARGIN_MICROS: Final = 3_600_000_000
-"""Deltas count as expired an hour early: clocks differ, and a row is up to a minute old when it is read."""
+"""Deltas count as expired an hour early: what is known of them is up to TRUSTED_MICROS old, whoever reads a row takes a
+heartbeat of up to half an hour ago for alive, and clocks differ."""
+TRUSTED_MICROS: Final = 120_000_000
+"""For so long after a worker has asked which deltas have expired, its rows may claim that the others are alive."""
 
 
 class ProgressTable:

@@ -25,6 +25,7 @@ from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane
 from speed_layer.apply.rows import Change, Mutation, Reset
 from speed_layer.apply.worker import Step, Worker
+from speed_layer.progress import keeper
 from speed_layer.progress.keeper import Keeper, Kept
 from speed_layer.progress.table import ProgressTable
 from speed_layer.store.statements import Statements
@@ -181,6 +182,7 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "keep the cache over a rebalance": [(FactCache, "clear", keep_the_cache)],
     "two records of an entity in one mutation": [(apply, "mutations", all_in_one_mutation)],
     "use the clock": [(Statements, "_add", by_the_clock)],
+    "a heartbeat is younger than what is known of expiry": [(keeper, "TRUSTED_MICROS", 10**15)],
     "forget the reset marker": [(Statements, "_reset", reset_without_marker)],
     "decide an alert anew on rewriting": [(apply, "decide", decide_alerts_anew)],
     "trust one read of two replicas": [(reading, "whole_deltas", read_once)],
@@ -207,8 +209,14 @@ FOCUS: Final = {
     **loss_mutants.FOCUS,
 }
 """The kind of world that shows a mutant, where the usual one seldom does."""
-RARE: Final = frozenset({"a point read repairs half a mutation", "from_offset from another read than the start"})
-"""Mutants that one seed in thousands shows: test_histories.py shows them."""
+RARE: Final = frozenset(
+    {
+        "a heartbeat is younger than what is known of expiry",
+        "a point read repairs half a mutation",
+        "from_offset from another read than the start",
+    }
+)
+"""Mutants that one seed in thousands shows: test_histories.py and a recorded seed show them."""
 
 
 @contextmanager

@@ -36,6 +36,13 @@ def test_r22_a_torn_read_and_deltas_that_expired_above_progress_are_seen(seed: i
     assert run_seed(seed, focus=focus).failures == {}
 
 
+def test_r12_a_worker_that_was_stopped_for_long_says_nothing_of_deltas_that_expired_meanwhile() -> None:
+    """The seed found it, one in fifty thousand: the worker was stopped between its question to Kafka and its row."""
+    seed = 96105452
+    assert run_seed(seed).failures == {}
+    assert run_seed(seed, "a heartbeat is younger than what is known of expiry").failures.keys() == {seed}
+
+
 @pytest.mark.parametrize("seed", [10206, 10454, 50032])
 def test_r15_lost_records_that_a_worker_had_applied_in_part_are_sent_again_and_a_worker_jumps_no_gap(seed: int) -> None:
     assert run_seed(seed, focus="losses").failures == {}

@@ -15,11 +15,12 @@ from common.settings import Settings, SpeedSettings
 from speed_layer.apply.lanes import Lanes
 from speed_layer.progress.keeper import Keeper
 from speed_layer.progress.log_watch import LogWatch
-from speed_layer.progress.table import ProgressTable, horizon, start_of
+from speed_layer.progress.table import TRUSTED_MICROS, ProgressTable, horizon, start_of
 from speed_layer.progress.watchdog import Stuck
 from tests.support.speed_fakes import retry
 
 NOW = 1_800_000_000_000_000
+HOUR = 3_600_000_000
 
 
 def row(next_offset: int, from_offset: int = 0, version: str = "v1", caught_up_at: int = 0) -> Progress:
@@ -86,6 +87,8 @@ class Watch(LogWatch):
         return {0: 0}
 
     async def expired_below(self, now: int) -> Mapping[int, int]:
+        if self.away:
+            raise LogUnavailable("away")
         return {0: self.expired}
 
 
@@ -325,3 +328,23 @@ def test_r13_the_age_of_a_record_says_nothing_of_its_delta_until_the_rebuilds_ow
     scene.start()
 
     assert scene.beat().from_offset == from_offset
+
+
+def test_r12_a_worker_that_was_stopped_before_it_writes_claims_no_heartbeat_for_the_time_of_the_stop() -> None:
+    """Its row says from which offset on deltas were alive before the stop; so many of them have expired since."""
+    scene = Scene()
+    scene.start()
+    scene.now += HOUR
+    asyncio.run(scene.keeper.write())
+    assert scene.table.rows[0].beat_at == NOW + TRUSTED_MICROS
+    scene.seconds += 3600.0
+    scene.watch.expired = 4
+    found = scene.beat()
+    assert (found.beat_at, found.from_offset) == (NOW + HOUR, 4)
+
+
+def test_r12_while_kafka_is_away_for_long_a_heartbeat_claims_no_more_than_is_known_of_expiry() -> None:
+    scene = Scene()
+    scene.start()
+    scene.watch.away, scene.now, scene.seconds = True, NOW + HOUR, 3600.0
+    assert scene.beat().beat_at == NOW + TRUSTED_MICROS
