@@ -17,7 +17,7 @@ demo: $(SETUP) ## the whole system on real purchases, every answer checked, and 
 	.venv/bin/lambda360 demo
 
 test: $(SETUP) check ## the checks, then the tests, on servers of their own; those without servers run beside the others
-	$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadscope -m "not slow"
+	$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadscope -m "not slow"
 
 test-slow: $(SETUP) ## the tests of a minute and more, on servers of their own; to be run before an issue is closed
 	$(PYTHON_IN_VENV) -m pytest -m slow

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -32,6 +32,8 @@ searched.register_profile("thorough", max_examples=2000, deadline=None, suppress
 searched.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 _NICENESS: Final = 5
 _WITH_SERVERS: Final = ("tests/integration/", "tests/e2e/")
+_LIVE: Final = ("ingest", "kafka_faults", "operation", "schema", "serving", "speed", "stack", "watch")
+"""About half of what the tests with servers take: those of the running system. The others are of what is recomputed."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,18 +50,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("stack")
 
 
-class OneProcessForServers(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """With `-n`, the tests with servers run in one process, which starts them once; any other test runs where it fits.
+class TwoProcessesForServers(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """With `-n`, the tests with servers run in two processes, each with servers of its own, which it starts once.
 
+    They mostly wait: two processes take little more than half the time of one. Any other test runs where it fits.
     Groups of xdist 3.8 do the same by a mark, which pytest 9 does not see.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "servers" if nodeid.startswith(_WITH_SERVERS) else nodeid
+        if not nodeid.startswith(_WITH_SERVERS):
+            return nodeid
+        module = PurePath(nodeid.partition("::")[0]).stem
+        return "live" if module.removeprefix("test_") in _LIVE else "recomputed"
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> OneProcessForServers:
-    return OneProcessForServers(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> TwoProcessesForServers:
+    return TwoProcessesForServers(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

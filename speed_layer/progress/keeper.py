@@ -122,8 +122,8 @@ class Keeper:
     async def write(self, seen_at: int = 0) -> None:
         """Write the open lanes' rows. `seen_at` is when the log's end was read for them; 0 if it was not.
 
-        A heartbeat claims that the deltas from `from_offset` on are alive at that moment. So it is never later
-        than what the worker knows of expiry, however long it was stopped since it asked, and however long Kafka is away.
+        A heartbeat claims that the deltas from `from_offset` on are alive at that moment. So it is never later than
+        what the worker knows of expiry, however long it was stopped since it asked, and however long Kafka is away.
         """
         beat_at = min(self.clock(), self._trusted_until)
         rows = [self._row(lane, seen_at, beat_at) for lane in self.lanes.all()]
