@@ -83,12 +83,16 @@ def _demanded(world: "World", made: Recomputation, report: Report) -> Iterator[t
     """Customers that must be found, and in which class.
 
     Any class will do for the customer of a record that the recomputation lacks: what else is wrong with an entity may
-    follow from that record, so the audit names the late batch alone.
+    follow from that record, so the audit names the late batch alone. Nothing shows a lost delta of that very record:
+    without it both layers agree.
     """
     lacking = None if made.without is None else world.events[made.without].customer_id
     for each in world.tampering.done:
         partition = partition_of(each.customer, PARTITIONS)
         is_mixed = each.customer in world.losses.customers
+        is_lacked = made.without == Position(partition, each.offset) and _is_another_row(world, made, report)
+        if each.kind is Kind.LOST_DELTA and is_lacked:
+            continue
         if each.step >= report.step or not each.counts or is_mixed or not world.tampering.stands(each):
             continue
         if _is_visible(world, each, report, partition):
@@ -121,11 +125,18 @@ def _demanded_of_the_run(world: "World", made: Recomputation, report: Report) ->
         or world.resets.get(customer, -1) >= report.new_cut[at.partition]
     ):
         return
-    row = rows_of(current_facts(world, report.new_cut)).get(customer)
-    if (None if row is None else row.to_json()) != made.rows.get(customer):
+    if _is_another_row(world, made, report):
         shows = _is_held(world, report, at)
         kinds = {str(Drift.LATE_BATCH)} if shows else {str(drift) for drift in Drift}
         yield customer, kinds, f"the lack of {at}"
+
+
+def _is_another_row(world: "World", made: Recomputation, report: Report) -> bool:
+    """Whether the lack of its record makes the customer's row another; a repeat may stand in for the record."""
+    assert made.without is not None
+    customer = world.events[made.without].customer_id
+    row = rows_of(current_facts(world, report.new_cut)).get(customer)
+    return (None if row is None else row.to_json()) != made.rows.get(customer)
 
 
 def _is_held(world: "World", report: Report, at: Position) -> bool:
