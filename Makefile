@@ -40,8 +40,12 @@ bench: $(SETUP) ## freshness, throughput and the import of a file, five runs eac
 bench-speed: $(SETUP) ## throughput of one and two workers beside the bare driver, and freshness under half of it
 	$(PYTHON_IN_VENV) -m tests.bench --only speed
 
-bench-batch: $(SETUP) ## 20 million orders of a million customers: recomputed beside DuckDB, archived, and loaded beside the bare driver
-	$(PYTHON_IN_VENV) -m tests.bench.recomputing
+bench-batch: $(SETUP) ## 5, 10 and 20 million orders recomputed beside DuckDB, archived, loaded beside the bare driver; a hot customer; upkeep
+	$(PYTHON_IN_VENV) -m tests.bench.recomputing --records 5000000 --customers 250000
+	$(PYTHON_IN_VENV) -m tests.bench.recomputing --records 10000000 --customers 500000
+	$(PYTHON_IN_VENV) -m tests.bench.recomputing --records 20000000 --customers 1000000
+	$(PYTHON_IN_VENV) -m tests.bench.recomputing --records 20000000 --customers 1000000 --hot 1000000
+	$(PYTHON_IN_VENV) -m tests.bench.upkeep
 	$(PYTHON_IN_VENV) -m tests.bench.night --records 20000000 --customers 1000000
 
 balance: $(SETUP) ## a million records with 1 % poison: counts, dead letters, their replay, and every answer

@@ -25,7 +25,7 @@ from batch_layer.view.recompute import recomputed
 from common.settings import Settings
 from infra.drawing import Column, draw
 from infra.paths import JARS
-from tests.bench.recomputing import history
+from tests.bench.recomputing import archived
 from tests.support.exported import published
 
 DAY = date(2023, 6, 30)
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _measured(job: Job, records: int, customers: int, folder: Path) -> list[tuple[str, str, str]]:
-    batch = published(history(job, records, customers, 0), DAY)
+    batch = published(archived(job, range(records), customers), DAY)
     size = job.settings.batch.ranking_size
     exported: list[Any] = []
 

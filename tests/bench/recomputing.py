@@ -56,17 +56,19 @@ def main() -> int:
     try:
         settings = Settings(home=folder / "home", batch=BatchSettings(driver_memory=chosen.memory))
         with spark_session(settings, JARS / "spark") as spark:
-            job = Job(settings, spark, cast(Any, None), clock=time.time_ns, report=lambda *_: None)
-            head = history(job, chosen.records, chosen.customers, chosen.hot)
+            job = Job(settings, spark, cast(Any, None), clock=lambda: time.time_ns() // 1000, report=lambda *_: None)
+            head = archived(job, range(chosen.records), chosen.customers, chosen.hot)
             measure(console, job, head, chosen.runs, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
-def history(job: Job, records: int, customers: int, hot: int) -> Head:
-    """A master of so many order records, as one archiving commit would have left it."""
+def archived(job: Job, numbers: range, customers: int, hot: int = 0) -> Head:
+    """Adds the order records of these numbers to the master, as one archiving commit does; returns its head."""
     master.ensure(job)
+    before = master.head(job)
+    archive_id = 1 if before is None else before.archive_id + 1
     number = F.col("id")
     within = number % 100
     order = F.when(within < 89, number).when(within < 94, number - 50).when(within < 99, number).otherwise(number - 98)
@@ -77,7 +79,7 @@ def history(job: Job, records: int, customers: int, hot: int) -> Head:
         "kafka_partition": F.col("customer") % PARTITIONS,
         "kafka_offset": number,
         "appended_at": F.lit(1_700_000_000_000_000) + number * 1000,
-        "archive_id": F.lit(1),
+        "archive_id": F.lit(archive_id),
         "customer_id": F.format_string("c%08d", "customer"),
         "kind": F.lit("order"),
         "entity_id": F.concat(F.lit("o"), F.col("order").cast("string")),
@@ -89,14 +91,15 @@ def history(job: Job, records: int, customers: int, hot: int) -> Head:
         "status": F.when(F.col("mixed") % 20 == 0, "cancelled").otherwise("completed"),
     }
     rows = (
-        job.spark.range(records)
+        job.spark.range(numbers.start, numbers.stop)
         .withColumn("order", order)
         .withColumn("customer", customer)
         .withColumn("mixed", mixed)
         .select(*(made.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in COLUMNS.items()))
     )
-    head = Head(0, 1, Cut.of(dict.fromkeys(range(PARTITIONS), records)), "topic", "validation")
-    master.replace(job, rows, planned_from=None, head_after=head, replaced=master.added_by(1))
+    head = Head(0, archive_id, Cut.of(dict.fromkeys(range(PARTITIONS), numbers.stop)), "topic", "validation")
+    planned_from = before.snapshot if before else None
+    master.replace(job, rows, planned_from=planned_from, head_after=head, replaced=master.added_by(archive_id))
     found = master.head(job)
     assert found is not None
     return found
@@ -105,17 +108,14 @@ def history(job: Job, records: int, customers: int, hot: int) -> Head:
 def measure(console: Console, job: Job, head: Head, runs: int, folder: Path) -> None:
     """Prints seconds and peak memory of both, their ratio, and that the states are the same."""
 
-    def ours() -> None:
-        recomputed(job, head.snapshot, head.offsets).write.format("noop").mode("overwrite").save()
-
     files = [unquote(file.removeprefix("file://")) for of in master.files_of(job, head.snapshot) for file in of]
     database = duckdb.connect(config={"threads": os.cpu_count() or 1, "temp_directory": str(folder / "duckdb")})
     theirs = _sql(files)
     figures: dict[str, list[tuple[float, float]]] = {"recomputation": [], "DuckDB": []}
     for _ in range(runs):
-        figures["recomputation"].append(_timed(ours))
+        figures["recomputation"].append(timed(lambda: recompute(job, head)))
         figures["DuckDB"].append(
-            _timed(lambda: database.execute(f"SELECT count(*), sum(length(state)) FROM ({theirs})").fetchall())
+            timed(lambda: database.execute(f"SELECT count(*), sum(length(state)) FROM ({theirs})").fetchall())
         )
     seconds = {name: median(took for took, _ in found) for name, found in figures.items()}
     draw(
@@ -165,7 +165,12 @@ def _sql(files: list[str]) -> str:
     """
 
 
-def _timed(work: Callable[[], object]) -> tuple[float, float]:
+def recompute(job: Job, head: Head) -> None:
+    """Computes every state at the head, and keeps none."""
+    recomputed(job, head.snapshot, head.offsets).write.format("noop").mode("overwrite").save()
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds, and the greatest memory of this process and its children meanwhile, in GB."""
     with _peak() as peak:
         started = time.perf_counter()
