@@ -71,12 +71,14 @@ def _synced(job: Job, folder: Path) -> Synced:
         left.unlink()
     snapshot = features.TABLE.current(job)
     batches = {} if snapshot is None else _made_from(job, snapshot)
-    if snapshot is None or not batches:
-        raise BatchError("the features hold no row; `lambda360 batch run` makes the first")
     files = {batch_id: folder / f"features-{batch_id:010}.parquet" for batch_id in sorted(batches)}
     gone = [path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path not in files.values()]
     for path in gone:
         path.unlink()
+    if snapshot is None or not batches:
+        raise BatchError(
+            f"the features hold no row, and {folder} holds none now; the next `lambda360 batch run` adds some"
+        )
     changed = [batch_id for batch_id, path in files.items() if _held(path) != batches[batch_id]]
     for batch_id in changed:
         _write(job, snapshot, batch_id, files[batch_id], batches[batch_id])

@@ -4,12 +4,9 @@
 """
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, cast
 
 import httpx
@@ -30,34 +27,26 @@ from common.log.partition import partition_of
 from common.log.position import Position
 from common.settings import BatchSettings, Settings
 from infra.operate.watch.render import as_json
-from infra.paths import ROOT
 from infra.proof.oracle import Oracle
 from serving_layer.read.store import SlotRow
 from tests.support.builders import APPENDED_AT, random_log
-from tests.support.features import FeatureValue, export_features, features_of, oracle_features
+from tests.support.feast import FeastRepository, Vector, needs_feast
+from tests.support.features import export_features, features_of, oracle_features
 from tests.support.http_api import answering
 from tests.support.jobs import on_warehouse
 from tests.support.masters import commit
 from tests.support.serving_fakes import MemoryViewStore, delta, order, pointing_at, progress
 
-FEAST: Final = ROOT / ".feast" / "bin"
-pytestmark = [
-    pytest.mark.feast,
-    pytest.mark.spark,
-    pytest.mark.slow,
-    pytest.mark.skipif(not (FEAST / "feast").exists(), reason="`make test-feast` installs Feast"),
-]
-Vector = dict[str, FeatureValue]
+pytestmark = [pytest.mark.feast, pytest.mark.spark, pytest.mark.slow, needs_feast]
 SEED: Final = 91
 BETWEEN: Final = timedelta(days=2)
 """Between the records of the first batch and those of the second."""
 
 
-@dataclass
-class Repository:
-    """A copy of the feature repository with the features of two batches, registered and materialized."""
+@dataclass(frozen=True)
+class Repository(FeastRepository):
+    """The feature repository with the features of two batches, registered and materialized."""
 
-    folder: Path
     first: Oracle
     second: Oracle
     known: tuple[datetime, datetime]
@@ -66,32 +55,9 @@ class Repository:
     states: Mapping[str, str]
     """The second batch's view."""
 
-    def run(self, program: str, *arguments: str, told: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs one of Feast's own commands, or one of the repository's programs."""
-        command = [str(FEAST / program)] if program == "feast" else [str(FEAST / "python"), str(self.folder / program)]
-        return subprocess.run(
-            [*command, *arguments],
-            cwd=self.folder,
-            input=told,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=250,
-        )
-
-    def vectors(self, customers: Sequence[str], at: datetime | None = None) -> dict[str, Vector]:
-        """The customers' vectors: the online ones, or those that were known at a time."""
-        arguments = () if at is None else ("--at", at.isoformat())
-        done = self.run("vectors.py", *arguments, told="".join(f"{customer}\n" for customer in customers))
-        assert done.returncode == 0, done.stderr
-        rows = [json.loads(line) for line in done.stdout.splitlines()]
-        assert sorted(row["customer_id"] for row in rows) == sorted(customers)
-        return {row.pop("customer_id"): row for row in rows}
-
-    def materialize(self) -> None:
-        at = self.known[1].replace(tzinfo=None).isoformat(timespec="microseconds")
-        done = self.run("feast", "materialize", at, at)
-        assert done.returncode == 0, done.stderr
+    def load(self) -> None:
+        """The online store holds the second batch's vectors, whatever was pushed."""
+        self.materialize(self.known[1])
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +67,7 @@ def repository(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
     settings = Settings(home=home / "home", batch=BatchSettings(buckets=1))
     job = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
     master.ensure(job)
-    folder = home / "repository"
-    shutil.copytree(ROOT / "infra" / "deploy" / "feast", folder, ignore=shutil.ignore_patterns("data", "__pycache__"))
-    (folder / "data").mkdir()
+    copy = FeastRepository.copied(home / "repository")
     log = random_log(SEED, 6_000, customers=1_150)
     later = int(BETWEEN.total_seconds() * 1e6)
     records = [
@@ -111,20 +75,19 @@ def repository(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
         for number, record in enumerate(log.records)
     ]
     export_features(job, commit(job, records[:3_600]), 1)
-    first = sync(job, folder / "data" / "features").known_at
+    first = sync(job, copy.features).known_at
     batch = export_features(job, commit(job, records[3_600:]), 2)
-    second = sync(job, folder / "data" / "features").known_at
+    second = sync(job, copy.features).known_at
     made = Repository(
-        folder,
+        copy.folder,
         Oracle(records[:3_600], 4),
         Oracle(records, 4),
         (first, second),
         batch,
         {row["customer_id"]: row["state"] for row in states_of(job, batch).collect()},
     )
-    applied = made.run("feast", "apply")
-    assert applied.returncode == 0, applied.stderr
-    made.materialize()
+    made.apply()
+    made.load()
     return made
 
 
@@ -213,7 +176,7 @@ def test_a_pushed_delta_moves_a_vector_to_what_the_api_answers_and_no_other(
     repository: Repository, serving: Serving
 ) -> None:
     """R9, R24: an order, its repeated line, and an erasure, whose customer's features become null."""
-    repository.materialize()
+    repository.load()
     customers = thousand(repository)
     buyer, gone = customers[17], customers[500]
     before = repository.vectors(customers)
@@ -235,7 +198,7 @@ def test_a_pushed_delta_moves_a_vector_to_what_the_api_answers_and_no_other(
 
 def test_an_answer_that_is_not_exact_is_not_pushed(repository: Repository, serving: Serving) -> None:
     """R22: a short sum never looks like a good one, so the vector stays, and the exit code says so."""
-    repository.materialize()
+    repository.load()
     late, well = in_partition(repository, 2)[0], in_partition(repository, 1)[0]
     before = repository.vectors([late, well])
     serving.store.progress_rows[2] = progress(0, beat_at=None, caught_up_at=None)
@@ -260,7 +223,7 @@ def test_a_materialization_behind_a_push_is_mended_by_pushing_from_the_cut_again
     line = serving.apply(customer, delta(order(4_200, day=19_905), entity_id="new"))
     assert repository.run("push.py", "--api", serving.url, told=line).returncode == 0
     live = repository.vectors([customer])
-    repository.materialize()
+    repository.load()
     assert repository.vectors([customer]) != live
 
     pushed = repository.run("push.py", "--api", serving.url, told=line)

@@ -85,6 +85,11 @@ def test_the_folder_follows_the_table_and_only_what_changed_is_written(
     assert (cleaned.batches, cleaned.written) == (2, 2)
     assert search([folder], ["zq-gone"]) == {"zq-gone": set()}
     assert rows_in(folder) == table_rows(job) != []
+    head = commit(job, log.append(erasure("kept"), erasure("new")))
+    erased.remove(job, erasures(master.at_snapshot(job, head.snapshot)), Exported.FEATURES)
+    with pytest.raises(BatchError, match="the features hold no row"):
+        sync(job, folder)
+    assert rows_in(folder) == []
     with locked(folder), pytest.raises(BatchError, match="another export is writing"):
         sync(job, folder)
 
