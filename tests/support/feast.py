@@ -46,7 +46,7 @@ class FeastRepository:
             capture_output=True,
             text=True,
             check=False,
-            timeout=250,
+            timeout=600,
         )
 
     def apply(self) -> None:
