@@ -6,7 +6,7 @@ SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
 SEEDS ?= 10000
 RECORDS ?= 1000000
 
-.PHONY: help setup demo test test-slow check format bench bench-speed bench-batch balance simulate faults test-upgrade docs lock clean
+.PHONY: help setup demo test test-slow test-feast check format bench bench-speed bench-batch balance simulate faults test-upgrade docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(SETUP) check ## the checks, then the tests, on servers of their own; tho
 
 test-slow: $(SETUP) ## the tests of a minute and more, on servers of their own; to be run before an issue is closed
 	$(PYTHON_IN_VENV) -m pytest -m slow
+
+test-feast: $(SETUP) .feast/.done ## features served by Feast, in an environment of its own: parity, pushes, point-in-time joins
+	$(PYTHON_IN_VENV) -m pytest -m feast
 
 check: .venv/.done ## format, lint, types, import rules and dependencies
 	.venv/bin/ruff format --check .
@@ -65,13 +68,17 @@ docs: .venv/.done ## write docs/settings.md and docs/metrics.md anew from the co
 
 lock: .venv/.done ## choose versions anew: requirements.lock from pyproject.toml
 	.venv/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
+	.venv/bin/uv pip compile infra/deploy/feast/requirements.in --universal --generate-hashes --no-header --upgrade --quiet --python-version 3.11 --output-file infra/deploy/feast/requirements.lock
 
 clean: ## stop this home's servers and remove what set-up and runs left, but for .data
 	if [ -x .venv/bin/lambda360 ]; then .venv/bin/lambda360 stack down; fi
-	rm -rf .venv .jars var build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .feast .jars var build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/.done: requirements.lock pyproject.toml infra/local/setup/venv.sh infra/local/setup/prerequisites.sh
 	@infra/local/setup/venv.sh
+
+.feast/.done: infra/deploy/feast/requirements.lock infra/deploy/feast/setup.sh
+	@infra/deploy/feast/setup.sh
 
 .jars/.done: $(wildcard infra/local/setup/pom.xml infra/local/setup/*/pom.xml) infra/local/setup/jars.sh
 	@infra/local/setup/jars.sh

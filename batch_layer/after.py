@@ -16,6 +16,6 @@ def exported(record: Record, done: Published) -> None:
     except Lambda360Error as error:
         kind = StoreUnavailable if isinstance(error, Unavailable) else ExportFailed
         raise kind(
-            f"batch {done.batch_id} is published, and its export (warehouse and rankings) is not complete: {error}. "
-            "The next `lambda360 batch run` finishes it"
+            f"batch {done.batch_id} is published, and its export (warehouse, features and rankings) is not complete: "
+            f"{error}. The next `lambda360 batch run` finishes it"
         ) from error

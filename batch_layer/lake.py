@@ -69,6 +69,25 @@ def holds(job: Job, name: str, column: str, value: int) -> bool:
             files.close()
 
 
+def files_by_partition(job: Job, name: str, snapshot: int) -> dict[int, list[str]]:
+    """Returns where a snapshot's files are, delete files too, by the bigint column that partitions the table."""
+    jvm: Any = job.spark._jvm  # noqa: SLF001 # as in `load`
+    found: dict[int, list[str]] = {}
+    with spark_errors(f"reading {name}"):
+        kind = jvm.java.lang.Class.forName("java.lang.Long")
+        planned = load(job, name).newScan().useSnapshot(snapshot).planFiles()
+        try:
+            tasks = planned.iterator()
+            while tasks.hasNext():
+                task = tasks.next()
+                value = int(task.file().partition().get(0, kind))
+                files = [task.file(), *task.deletes()]
+                found.setdefault(value, []).extend(str(each.location()) for each in files)
+        finally:
+            planned.close()
+    return found
+
+
 def load(job: Job, name: str) -> Any:
     """Returns Iceberg's own object for the table as it is now."""
     # Iceberg's metadata tables hold the same, but each question to them is a Spark job.

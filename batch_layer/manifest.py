@@ -30,7 +30,7 @@ class Step(StrEnum):
     AUDIT = "audit"
     PUBLISH = "publish"
     EXPORT = "export"
-    """The warehouse and the rankings; the batch is current already, from here on."""
+    """Warehouse, features and rankings; the batch is current already, from here on."""
     NOTIFY = "notify"
     """Tells people what monitoring found."""
     FINISH = "finish"

@@ -33,7 +33,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "backfill": Entry(
         "infra.commands.backfill", "backfill", "Export past days to the warehouse again: `batch backfill`."
     ),
-    "export": Entry("infra.commands.export", "export", "Write one day's customers to a file, Parquet or CSV."),
+    "export": Entry("infra.commands.export", "export", "Write one day's customers to a file, or features to a folder."),
     "quarantine": Entry("infra.commands.quarantine", "quarantine", "Show rows that broke a rule of the quality gate."),
     "notifications": Entry(
         "infra.commands.notifications", "notifications", "List what people were told, replay it, forward alerts."

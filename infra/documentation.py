@@ -1,26 +1,44 @@
-"""Writes the generated pages of `docs/` (`make docs`). A test compares them with the files."""
+"""Writes the generated pages of `docs/`, and Feast's list of features (`make docs`). A test compares them."""
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from pydantic.fields import FieldInfo
 
+from common.algebra.features import FEATURES
 from common.algebra.measures import MEASURES, Measure
 from common.algebra.metrics import METRICS
 from common.settings import GROUPS, HOME_FILE, PREFIX, Settings
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
+FEAST: Final = Path(__file__).parent / "deploy" / "feast"
+"""The feature repository; it runs in an environment of its own, which has none of our packages."""
 
 
 def pages() -> Mapping[Path, str]:
-    """Returns the text of every generated page by its path."""
-    return {DOCS / "metrics.md": metrics_page(), DOCS / "settings.md": settings_page()}
+    """Returns the text of every generated page by its path, and of the list of features that Feast reads."""
+    return {
+        DOCS / "metrics.md": metrics_page(),
+        DOCS / "settings.md": settings_page(),
+        FEAST / "features.json": features_list(),
+    }
+
+
+def features_list() -> str:
+    """Returns the features as JSON, one on each line, as the feature repository declares and pushes them."""
+    return "[\n" + ",\n".join(f"  {json.dumps(asdict(each))}" for each in FEATURES) + "\n]\n"
 
 
 def metrics_page() -> str:
     """Returns the page of metrics and measures, from their two tables."""
-    metrics = ((f"`{each.name}`", each.unit, each.rule, "yes" if each.ranked else "") for each in METRICS)
+    features = {each.source: f"`{each.name}`" for each in FEATURES if each.of == "metrics"}
+    metrics = (
+        (f"`{each.name}`", each.unit, each.rule, "yes" if each.ranked else "", features.get(each.name, ""))
+        for each in METRICS
+    )
     measures = ((f"`{each.name}`", each.unit, each.kind, each.day, _counted(each)) for each in MEASURES)
     return _page(
         "Metrics",
@@ -30,8 +48,8 @@ def metrics_page() -> str:
         "30-day window when `0 <= as_of - day <= 30`. Rounding is half-even, once, at the end: money to cents, hours "
         "to 2 decimals, rates to 4. Money, hours and rates are decimal strings in JSON, dates ISO text; what has no "
         "value is null. By a metric that is ranked, each batch ranks its customers "
-        "(`lambda360 batch rankings`).",
-        _table(("metric", "unit", "rule", "ranked"), metrics),
+        "(`lambda360 batch rankings`). A metric that is a feature is served to models, too: [Features](features.md).",
+        _table(("metric", "unit", "rule", "ranked", "feature"), metrics),
         "## Measures\n\nA customer's state holds these integers by UTC day, summed over the customer's current facts.",
         _table(("measure", "unit", "of each", "on the day of", "adds"), measures),
     )

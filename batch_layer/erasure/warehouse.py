@@ -1,6 +1,7 @@
-"""Takes erased customers out of the warehouse and its history (R24)."""
+"""Takes erased customers out of the exported tables, warehouse and features, and out of their history (R24)."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Final
 
 from pyspark.sql import DataFrame
@@ -17,21 +18,28 @@ from common.log.position import offsets_of
 _KEYS: Final = ("customer_id", "batch_id")
 
 
-def remove(job: Job, of: Sequence[Erasure]) -> Removed | None:
+class Exported(StrEnum):
+    """The exported tables: rows of a customer, with the columns `batch_id` and `cut`."""
+
+    WAREHOUSE = "customer_metrics"
+    FEATURES = "features"
+
+
+def remove(job: Job, of: Sequence[Erasure], table: Exported = Exported.WAREHOUSE) -> Removed | None:
     """Removes the rows of erased customers that come from a batch whose cut is not above the erasure.
 
-    Then older snapshots and their files go. None without a warehouse. Idempotent. An export that was planned before
+    Then older snapshots and their files go. None without the table. Idempotent. An export that was planned before
     this call cannot be committed after it.
     """
-    name = lake.name_of(job.settings, "customer_metrics")
+    name = lake.name_of(job.settings, table)
     if not lake.exists(job.spark, name):
         return None
     planned_from = lake.current(job, name)
     if planned_from is None:
         return Removed()
     held = job.spark.read.option("versionAsOf", planned_from).table(name)
-    doomed = _doomed(job, of, _cuts(held))
-    with spark_errors("looking for erased customers in the warehouse"):
+    doomed = _doomed(job, of, _cuts(held, name))
+    with spark_errors(f"looking for erased customers in {name}"):
         rows = held.join(doomed, on=list(_KEYS), how="left_semi").count()
     if rows:
         iceberg.delete(job, name, doomed, planned_from, _KEYS)
@@ -40,9 +48,9 @@ def remove(job: Job, of: Sequence[Erasure]) -> Removed | None:
     return Removed(rows, snapshots, files)
 
 
-def _cuts(held: DataFrame) -> Mapping[int, Cut]:
-    """The cut of each batch that has rows in the warehouse."""
-    with spark_errors("reading the warehouse"):
+def _cuts(held: DataFrame, name: str) -> Mapping[int, Cut]:
+    """The cut of each batch that has rows in the table."""
+    with spark_errors(f"reading {name}"):
         found = held.select("batch_id", "cut").distinct().collect()
     return {row["batch_id"]: Cut.of(offsets_of(row["cut"])) for row in found}
 

@@ -1,1 +1,1 @@
-"""What comes out of a published batch: warehouse, rankings, files. Knows no log, and changes no view."""
+"""What comes out of a published batch: warehouse, features, rankings, files. Knows no log, and changes no view."""

@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
 
 from batch_layer.export import columns
 from batch_layer.export.presented import presented, states_of
@@ -48,7 +49,7 @@ def write(job: Job, batch: Published, as_of: date, path: Path, form: Format, *, 
     check_target(path, force=force)
     rows = 0
     try:
-        with _whole(path, force=force) as file, _writer(file, form) as writer:
+        with whole(path, force=force) as file, _writer(file, form) as writer:
             for batch_of_rows in _sorted_rows(job, batch, as_of):
                 writer.write_batch(batch_of_rows)
                 rows += batch_of_rows.num_rows
@@ -61,8 +62,13 @@ def _sorted_rows(job: Job, batch: Published, as_of: date) -> Iterator[pa.RecordB
     # The states are sorted, and not the rows: Spark computes what it sorts twice, once to see how it is spread.
     rows = presented(states_of(job, batch).orderBy("customer_id"), batch, [as_of])
     with spark_errors(f"exporting {as_of}"):
-        for row in rows.mapInArrow(_packed, PACKED).toLocalIterator():
-            yield from pa.ipc.open_stream(bytes(row["rows"]))
+        yield from arrow_batches(rows)
+
+
+def arrow_batches(rows: DataFrame) -> Iterator[pa.RecordBatch]:
+    """Yields the rows in Arrow, in their order; the driver holds one batch at a time."""
+    for row in rows.mapInArrow(_packed, PACKED).toLocalIterator():
+        yield from pa.ipc.open_stream(bytes(row["rows"]))
 
 
 def _packed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -74,7 +80,7 @@ def _packed(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 @contextmanager
-def _whole(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
+def whole(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
     """A hidden file beside `path`, which replaces `path` at the end; after an error it is gone, and `path` stays."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

@@ -2,27 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from batch_layer import lake
 from batch_layer.export.columns import AS_OF, COLUMNS
+from batch_layer.export.tables import ExportedTable
 from batch_layer.job import Job
 from batch_layer.session import spark_errors
 from common.algebra.dates import day_of
-from common.errors import BatchError
 from common.settings import Settings
 
-KEPT_SNAPSHOTS: Final = 10
-"""So many of the newest snapshots stay, for who reads meanwhile; the others go, with the rows that were replaced."""
-_PROPERTIES: Final = {
-    **lake.WITHOUT_BOUNDS,
-    "write.parquet.row-group-size-bytes": str(16 * 1024 * 1024),  # a task holds one row group of each day in memory
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": str(KEPT_SNAPSHOTS),
-}
+TABLE: Final = ExportedTable("customer_metrics", {name: kind.sql for name, kind in COLUMNS.items()}, AS_OF)
 
 
 class Held(NamedTuple):
@@ -35,25 +28,12 @@ class Held(NamedTuple):
 
 def table(settings: Settings) -> str:
     """Returns the table's name in Spark."""
-    return lake.name_of(settings, "customer_metrics")
+    return TABLE.name(settings)
 
 
 def ensure(job: Job) -> None:
-    """Creates the table, and the columns that it lacks: columns are only ever added. Idempotent.
-
-    Raises BatchError if a column has another type than this release's, since its values could not stand in it.
-    """
-    name = table(job.settings)
-    columns = {column: kind.sql for column, kind in COLUMNS.items()}
-    lake.create(job, name, columns, AS_OF, _PROPERTIES)
-    present = _types(job)
-    for column, kind in COLUMNS.items():
-        if column in present and present[column] != kind.sql:
-            raise BatchError(
-                f"column {column} of {name} is {present[column]}, and this release writes {kind.sql}: rename that "
-                "column, and the next export adds a new one"
-            )
-    lake.add_missing(job, name, columns, present)
+    """Creates the table, and the columns that it lacks. Idempotent. Raises BatchError for a column of another type."""
+    TABLE.ensure(job)
 
 
 def replace(job: Job, rows: DataFrame, days: Sequence[date], planned_from: int | None) -> int:
@@ -62,35 +42,17 @@ def replace(job: Job, rows: DataFrame, days: Sequence[date], planned_from: int |
     `rows` has the columns `COLUMNS`, and no other day. Raises BatchError, and changes nothing, if another commit to one
     of the partitions came after the snapshot `planned_from` (None: any commit at all).
     """
-    name = table(job.settings)
-    tasks = job.spark.sparkContext.defaultParallelism
-    older = [F.lit(None).cast(kind).alias(column) for column, kind in _types(job).items() if column not in COLUMNS]
-    # A day is a partition, so a shuffle by partition would only bring all of its rows into one task.
-    writer = (
-        rows.select(*COLUMNS, *older)
-        .coalesce(tasks)
-        .writeTo(name)
-        .option("distribution-mode", "none")
-        .option("fanout-enabled", "true")
-        .option("isolation-level", "serializable")
-    )
-    if planned_from is not None:
-        writer = writer.option("validate-from-snapshot-id", str(planned_from))
-    with spark_errors(f"writing {name}"):
-        writer.overwrite(F.col(AS_OF).isin(list(days)))
-    made = current(job) or 0
-    _expire(job)
-    return made
+    return TABLE.replace(job, rows, days, planned_from)
 
 
 def current(job: Job) -> int | None:
     """Returns the id of the table's current snapshot; None if it has none."""
-    return lake.current(job, table(job.settings))
+    return TABLE.current(job)
 
 
 def day(job: Job, as_of: date, snapshot: int) -> DataFrame:
     """Returns the rows of a day, as they were at a snapshot."""
-    return job.spark.read.option("versionAsOf", snapshot).table(table(job.settings)).where(F.col(AS_OF) == as_of)
+    return TABLE.at(job, snapshot).where(F.col(AS_OF) == as_of)
 
 
 def newest(job: Job, as_of: date) -> int | None:
@@ -109,17 +71,3 @@ def held(job: Job, first: date, last: date) -> list[Held]:
     counted = rows.groupBy(AS_OF, "batch_id").agg(F.count(F.lit(1)).alias("rows"))
     with spark_errors(f"reading {name}"):
         return sorted(Held(row[AS_OF], row["batch_id"], row["rows"]) for row in counted.collect())
-
-
-def _types(job: Job) -> dict[str, str]:
-    """The types of the table's columns, as SQL spells them."""
-    return {field.name: field.dataType.simpleString() for field in job.spark.table(table(job.settings)).schema}
-
-
-def _expire(job: Job) -> None:
-    """Removes all but the newest snapshots, and the files that only they need."""
-    made: Any = lake.load(job, table(job.settings))
-    if sum(1 for _ in made.snapshots()) > KEPT_SNAPSHOTS:
-        until = made.currentSnapshot().timestampMillis() + 1
-        with spark_errors("expiring snapshots of the warehouse"):
-            made.expireSnapshots().expireOlderThan(until).retainLast(KEPT_SNAPSHOTS).commit()

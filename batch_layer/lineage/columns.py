@@ -8,6 +8,7 @@ from openlineage.client.facet_v2 import DatasetFacet, column_lineage_dataset, sc
 from batch_layer.lineage import facets
 from batch_layer.lineage.datasets import Name
 from batch_layer.lineage.reads import fields_of, measures_of, profile_fields_of
+from common.algebra.features import FEATURES
 from common.algebra.measures import MEASURES, Measure
 from common.algebra.metrics import METRICS
 from common.algebra.profile import CustomerProfile
@@ -84,6 +85,15 @@ def of_answers(master: Name) -> dict[str, DatasetFacet]:
             producer=facets.PRODUCER,
         ),
     }
+
+
+def of_features(warehouse: Name, kinds: Mapping[str, str]) -> dict[str, DatasetFacet]:
+    """Returns the facets of the features: their columns, and which column of a warehouse's row each is made of."""
+    lineage = {
+        each.name: [_input(warehouse, each.source, "DIRECT", "TRANSFORMATION" if each.of == "metrics" else "IDENTITY")]
+        for each in FEATURES
+    }
+    return {"schema": schema(kinds), "columnLineage": _lineage(lineage, [])}
 
 
 def copied(master: Name, columns: Mapping[str, str], own: tuple[str, ...]) -> DatasetFacet:

@@ -102,6 +102,8 @@ def _touched(bad: _Bad) -> Iterator[tuple[Dataset, tuple[str, ...]]]:
                 yield each, ()
         elif each.name != bad.target.name:
             names = {STATE + name for name in measures} if role is Role.VIEW else metrics
+            if role is Role.TABLE:
+                names = metrics.union(_made_of(each, metrics | measures))
             columns = tuple(name for name in each.columns if name in names)
             if columns:
                 yield each, columns
@@ -140,6 +142,14 @@ def _reads(view: Dataset, measure: str, column: str) -> bool:
         return True
     own = lineage.fields.get(STATE + measure)
     return column in {each.field for each in (*lineage.dataset, *(() if own is None else own.input_fields))}
+
+
+def _made_of(table: Dataset, names: set[str]) -> Iterator[str]:
+    """Yields the columns of a table that are made of metrics, or fields of the profile, among `names`."""
+    fields = {} if table.facets.lineage is None else table.facets.lineage.fields
+    for column, of in fields.items():
+        if not names.isdisjoint(each.field for each in of.input_fields):
+            yield column
 
 
 def _metrics(bad: _Bad, answers: Dataset, measures: set[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a run wrote, as datasets of an event: master, quarantine, quality, the slot's view, warehouse, answers. Pure."""
+"""What a run wrote, as datasets of an event: master, the gate's tables, the view, what was exported, answers. Pure."""
 
 from typing import Final
 
@@ -6,6 +6,7 @@ from openlineage.client.event_v2 import OutputDataset
 from openlineage.client.facet_v2 import DatasetFacet, OutputDatasetFacet, output_statistics_output_dataset
 
 from batch_layer.export import columns as exported
+from batch_layer.export import features
 from batch_layer.gate import quarantine, scores
 from batch_layer.gate.rules import RESERVED
 from batch_layer.gate_report import GateReport
@@ -42,6 +43,7 @@ def _of_gate(report: GateReport, names: Names) -> list[OutputDataset]:
 
 
 _WAREHOUSE: Final = {name: kind.sql for name, kind in exported.COLUMNS.items()}
+_FEATURES: Final = {name: kind.sql for name, kind in features.COLUMNS.items()}
 
 
 def _published(manifest: Manifest, names: Names) -> list[OutputDataset]:
@@ -56,6 +58,11 @@ def _published(manifest: Manifest, names: Names) -> list[OutputDataset]:
         _made(
             names.iceberg("customer_metrics"),
             {"datasetType": typed("TABLE"), **columns.of_answers(master), "schema": columns.schema(_WAREHOUSE)},
+            manifest.rows,
+        ),
+        _made(
+            names.iceberg("features"),
+            {"datasetType": typed("TABLE"), **columns.of_features(names.iceberg("customer_metrics"), _FEATURES)},
             manifest.rows,
         ),
         _made(names.answers, {"datasetType": typed("VIEW"), **version, **columns.of_answers(master)}),

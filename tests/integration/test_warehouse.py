@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from batch_layer import lake
 from batch_layer.erasure import warehouse as erased_warehouse
 from batch_layer.erasure.found import erasures
-from batch_layer.export import export, warehouse
+from batch_layer.export import export, tables, warehouse
 from batch_layer.export.backfill import Days, backfill
 from batch_layer.export.columns import COLUMNS
 from batch_layer.export.presented import presented, states_of
@@ -68,7 +68,7 @@ def test_every_metric_of_a_customer_is_the_oracles_and_its_profile_too(job: Job)
 
 def test_a_repeated_export_equals_one_and_keeps_few_snapshots(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rows to the byte; and a later batch of the same day takes the place of an earlier one."""
-    monkeypatch.setattr(warehouse, "KEPT_SNAPSHOTS", 2)
+    monkeypatch.setattr(tables, "KEPT_SNAPSHOTS", 2)
     log = random_log(seed=22, count=200, customers=8)
     first = published(commit(job, log.records[:120]), AS_OF)
     export.day_replaced(job, first, AS_OF)

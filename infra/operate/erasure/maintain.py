@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from batch_layer.erasure import found, quarantine, rankings, slots, warehouse
 from batch_layer.erasure import master as erased_master
+from batch_layer.erasure.warehouse import Exported
 from batch_layer.job import Job
 from batch_layer.master import table as master
 from batch_layer.master.table import Head
@@ -138,8 +139,9 @@ class Maintenance:
     def _in_iceberg(self, ready: list[Erasure]) -> None:
         removed = quarantine.remove(self._job, ready)
         self._done("quarantine", "no such table" if removed is None else removed.figures)
-        exported = warehouse.remove(self._job, ready)
-        self._done("warehouse", "no such table" if exported is None else exported.figures)
+        for place, table in (("warehouse", Exported.WAREHOUSE), ("features", Exported.FEATURES)):
+            exported = warehouse.remove(self._job, ready, table)
+            self._done(place, "no such table" if exported is None else exported.figures)
         self._done("master", erased_master.remove(self._job, ready).figures)
 
     def _in_cassandras_files(self) -> None:

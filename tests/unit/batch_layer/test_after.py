@@ -46,6 +46,6 @@ def test_a_failure_says_that_the_batch_is_published_what_is_missing_and_the_way_
 
     assert type(caught.value) is kind
     assert str(caught.value) == (
-        "batch 7 is published, and its export (warehouse and rankings) is not complete: the disk is full. "
+        "batch 7 is published, and its export (warehouse, features and rankings) is not complete: the disk is full. "
         "The next `lambda360 batch run` finishes it"
     )

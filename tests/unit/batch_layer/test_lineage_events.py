@@ -144,6 +144,7 @@ def test_outputs_are_master_quarantine_quality_the_slots_view_and_the_answers_wi
         "quality": 5,
         "lambda360.batch_view_b": 42,
         "customer_metrics": 42,
+        "features": 42,
         "lambda360.answers": None,
     }
 

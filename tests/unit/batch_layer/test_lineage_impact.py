@@ -56,6 +56,7 @@ def test_a_bad_file_touches_what_was_computed_from_its_records_from_its_batch_on
         "batch_view_b": ([4], refunds),
         "answers": ([2, 4], ["total_refunded", "net_revenue"]),
         "customer_metrics": ([2, 4], ["total_refunded", "net_revenue"]),
+        "features": ([2, 4], ["total_refunded_cents", "net_revenue_cents"]),
         "quarantine": ([2], []),
         "quality": ([2], []),
     }
@@ -82,6 +83,7 @@ def test_a_file_that_only_a_stopped_run_read_touches_what_that_run_wrote_and_lat
     assert made.batches == [4]
     assert made.metrics == ["age_years", "tenure_days"]
     assert listed(made)["quality"] == ([3], [])
+    assert listed(made)["features"] == ([4], ["age_years", "tenure_days", "country", "segment"])
     assert listed(made)["batch_view_b"] == (
         [4],
         ["state.signed_up_date", "state.birth_date", "state.country", "state.segment"],
@@ -111,7 +113,8 @@ def test_a_column_that_no_answer_reads_touches_none(kept: Kept) -> None:
 
 
 def test_the_log_and_the_master_touch_everything_behind_them(kept: Kept) -> None:
-    behind = {"events", "quarantine", "quality", "batch_view_b", "batch_view_c", "customer_metrics", "answers"}
+    behind = {"events", "quarantine", "quality", "batch_view_b", "batch_view_c"}
+    behind |= {"customer_metrics", "features", "answers"}
 
     assert set(listed(of(kept, "customer_events"))) == behind
     assert set(listed(of(kept, "events"))) == behind - {"events"}
@@ -122,7 +125,7 @@ def test_a_view_touches_the_answers_of_the_batches_in_its_slot(kept: Kept) -> No
     made = of(kept, "batch_view_c")
 
     assert made.batches == [2]
-    assert set(listed(made)) == {"customer_metrics", "answers"}
+    assert set(listed(made)) == {"customer_metrics", "features", "answers"}
     assert made.metrics == [metric.name for metric in METRICS]
 
 
@@ -136,7 +139,7 @@ def test_a_measure_touches_its_column_in_each_view_and_the_metrics_that_read_it(
 def test_a_metric_touches_itself_in_the_answers(kept: Kept) -> None:
     made = of(kept, "at_risk")
 
-    assert listed(made) == dict.fromkeys(("customer_metrics", "answers"), ([1, 2, 4], ["at_risk"]))
+    assert listed(made) == dict.fromkeys(("customer_metrics", "features", "answers"), ([1, 2, 4], ["at_risk"]))
     assert of(kept, "answers.at_risk") == made
 
 

@@ -49,6 +49,7 @@ def test_show_draws_the_newest_run_with_its_inputs_and_outputs(home: Path) -> No
         "  quality                         5 rows",
         "  batch_view_c                    42 rows; version 2",
         "  customer_metrics                42 rows",
+        "  features                        42 rows",
         "  answers                         version 2",
     ]
 
@@ -73,6 +74,7 @@ def test_impact_lists_what_a_bad_file_touches(home: Path) -> None:
         "  answers                         batch 2                 total_refunded, net_revenue",
         "  quarantine                      batch 2",
         "  quality                         batch 2",
+        "  features                        batch 2                 total_refunded_cents, net_revenue_cents",
         "published batches: 2",
         "metrics: total_refunded, net_revenue",
         "Its records count in every later batch until they are taken back (docs/taking-back.md).",
