@@ -121,6 +121,8 @@ def forget_history(job: Job, name: str) -> tuple[int, int]:
     planned before that snapshot fails from now on (see `Conflict`), so its files are nobody's.
     """
     table = load(job, name)
+    _drop_branch(table)  # else it would keep the snapshot that a compaction was planned from
+    table.refresh()
     snapshots = sum(1 for _ in table.snapshots()) - 1
     made_at = table.currentSnapshot().timestampMillis()
     with spark_errors(f"expiring snapshots of {name}"):
@@ -132,7 +134,7 @@ def forget_history(job: Job, name: str) -> tuple[int, int]:
 
 
 def _drop_branch(table: Any) -> None:
-    """Drops the branch, which a run that was killed may have left."""
+    """Drops the branch, which a run or a compaction that was killed may have left."""
     refs = table.refs()
     if BRANCH in {str(ref) for ref in refs}:
         with spark_errors("dropping a branch"):
