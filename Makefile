@@ -6,12 +6,14 @@ SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
 SEEDS ?= 10000
 RECORDS ?= 1000000
 
-.PHONY: help setup demo test test-slow test-feast check format bench bench-speed bench-batch balance simulate faults test-upgrade docs lock clean
+.PHONY: help setup setup-s3 demo test test-slow test-feast check format bench bench-speed bench-batch balance simulate faults test-upgrade docs lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(SETUP) ## packages, jars and demo data, into .venv, .jars and .data; a second run does nothing
+
+setup-s3: .jars/s3/.done ## the jar for a warehouse in an object store (S3), into .jars/s3; LAMBDA360_BATCH_JARS names it
 
 demo: $(SETUP) ## the whole system on real purchases, every answer checked, and a URL to look at
 	.venv/bin/lambda360 demo
@@ -72,7 +74,7 @@ lock: .venv/.done ## choose versions anew: requirements.lock from pyproject.toml
 
 clean: ## stop this home's servers and remove what set-up and runs left, but for .data
 	if [ -x .venv/bin/lambda360 ]; then .venv/bin/lambda360 stack down; fi
-	rm -rf .venv .feast .jars var build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .feast .jars .moto .moto.lock var build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/.done: requirements.lock pyproject.toml infra/local/setup/venv.sh infra/local/setup/prerequisites.sh
 	@infra/local/setup/venv.sh
@@ -80,8 +82,11 @@ clean: ## stop this home's servers and remove what set-up and runs left, but for
 .feast/.done: infra/deploy/feast/requirements.lock infra/deploy/feast/setup.sh
 	@infra/deploy/feast/setup.sh
 
-.jars/.done: $(wildcard infra/local/setup/pom.xml infra/local/setup/*/pom.xml) infra/local/setup/jars.sh
+.jars/.done: infra/local/setup/pom.xml $(foreach part,kafka cassandra spark,infra/local/setup/$(part)/pom.xml) infra/local/setup/jars.sh
 	@infra/local/setup/jars.sh
+
+.jars/s3/.done: infra/local/setup/s3/pom.xml infra/local/setup/jars.sh
+	@infra/local/setup/jars.sh s3
 
 .data/CDNOW_master.txt: infra/local/setup/data.lock | .venv/.done
 	@infra/local/setup/data.sh

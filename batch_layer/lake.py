@@ -51,7 +51,8 @@ def quoted(properties: Mapping[str, str]) -> str:
 
 def exists(spark: SparkSession, name: str) -> bool:
     """Whether the table is there."""
-    return bool(spark.catalog.tableExists(name))
+    with spark_errors(f"looking for {name}"):
+        return bool(spark.catalog.tableExists(name))
 
 
 def holds(job: Job, name: str, column: str, value: int) -> bool:

@@ -26,7 +26,7 @@ from batch_layer.view.recompute import recomputed
 from batch_layer.watch import watched
 from common.algebra.cut import Cut
 from common.algebra.pointer import Claim, Published, cut_of
-from common.errors import ExportFailed, Lambda360Error, Unavailable
+from common.errors import ExportFailed, Lambda360Error, Unavailable, WarehouseUnavailable
 
 
 def run(job: Job, *, until: Until | None = None, resume: int | None = None, force: bool = False) -> Published | None:
@@ -54,10 +54,10 @@ def _run(record: Record) -> Published:
     """Goes through the steps, and stores where and why they stopped."""
     try:
         return _steps(record)
-    except Unavailable:
-        record.interrupted()  # the open step in the manifest says where: nothing can be written now
-        raise
     except Lambda360Error as error:
+        if isinstance(error, Unavailable) and not isinstance(error, WarehouseUnavailable):
+            record.interrupted()  # the open step in the manifest says where: nothing can be written now
+            raise
         with suppress(Unavailable):
             record.stopped(str(error))
         raise

@@ -1,10 +1,9 @@
 """The only SparkSession: no shuffle in the recomputation, on loopback, quick to start, quiet. Knows no table."""
 
-import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,9 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from common.errors import BatchError, SettingsError
+from batch_layer import object_store
+from batch_layer.jars import class_archive, jars_of
+from common.errors import BatchError, SettingsError, WarehouseUnavailable
 from common.settings import Settings
 
 CATALOG: Final = "lake"
@@ -26,7 +27,6 @@ WITHOUT_SHUFFLE: Final = {
 """With these, Spark knows that a bucket holds all facts of its customers, and need not shuffle them (R16)."""
 _QUICK_START: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xlog:disable"
 """For the driver's JVM: a run of 70,000 records took 28 s of CPU, 58 s without. On a cluster it computes nothing."""
-_ARCHIVE_MAGIC: Final = bytes.fromhex("a8ab0bf0")
 _OPTIONS: Final = "LAMBDA360_BATCH_SPARK_OPTIONS"
 _PROPERTY: Final = re.compile(r"(spark\.[^\s=]+)(?:\s*=\s*|\s+)((?!=)\S.*)")
 _LOGGING: Final = """\
@@ -47,17 +47,20 @@ appender.file.strategy.max = 2
 
 @contextmanager
 def spark_session(settings: Settings, jars: Path) -> Iterator[SparkSession]:
-    """A session with the jars of the folder `jars`, stopped at the end. Its logs are in the folder `spark` of the home.
+    """A session with the jars of the folder `jars` and of `batch.jars`, stopped at the end.
 
-    The first session writes a class archive beside the jars, which halves the CPU time of each later session's start.
-    Raises BatchError if there are no jars, or if Spark does not start.
+    Its logs are in the folder `spark` of the home. The first session writes a class archive beside the jars, which
+    halves the CPU time of each later session's start. Raises BatchError if there are no jars or Spark does not start,
+    SettingsError for a warehouse that cannot be, and WarehouseUnavailable if the warehouse's object store is away.
     """
+    found = jars_of(settings, jars)
+    object_store.check(settings, found)
     folder = (settings.home / "spark").absolute()
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     (folder / "log4j2.properties").write_text(_LOGGING.format(folder=folder), encoding="utf-8")
     os.environ["PYSPARK_PYTHON"] = sys.executable  # there is no other way; the default is `python3`
     builder = SparkSession.builder.master(settings.batch.master).appName("lambda360-batch")
-    configured = {**_configuration(settings, folder, jars), **catalog(settings), **options(settings)}
+    configured = {**_configuration(settings, folder, found), **catalog(settings), **options(settings)}
     for name, value in configured.items():
         builder = builder.config(name, value)
     try:
@@ -66,7 +69,8 @@ def spark_session(settings: Settings, jars: Path) -> Iterator[SparkSession]:
     except (PySparkException, Py4JJavaError) as error:
         raise BatchError(f"Spark did not start: {_root_cause(error)}; {folder / 'jvm.log'} says more") from error
     try:
-        yield spark
+        with spark_errors("working with Spark"):  # what no step has translated
+            yield spark
     finally:
         spark.stop()
 
@@ -79,14 +83,12 @@ def catalog(settings: Settings) -> dict[str, str]:
         f"{name}.type": settings.batch.catalog,
         **({f"{name}.uri": settings.batch.catalog_uri} if settings.batch.catalog_uri else {}),
         f"{name}.warehouse": settings.warehouse,
+        **{f"{name}.{key}": value for key, value in object_store.properties(settings).items()},
         f"{name}.cache-enabled": "false",  # so that another run's commit is seen at once
     }
 
 
-def _configuration(settings: Settings, folder: Path, jars: Path) -> Mapping[str, str]:
-    found = sorted(jar.absolute() for jar in jars.glob("*.jar"))
-    if not found:
-        raise BatchError(f"Spark's jars are not in {jars}; `make setup` fetches them")
+def _configuration(settings: Settings, folder: Path, found: Sequence[Path]) -> Mapping[str, str]:
     local = settings.batch.master.startswith("local")
     logging = f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.properties'} -Djava.io.tmpdir={folder / 'tmp'}"
     return {
@@ -95,7 +97,7 @@ def _configuration(settings: Settings, folder: Path, jars: Path) -> Mapping[str,
         **({} if local else {"spark.jars": ",".join(map(str, found))}),  # copies them to the executors
         "spark.executorEnv.PYTHONSAFEPATH": "1",  # a worker would import a folder `common` of where the user stands
         "spark.driver.memory": settings.batch.driver_memory,
-        "spark.driver.extraJavaOptions": f"{_QUICK_START} {_class_archive(found)} {logging}",
+        "spark.driver.extraJavaOptions": f"{_QUICK_START} {class_archive(found)} {logging}",
         "spark.driver.host": settings.batch.driver_host,
         "spark.driver.bindAddress": settings.batch.driver_bind,
         "spark.local.dir": str(folder / "tmp"),
@@ -129,20 +131,6 @@ def options(settings: Settings) -> dict[str, str]:
     return found
 
 
-def _class_archive(jars: list[Path]) -> str:
-    """The option that makes the JVM use its archive of loaded classes (CDS) or, without one, write one at its end.
-
-    The JVM writes the archive's header last. An archive without it is incomplete: its JVM was killed, or still writes.
-    """
-    contents = "\n".join(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars) + sys.prefix
-    archive = jars[0].parent / f"classes-{hashlib.sha256(contents.encode()).hexdigest()[:12]}.jsa"
-    if archive.exists():
-        with archive.open("rb") as file:
-            if file.read(4) == _ARCHIVE_MAGIC:
-                return f"-XX:SharedArchiveFile={archive}"
-    return f"-XX:ArchiveClassesAtExit={archive}"
-
-
 @contextmanager
 def _errors_into(path: Path) -> Iterator[None]:
     """Appends to `path` what processes that are started inside write to stderr, such as the JVM's warnings."""
@@ -158,10 +146,15 @@ def _errors_into(path: Path) -> Iterator[None]:
 
 @contextmanager
 def spark_errors(doing: str) -> Iterator[None]:
-    """Translates what Spark raises inside into a BatchError: `doing`, and the root cause in one line."""
+    """Translates what Spark raises inside into a BatchError: `doing`, and the root cause in one line.
+
+    It is WarehouseUnavailable instead where the warehouse's object store is the cause.
+    """
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:
+        if object_store.is_refusal(str(error)):
+            raise WarehouseUnavailable(object_store.refusal(doing, _root_cause(error))) from error
         raise BatchError(f"{doing}: {_root_cause(error)}") from error
 
 

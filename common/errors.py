@@ -11,6 +11,7 @@ Lambda360Error
 │   ├── StoreUnavailable         Cassandra
 │   │   └── SlotReused               the slot was overwritten while it was read (R20, serving_layer.read.store)
 │   ├── LogUnavailable           Kafka
+│   ├── WarehouseUnavailable     the object store of the warehouse
 │   ├── WebhookUnavailable       the receiver of notifications
 │   └── CircuitOpen              any of them; it was not called, since its circuit breaker is open: failures
 ├── NotificationRefused      the receiver answered that it will not take this notification, and would not later
@@ -75,7 +76,7 @@ class Unavailable(Lambda360Error):
     """A server does not answer as it should; the same request may succeed later."""
 
     server: str
-    """`cassandra`, `kafka` or `webhook`."""
+    """`cassandra`, `kafka`, `warehouse` or `webhook`."""
 
 
 class StoreUnavailable(Unavailable):
@@ -88,6 +89,12 @@ class LogUnavailable(Unavailable):
     """Kafka did not answer as it should, in time; whether a record was appended is not known."""
 
     server = "kafka"
+
+
+class WarehouseUnavailable(Unavailable):
+    """The object store that holds the warehouse did not answer, or did not take the credentials."""
+
+    server = "warehouse"
 
 
 class WebhookUnavailable(Unavailable):

@@ -6,6 +6,7 @@ at import, and nothing here knows what a setting is used for.
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -16,6 +17,8 @@ from common.errors import SettingsError
 
 PREFIX: Final = "LAMBDA360_"
 HOME_FILE: Final = "settings.env"
+S3_SCHEMES: Final = ("s3", "s3a", "s3n")
+"""How the URI of a warehouse in a store of S3's protocol begins; the latter two are Hadoop's names for it."""
 
 Port = Annotated[int, Field(ge=1024, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
@@ -134,7 +137,27 @@ class BatchSettings(Group):
     master: Name = Field("local[2]", description="Spark master URL")
     driver_memory: Name = Field("2g", description="JVM memory of the Spark driver")
     warehouse: str = Field(
-        "", description="folder or URI of the Iceberg warehouse; empty means `warehouse` in the home"
+        "",
+        description="folder or URI of the Iceberg warehouse, such as `s3://bucket/lake`; empty means `warehouse` in "
+        "the home",
+    )
+    s3_endpoint: str = Field(
+        "", description="URL of a store that speaks S3's protocol, such as `https://minio:9000`; empty means AWS"
+    )
+    s3_region: str = Field(
+        "",
+        description="region of the bucket; empty means that of the AWS environment (`AWS_REGION`), and us-east-1 where "
+        "`s3_endpoint` is set",
+    )
+    s3_path_style: bool = Field(
+        True,
+        description="whether requests to `s3_endpoint` name the bucket in the path, and not as a host: most stores but "
+        "AWS's own want it",
+    )
+    jars: str = Field(
+        "",
+        description="folder of further jars for Spark: a database's JDBC driver, an object store's client "
+        "(`make setup-s3` fills `.jars/s3`); empty means none",
     )
     catalog: Literal["hadoop", "jdbc", "rest"] = Field(
         "hadoop",
@@ -301,6 +324,25 @@ class Settings(Group):
     def _a_catalog_of_its_own_has_a_place(self) -> Self:
         if (self.batch.catalog == "hadoop") is bool(self.batch.catalog_uri):
             raise ValueError("batch.catalog_uri must be set where batch.catalog is jdbc or rest, and nowhere else")
+        return self
+
+    @model_validator(mode="after")
+    def _an_object_store_has_another_catalog(self) -> Self:
+        scheme, _, rest = self.batch.warehouse.partition("://")
+        if scheme in (*S3_SCHEMES, "gs") and self.batch.catalog == "hadoop":
+            raise ValueError(
+                f"batch.catalog must be jdbc or rest where batch.warehouse is in an object store ({scheme}://): it has "
+                "no atomic rename, by which the catalog hadoop commits"
+            )
+        if scheme in S3_SCHEMES and not re.fullmatch(r"[A-Za-z0-9._-]+(/[^?#]*)?", rest):
+            raise ValueError("batch.warehouse must be s3://BUCKET/PREFIX, without credentials, and without ? and #")
+        return self
+
+    @model_validator(mode="after")
+    def _an_endpoint_is_a_url(self) -> Self:
+        endpoint = self.batch.s3_endpoint
+        if endpoint and not re.fullmatch(r"https?://[^/\s@]+/?", endpoint):
+            raise ValueError("batch.s3_endpoint must be http(s)://HOST[:PORT], without credentials and path")
         return self
 
     @model_validator(mode="after")

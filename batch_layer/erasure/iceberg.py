@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pyspark.sql import DataFrame
 
+from batch_layer import object_store
 from batch_layer.erasure.found import KEYS
 from batch_layer.job import Job
 from batch_layer.lake import actions, load
@@ -22,6 +23,8 @@ _VIEW: Final = "lambda360_forgotten"
 _PROPERTY_SETTING: Final = f"spark.sql.iceberg.snapshot-property.{PROPERTY}"
 _LOST: Final = ("not an ancestor", "CommitFailedException")
 """Iceberg's errors where another commit came in between: before the fast-forward was prepared, or after."""
+_STORES_CLOCK: Final = 1_000
+"""Milliseconds; an object store dates its files by whole seconds, so a file may be younger than it seems."""
 _AFTER: Final = 1_000
 """Milliseconds; what is older than the present is expired, the present included."""
 
@@ -121,18 +124,23 @@ def forget_history(job: Job, name: str) -> tuple[int, int]:
     planned before that snapshot fails from now on (see `Conflict`), so its files are nobody's.
     """
     table = load(job, name)
+    _drop_branch(table)  # else it would keep the snapshot that a compaction was planned from
+    table.refresh()
     snapshots = sum(1 for _ in table.snapshots()) - 1
     made_at = table.currentSnapshot().timestampMillis()
+    in_store = object_store.is_s3(str(table.location()))
+    older_than = made_at - made_at % _STORES_CLOCK if in_store else made_at
     with spark_errors(f"expiring snapshots of {name}"):
         on = actions(job)
         expired = on.expireSnapshots(table).expireOlderThan(made_at + _AFTER).retainLast(1).execute()
-        orphans = on.deleteOrphanFiles(load(job, name)).olderThan(made_at).execute()
+        unknown = on.deleteOrphanFiles(load(job, name)).olderThan(older_than)
+        orphans = unknown.usePrefixListing(in_store).execute()  # else it asks Hadoop, which knows no such store
     removed = expired.deletedDataFilesCount() + expired.deletedManifestsCount() + expired.deletedManifestListsCount()
     return snapshots, removed + sum(1 for _ in orphans.orphanFileLocations())
 
 
 def _drop_branch(table: Any) -> None:
-    """Drops the branch, which a run that was killed may have left."""
+    """Drops the branch, which a run or a compaction that was killed may have left."""
     refs = table.refs()
     if BRANCH in {str(ref) for ref in refs}:
         with spark_errors("dropping a branch"):

@@ -68,7 +68,6 @@ def replace(job: Job, rows: DataFrame, batch: Published, at: int, planned_from: 
 
 
 def _column(feature: Feature) -> Column:
-    source = F.col(feature.source)
     if feature.places:  # beyond 64 bits there is no value: an amount of more than 92 quadrillion
-        return (source * 10**feature.places).try_cast("bigint")
-    return source.cast(_KINDS[feature.kind].sql)
+        return F.expr(f"try_cast({feature.source} * {10**feature.places} AS bigint)")
+    return F.col(feature.source).cast(_KINDS[feature.kind].sql)

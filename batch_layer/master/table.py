@@ -1,7 +1,7 @@
 """The master dataset: the Iceberg table `events`, its columns, its commits, and their heads (R15). Knows no Kafka."""
 
+from contextlib import closing
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 import pyarrow as pa
@@ -161,13 +161,13 @@ def has_snapshot(job: Job, snapshot: int) -> bool:
 
 
 def files_of(job: Job, snapshot: int) -> list[list[str]]:
-    """Returns the URIs of the snapshot's data files, those of a bucket together; buckets without files are left out.
+    """Returns where the snapshot's data files are, those of a bucket together; buckets without files are left out.
 
     Raises BatchError if another tool has written delete files, which hide rows of the data files.
     """
-    planned = _iceberg(job).newScan().useSnapshot(snapshot).planFiles()
+    scan = _iceberg(job).newScan().useSnapshot(snapshot)
     found: dict[str, list[str]] = {}
-    try:
+    with spark_errors("planning the recomputation"), closing(scan.planFiles()) as planned:
         tasks = planned.iterator()
         while tasks.hasNext():
             task = tasks.next()
@@ -177,9 +177,7 @@ def files_of(job: Job, snapshot: int) -> list[list[str]]:
                     "rewrite its data files (Iceberg's rewrite_data_files) before the next batch"
                 )
             file = task.file()
-            found.setdefault(file.partition().toString(), []).append(_uri(file.location()))
-    finally:
-        planned.close()
+            found.setdefault(file.partition().toString(), []).append(str(file.location()))
     return [found[bucket] for bucket in sorted(found)]
 
 
@@ -190,17 +188,6 @@ def fields_of(job: Job) -> dict[str, tuple[int, pa.DataType]]:
         for field in _iceberg(job).schema().columns()
         if field.name() in COLUMNS
     }
-
-
-def _uri(location: str) -> str:
-    """Returns a file's URI as Arrow spells it: escaped, and Hadoop's file system for S3 has another name there."""
-    scheme, colon, path = location.partition(":")
-    if not colon or "/" in scheme:
-        scheme, path = "file", location
-    escaped = quote(path, safe="/:@=")
-    if scheme == "file":
-        return f"file:///{escaped.lstrip('/')}"
-    return f"{'s3' if scheme in ('s3a', 's3n') else scheme}:{escaped}"
 
 
 def tag(job: Job, snapshot: int, batch_id: int) -> None:

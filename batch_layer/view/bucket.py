@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from batch_layer.view.columns import Flags, Texts
 from common.algebra.cut import Cut
@@ -28,8 +27,8 @@ class BucketRows:
         self._chosen = None if chosen.all() else pa.array(chosen)
 
     @classmethod
-    def of_files(cls, files: Sequence[str], fields: Mapping[str, tuple[int, pa.DataType]], cut: Cut) -> Self:
-        """Returns the rows of data files, which are named by URIs; `fields` has each column's field id and type."""
+    def of_files(cls, files: Sequence[pa.NativeFile], fields: Mapping[str, tuple[int, pa.DataType]], cut: Cut) -> Self:
+        """Returns the rows of data files; `fields` has each column's field id and type."""
         return cls(_Files(files, fields).column, cut)
 
     def ints(self, name: str) -> pa.Array:
@@ -64,10 +63,10 @@ class BucketRows:
 class _Files:
     """Data files of one bucket, whose columns are found by Iceberg's field ids: a name may have changed."""
 
-    def __init__(self, files: Sequence[str], fields: Mapping[str, tuple[int, pa.DataType]]) -> None:
+    def __init__(self, files: Sequence[pa.NativeFile], fields: Mapping[str, tuple[int, pa.DataType]]) -> None:
         self._fields = fields
         texts = [name for name, (_, kind) in fields.items() if pa.types.is_string(kind)]
-        self._files = [self._opened(uri, texts) for uri in files]
+        self._files = [self._read(file, texts) for file in files]
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Returns the column of all files; null throughout in a file that is older than the column."""
@@ -81,9 +80,7 @@ class _Files:
                 chunks += file.read(columns=[stored], use_threads=False)[stored].chunks
         return _alike(chunks, kind)
 
-    def _opened(self, uri: str, texts: Sequence[str]) -> pq.ParquetFile:
-        system, path = fs.FileSystem.from_uri(uri)
-        file = system.open_input_file(path)
+    def _read(self, file: pa.NativeFile, texts: Sequence[str]) -> pq.ParquetFile:
         found = pq.ParquetFile(file)
         stored = [_name_of(found, self._fields[name][0]) for name in texts if name != "entity_id"]
         encoded = [name for name in stored if name]

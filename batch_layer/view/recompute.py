@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 
 from batch_layer.job import Job
 from batch_layer.master import table as master
+from batch_layer.object_store import DataFiles
 from batch_layer.view import columns
 from batch_layer.view.bucket import BucketRows
 from common.algebra import measures
@@ -30,11 +31,13 @@ def recomputed(job: Job, snapshot: int, cut: Cut) -> DataFrame:
     """
     buckets = master.files_of(job, snapshot)
     tasks = job.spark.range(0, len(buckets), 1, 1 if master.is_small(cut) else max(len(buckets), 1))
-    return tasks.mapInArrow(_states_of(buckets, master.fields_of(job), cut, measures.MEASURES), STATES)
+    files = DataFiles.of(job.settings)
+    return tasks.mapInArrow(_states_of(buckets, files, master.fields_of(job), cut, measures.MEASURES), STATES)
 
 
 def _states_of(
     buckets: Sequence[Sequence[str]],
+    files: DataFiles,
     fields: dict[str, tuple[int, pa.DataType]],
     cut: Cut,
     asked: Sequence[measures.Measure],
@@ -42,7 +45,7 @@ def _states_of(
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch["id"].to_pylist():
-                rows = BucketRows.of_files(buckets[number], fields, cut)
+                rows = BucketRows.of_files([files.open(each) for each in buckets[number]], fields, cut)
                 for found in columns.states(rows, asked):
                     table = pa.table({"customer_id": found.customers, "state": found.texts})
                     yield from table.to_batches(max_chunksize=_ROWS)

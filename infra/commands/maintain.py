@@ -1,4 +1,4 @@
-"""`lambda360 batch maintain`: upkeep of the master, and the removal of what erasures forget."""
+"""`lambda360 batch maintain`: upkeep of the Iceberg tables, and the removal of what erasures forget."""
 
 import json
 from dataclasses import asdict
@@ -9,6 +9,7 @@ import click
 from infra.context import clock, operator, settings_of
 
 if TYPE_CHECKING:
+    from batch_layer.upkeep import Upkeep
     from infra.operate.erasure.maintain import Maintained, Place
 
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
 @click.pass_context
 def maintain(context: click.Context, *, erasures: bool, as_json: bool) -> None:
-    """Compact the master, expire old snapshots, and remove the older records of erased customers from every place.
+    """Compact the Iceberg tables, expire old snapshots, and remove the older records of erased customers everywhere.
 
     Answers do not change: an erasure counts as soon as the speed layer has applied it. It deals with each erasure that
     a batch has archived and the speed layer has applied, and may be repeated. What it cannot reach it names, with what
@@ -27,7 +28,7 @@ def maintain(context: click.Context, *, erasures: bool, as_json: bool) -> None:
     from batch_layer.job import Job
     from batch_layer.owner import owned
     from batch_layer.session import spark_session
-    from batch_layer.upkeep import Upkeep, keep_up
+    from batch_layer.upkeep import keep_up
     from common.servers.cassandra import connected
     from infra.operate.erasure import files
     from infra.operate.erasure.maintain import Maintenance
@@ -37,13 +38,15 @@ def maintain(context: click.Context, *, erasures: bool, as_json: bool) -> None:
     with connected(settings) as session, owned(session, settings.home, operator()):
         with spark_session(settings, JARS / "spark") as spark:
             job = Job(settings, spark, session, clock=clock, report=lambda *_: None)
-            kept = Upkeep() if erasures else keep_up(job)
-            if not as_json and not erasures:
-                click.echo(f"{'master':<40}{kept.figures}")
+            kept = () if erasures else keep_up(job, (lambda done: None) if as_json else _kept)
             account = Maintenance(job, (lambda place: None) if as_json else _tell).run()
         files.clear_scratch(settings.home)
-    told = {"upkeep": asdict(kept), **asdict(account)}
+    told = {"upkeep": [asdict(each) for each in kept], **asdict(account)}
     click.echo(json.dumps(told) if as_json else "\n".join(_end(account)))
+
+
+def _kept(done: "Upkeep") -> None:
+    click.echo(f"{done.table:<40}{done.figures}")
 
 
 def _tell(place: "Place") -> None:

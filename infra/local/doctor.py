@@ -12,6 +12,8 @@ import httpx
 from cassandra.cluster import Session
 from packaging.requirements import Requirement
 
+from batch_layer import object_store
+from batch_layer.jars import jars_of
 from common.errors import Lambda360Error
 from common.servers import log_identity, pointer_row
 from common.servers.cassandra import connected
@@ -35,6 +37,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if not (settings.log.bootstrap_servers and settings.cassandra.hosts):
         yield from _local_servers(settings)
     yield from _reachable(settings)
+    if object_store.is_s3(settings.warehouse):
+        yield _found(f"warehouse at {settings.warehouse}", partial(_warehouse, settings), AS_IT_SAYS)
     yield _api(settings)
 
 
@@ -87,6 +91,11 @@ def _reachable(settings: Settings) -> Iterator[Finding]:
     except Lambda360Error as error:
         remedy = f"start it, or correct {PREFIX}CASSANDRA_HOSTS" if settings.cassandra.hosts else UP
         yield Finding(f"Cassandra at {nodes}", well=False, detail=str(error), remedy=remedy)
+
+
+def _warehouse(settings: Settings) -> str:
+    object_store.check(settings, jars_of(settings, jars("spark")))
+    return f"answers at {settings.batch.s3_endpoint or 'AWS'}"
 
 
 def _schema(session: Session, settings: Settings) -> Iterator[Finding]:

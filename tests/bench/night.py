@@ -26,7 +26,9 @@ from common.log.partition import partition_of
 from common.servers.cassandra import connected
 from common.servers.producer import producer
 from common.settings import Settings
+from common.tables import Tables
 from infra.paths import JARS
+from tests.bench import disk
 from tests.support.stage import own_stack
 from tests.support.systems import new_system, patient
 
@@ -50,19 +52,19 @@ def main() -> int:
     with own_stack() as stack:
         settings = patient(new_system(stack))
         batch = settings.batch.model_copy(update={"driver_memory": chosen.memory})
-        measure(console, settings.model_copy(update={"batch": batch}), chosen.records, chosen.customers)
+        measure(console, stack, settings.model_copy(update={"batch": batch}), chosen.records, chosen.customers)
     return 0
 
 
-def measure(console: Console, settings: Settings, records: int, customers: int) -> None:
-    """Prints records/s archived, seconds of the recomputation, and rows/s loaded beside the bare driver's best."""
+def measure(console: Console, stack: Settings, settings: Settings, records: int, customers: int) -> None:
+    """Prints records/s archived, seconds of the recomputation, rows/s loaded beside the bare driver's, and sizes."""
     _, seconds = _timed(lambda: produce(settings, records, customers))
     console.print(f"{records:,} records into Kafka: {records / seconds:,.0f} records/s")
     with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
         job = Job(settings, spark, session, clock=lambda: time.time_ns() // 1000, report=lambda *_: None)
         spark.range(1000).mapInArrow(lambda batches: batches, "id long").count()  # starts Python's workers
-        done, seconds = _timed(lambda: archive(job))
-        console.print(f"archived: {done.records / seconds:,.0f} records/s, {seconds:.1f} s")
+        done, archiving = _timed(lambda: archive(job))
+        console.print(f"archived: {done.records / archiving:,.0f} records/s, {archiving:.1f} s")
         assert (done.records, done.rejected) == (records, 0)
         plan = Plan(done.snapshot, done.cut, logic_version(), done.validation_version)
         claim = publish.claim(session, plan)
@@ -71,12 +73,23 @@ def measure(console: Console, settings: Settings, records: int, customers: int) 
         console.print(f"recomputed: {computing:.1f} s")
         digest, seconds = _timed(lambda: load.load(job, states, claim))
         rows = [(row["customer_id"], row["state"]) for row in states.limit(BARE_ROWS).collect()]
+        master_size = disk.master_bytes(job, plan.snapshot)
     loaded = digest.rows / seconds
     console.print(f"recomputed and loaded: {digest.rows:,} rows, {loaded:,.0f} rows/s, {seconds:.1f} s")
     bare = {each: bare_driver(settings, rows, each) for each in IN_FLIGHT}
     for each, rate in bare.items():
         console.print(f"bare driver, 2 processes, {each} in flight in each: {rate:,.0f} rows/s")
     console.print(f"loaded / bare driver's best: {loaded / max(bare.values()):.2f}")
+    log_size = disk.kafka_bytes(stack, settings)
+    view_size = disk.cassandra_bytes(stack, settings, Tables.batch_view(claim.slot))
+    console.print(
+        f"a million records: {log_size / records:,.0f} MB of log, {master_size / records:,.0f} MB of master, "
+        f"{archiving * 1e6 / records:.1f} s to archive, {computing * 1e6 / records:.2f} s to recompute"
+    )
+    console.print(
+        f"a million customers of {records / digest.rows:.0f} records each: {view_size / digest.rows:,.0f} MB of each "
+        f"slot, {(seconds - computing) * 1e6 / digest.rows:.1f} s to load them beside the recomputation"
+    )
 
 
 def produce(settings: Settings, records: int, customers: int) -> None:

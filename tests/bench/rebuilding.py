@@ -15,9 +15,11 @@ from common.progress import Progress, cells_of, insert_progress
 from common.servers import kafka
 from common.servers.cassandra import connected
 from common.settings import Settings
+from common.tables import Tables
 from infra.operate.restore.restore import Backup, restore
 from infra.paths import JARS
 from infra.schema.generations import GenerationTables
+from tests.bench.disk import cassandra_bytes
 from tests.support.builders import Message, order
 from tests.support.stage import Load
 from tests.support.systems import new_system, patient
@@ -55,12 +57,15 @@ def measure_rebuild(stack: Settings) -> dict[str, float]:
         job.done("before", "")
         done = rebuild(job, GenerationTables(session))
         restored = _restored(job, new_system(stack))
+    speed = Tables(done.generation)
+    size = cassandra_bytes(stack, settings, speed.facts, speed.deltas)
     assert done.counts.records == RECORDS
     return {
         "records/s archived": RECORDS / archived,
         "records/s rebuilt": RECORDS / seconds["build"],
         "seconds of a rebuild": sum(took for step, took in seconds.items() if step != "before"),
         "rows written": done.counts.rows,
+        "MB of facts and deltas a million records": size / RECORDS,
         "records/s restored": RECORDS / restored,
     }
 

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, cast
-from urllib.parse import unquote
 
 import duckdb
 import psutil
@@ -34,6 +33,7 @@ from common.algebra.measures import MEASURES
 from common.settings import BatchSettings, Settings
 from infra.drawing import Column, draw
 from infra.paths import JARS
+from tests.bench.disk import master_bytes
 
 PARTITIONS: Final = 4
 DAY: Final = 86_400_000_000
@@ -108,7 +108,8 @@ def archived(job: Job, numbers: range, customers: int, hot: int = 0) -> Head:
 def measure(console: Console, job: Job, head: Head, runs: int, folder: Path) -> None:
     """Prints seconds and peak memory of both, their ratio, and that the states are the same."""
 
-    files = [unquote(file.removeprefix("file://")) for of in master.files_of(job, head.snapshot) for file in of]
+    files = [file.removeprefix("file:") for of in master.files_of(job, head.snapshot) for file in of]
+    records = head.offsets.offsets[0]
     database = duckdb.connect(config={"threads": os.cpu_count() or 1, "temp_directory": str(folder / "duckdb")})
     theirs = _sql(files)
     figures: dict[str, list[tuple[float, float]]] = {"recomputation": [], "DuckDB": []}
@@ -136,6 +137,10 @@ def measure(console: Console, job: Job, head: Head, runs: int, folder: Path) -> 
         ],
     )
     console.print(f"ratio: {seconds['recomputation'] / seconds['DuckDB']:.2f}")
+    console.print(
+        f"a million records: {seconds['recomputation'] * 1e6 / records:.2f} s to recompute, and "
+        f"{master_bytes(job, head.snapshot) / records:.0f} MB of master, without the records' own bytes"
+    )
     states = folder / "states"
     recomputed(job, head.snapshot, head.offsets).write.parquet(str(states))
     rows, wrong = database.execute(

@@ -62,8 +62,8 @@ def measure(console: Console, job: Job, records: int, customers: int, appends: i
         archived(job, range(start, start + SMALL), customers)
     rows.append(_row(job, f"and {appends} of {SMALL:,} records", runs))
     started = time.perf_counter()
-    done = keep_up(job)
-    console.print(f"maintain: {done.figures}, in {time.perf_counter() - started:.1f} s")
+    for done in keep_up(job):
+        console.print(f"maintain: {done.table}: {done.figures}, in {time.perf_counter() - started:.1f} s")
     rows.append(_row(job, "after maintain", runs))
     draw(
         (

@@ -9,7 +9,7 @@ from batch_layer import after
 from batch_layer.manifest import Step
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan, Published
-from common.errors import BatchError, ExportFailed, Lambda360Error, StoreUnavailable
+from common.errors import BatchError, ExportFailed, Lambda360Error, StoreUnavailable, WarehouseUnavailable
 
 DONE = Published(7, "a", Plan(1, Cut.zero(), "2", "3"), 1, 1, "sum")
 
@@ -36,7 +36,11 @@ def test_the_step_is_recorded_before_it_begins_and_reported_at_its_end(monkeypat
 
 @pytest.mark.parametrize(
     ("error", "kind"),
-    [(BatchError("the disk is full"), ExportFailed), (StoreUnavailable("the disk is full"), StoreUnavailable)],
+    [
+        (BatchError("the disk is full"), ExportFailed),
+        (StoreUnavailable("the disk is full"), StoreUnavailable),
+        (WarehouseUnavailable("the disk is full"), WarehouseUnavailable),
+    ],
 )
 def test_a_failure_says_that_the_batch_is_published_what_is_missing_and_the_way_on(
     monkeypatch: pytest.MonkeyPatch, error: Lambda360Error, kind: type[Lambda360Error]

@@ -41,9 +41,9 @@ def test_what_is_not_said_follows_from_the_home_and_the_ports(tmp_path: Path) ->
     assert settings.lineage_folder == tmp_path / "lineage"
     assert settings.erasure_ledger == tmp_path.with_name(f"{tmp_path.name}-erasures.jsonl")
     said = {"LAMBDA360_CASSANDRA_HOSTS": "one, two", "LAMBDA360_LOG_BOOTSTRAP_SERVERS": "kafka:1"}
-    settings = load_settings({**said, "LAMBDA360_BATCH_WAREHOUSE": "s3://there"})
+    settings = load_settings({**said, "LAMBDA360_BATCH_WAREHOUSE": "hdfs://there"})
     assert (settings.cassandra_hosts, settings.bootstrap_servers) == (("one", "two"), "kafka:1")
-    assert settings.warehouse == "s3://there"
+    assert settings.warehouse == "hdfs://there"
 
 
 def test_the_homes_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.settings import BatchSettings, Settings
 from infra import cli
 from infra.commands.doctor import rows_of
 from infra.local import doctor
@@ -42,3 +43,18 @@ def test_only_what_is_needed_and_not_well_fails(
 
     assert cli.run(["doctor"]) == code
     assert capsys.readouterr().out.splitlines()[-1] == last
+
+
+def test_a_warehouse_in_an_object_store_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ("_installed", "_local_servers", "_reachable"):
+        monkeypatch.setattr(doctor, part, lambda *_: ())
+    monkeypatch.setattr(doctor, "_api", lambda settings: WELL)
+    monkeypatch.setattr(doctor, "jars_of", lambda settings, folder: [])
+    batch = BatchSettings(catalog="jdbc", catalog_uri="jdbc:sqlite:there", warehouse="s3://bucket/lake")
+
+    found = list(doctor.examine(Settings(batch=batch)))
+
+    assert [each.subject for each in found] == ["warehouse at s3://bucket/lake", WELL.subject]
+    assert not found[0].well
+    assert "make setup-s3" in found[0].detail
+    assert list(doctor.examine(Settings())) == [WELL], "a warehouse on a disk is where it is"
