@@ -17,7 +17,8 @@ from common.algebra.pointer import Pointer
 from common.log.events import Event
 from common.progress import Progress
 
-Patch = tuple[Any, str, Callable[..., Any]]
+Patch = tuple[Any, str, Any]
+"""What is patched, which of its attributes, and what stands in its place."""
 
 
 def no_reset(*_: object) -> bool:
