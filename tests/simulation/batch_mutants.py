@@ -1,6 +1,6 @@
 """The audit, rebuilds and rollbacks, broken on purpose: each mutant forgets one clause (R13, R17, R18)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
