@@ -69,6 +69,7 @@ def replace(job: Job, rows: DataFrame, batch: Published, at: int, planned_from: 
 
 def _column(feature: Feature) -> Column:
     source = F.col(feature.source)
-    if feature.places:  # beyond 64 bits there is no value: an amount of more than 92 quadrillion
-        return (source * 10**feature.places).try_cast("bigint")
-    return source.cast(_KINDS[feature.kind].sql)
+    if not feature.places:
+        return source.cast(_KINDS[feature.kind].sql)
+    scaled: Column = source * 10**feature.places
+    return scaled.try_cast("bigint")  # beyond 64 bits there is no value: an amount of more than 92 quadrillion
