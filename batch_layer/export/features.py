@@ -68,6 +68,8 @@ def replace(job: Job, rows: DataFrame, batch: Published, at: int, planned_from: 
 
 
 def _column(feature: Feature) -> Column:
-    if feature.places:  # beyond 64 bits there is no value: an amount of more than 92 quadrillion
-        return F.expr(f"try_cast({feature.source} * {10**feature.places} AS bigint)")
-    return F.col(feature.source).cast(_KINDS[feature.kind].sql)
+    source = F.col(feature.source)
+    if not feature.places:
+        return source.cast(_KINDS[feature.kind].sql)
+    scaled: Column = source * 10**feature.places
+    return scaled.try_cast("bigint")  # beyond 64 bits there is no value: an amount of more than 92 quadrillion
