@@ -108,6 +108,7 @@ def test_the_impact_of_one_of_two_imported_files_is_what_was_computed_from_its_r
         "batch_view_c": [2],
         "batch_view_a": [3],
         "customer_metrics": [2, 3],
+        "features": [2, 3],
         "answers": [2, 3],
         "quarantine": [2],
         "quality": [2],

@@ -13,7 +13,7 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField
 
 from batch_layer import lake
 from batch_layer.erasure import iceberg
-from batch_layer.export import warehouse
+from batch_layer.export import features, warehouse
 from batch_layer.export.tables import KEPT_SNAPSHOTS
 from batch_layer.gate import quarantine, scores, store
 from batch_layer.job import Job
@@ -199,6 +199,10 @@ def tables(job: Job) -> list[str]:
     made.append(warehouse.table(job.settings))
     filled(job, made[-1], "as_of", [date(2024, 5, 1), date(2024, 5, 2)], files=6)
     filled(job, made[-1], "as_of", [date(2024, 5, 3)], files=2)
+    features.TABLE.ensure(job)
+    made.append(features.TABLE.name(job.settings))
+    filled(job, made[-1], "batch_id", [1, 2], files=6)
+    filled(job, made[-1], "batch_id", [3], files=2)
     return made
 
 
@@ -209,20 +213,20 @@ def test_the_tables_beside_the_master_keep_their_rows_in_fewer_files(
     for _ in range(KEPT_SNAPSHOTS // 2):
         iceberg.commit_nothing(job, tables[0])
     before = [(content(job, name), data_files(job, name), len(snapshots(job, name))) for name in tables]
-    assert [(files, history) for _, files, history in before] == [(14, 2 + KEPT_SNAPSHOTS), (14, 2), (14, 2)]
+    assert [(files, history) for _, files, history in before] == [(14, 2 + KEPT_SNAPSHOTS), *[(14, 2)] * 3]
     reported: list[Upkeep] = []
 
     done = keep_up(job, reported.append)
 
     assert list(done) == reported
-    assert [each.table for each in done] == ["quality", "quarantine", "customer_metrics"]
-    assert [(each.compacted, each.into) for each in done] == [(12, 2)] * 3
+    assert [each.table for each in done] == ["quality", "quarantine", "customer_metrics", "features"]
+    assert [(each.compacted, each.into) for each in done] == [(12, 2)] * 4
     after = [(content(job, name), data_files(job, name), len(snapshots(job, name))) for name in tables]
     assert [rows for rows, _, _ in after] == [rows for rows, _, _ in before]
-    assert [(files, history) for _, files, history in after] == [(4, KEPT_SNAPSHOTS), (4, 3), (4, 3)]
-    assert [each.snapshots for each in done] == [3, 0, 0]
+    assert [(files, history) for _, files, history in after] == [(4, KEPT_SNAPSHOTS), *[(4, 3)] * 3]
+    assert [each.snapshots for each in done] == [3, 0, 0, 0]
     assert done[0].files > 0
-    assert [(each.compacted, each.snapshots) for each in keep_up(job)] == [(0, 0)] * 3
+    assert [(each.compacted, each.snapshots) for each in keep_up(job)] == [(0, 0)] * 4
 
 
 def test_an_export_that_was_planned_before_changes_nothing_and_one_planned_anew_replaces_its_day(
@@ -267,7 +271,7 @@ def test_a_kill_in_the_midst_leaves_every_table_readable_and_the_same_call_finis
 
     done = keep_up(job)
 
-    assert [each.compacted for each in done] == [PARTS * APPENDS, 12, 12, 12]
+    assert [each.compacted for each in done] == [PARTS * APPENDS, 12, 12, 12, 12]
     assert (states(job, newest(job)), [content(job, each) for each in tables]) == held
     assert iceberg.BRANCH not in refs(job, name)
 
