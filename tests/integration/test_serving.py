@@ -117,7 +117,7 @@ def free_port() -> int:
 
 
 def serving(settings: Settings) -> Settings:
-    return settings.model_copy(update={"serving": ServingSettings(port=free_port(), max_behind_seconds=3600)})
+    return settings.model_copy(update={"serving": ServingSettings(port=free_port(), max_behind_seconds=1800)})
 
 
 def url_of(settings: Settings) -> str:
