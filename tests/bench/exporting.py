@@ -6,13 +6,11 @@ recomputation's bench. Needs no servers.
 
 import argparse
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 
@@ -20,11 +18,10 @@ from batch_layer.export import file, rankings
 from batch_layer.export.export import day_replaced
 from batch_layer.export.file import Format
 from batch_layer.job import Job
-from batch_layer.session import spark_session
 from batch_layer.view.recompute import recomputed
-from common.settings import Settings
+from common.settings import BatchSettings
 from infra.drawing import Column, draw
-from infra.paths import JARS
+from tests.bench.jobs import own_job
 from tests.bench.recomputing import archived
 from tests.support.exported import published
 
@@ -38,14 +35,8 @@ def main() -> int:
     chosen = options.parse_args()
     console = Console(width=120)
     console.print(f"load average before: {os.getloadavg()[0]:.2f}")
-    folder = Path(tempfile.mkdtemp(prefix="lambda360-export-"))
-    try:
-        settings = Settings(home=folder / "home")
-        with spark_session(settings, JARS / "spark") as spark:
-            job = Job(settings, spark, cast(Any, None), clock=time.time_ns, report=lambda *_: None)
-            rows = _measured(job, chosen.records, chosen.customers, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_job(BatchSettings()) as job:
+        rows = _measured(job, chosen.records, chosen.customers, job.settings.home)
     draw((Column(""), Column("seconds", right=True), Column("customers/s", right=True)), rows)
     console.print(f"load average after: {os.getloadavg()[0]:.2f}")
     return 0

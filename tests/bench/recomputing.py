@@ -6,16 +6,13 @@ updates of an order, 5 % are cancelled and 1 % are repeats. Needs no servers.
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
-from typing import Any, Final, cast
+from typing import Final
 
 import duckdb
 import psutil
@@ -25,15 +22,14 @@ from rich.console import Console
 from batch_layer.job import Job
 from batch_layer.master import table as master
 from batch_layer.master.table import COLUMNS, Head
-from batch_layer.session import spark_session
 from batch_layer.view.recompute import recomputed
 from common import logs
 from common.algebra.cut import Cut
 from common.algebra.measures import MEASURES
-from common.settings import BatchSettings, Settings
+from common.settings import BatchSettings
 from infra.drawing import Column, draw
-from infra.paths import JARS
 from tests.bench.disk import master_bytes
+from tests.bench.jobs import own_job
 
 PARTITIONS: Final = 4
 DAY: Final = 86_400_000_000
@@ -52,15 +48,9 @@ def main() -> int:
     logs.set_up(sys.stderr, logs.Whereabouts())
     console = Console(width=120)
     console.print(f"load average before: {os.getloadavg()[0]:.2f}")
-    folder = Path(tempfile.mkdtemp(prefix="lambda360-recompute-"))
-    try:
-        settings = Settings(home=folder / "home", batch=BatchSettings(driver_memory=chosen.memory))
-        with spark_session(settings, JARS / "spark") as spark:
-            job = Job(settings, spark, cast(Any, None), clock=lambda: time.time_ns() // 1000, report=lambda *_: None)
-            head = archived(job, range(chosen.records), chosen.customers, chosen.hot)
-            measure(console, job, head, chosen.runs, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_job(BatchSettings(driver_memory=chosen.memory)) as job:
+        head = archived(job, range(chosen.records), chosen.customers, chosen.hot)
+        measure(console, job, head, chosen.runs)
     return 0
 
 
@@ -105,8 +95,9 @@ def archived(job: Job, numbers: range, customers: int, hot: int = 0) -> Head:
     return found
 
 
-def measure(console: Console, job: Job, head: Head, runs: int, folder: Path) -> None:
+def measure(console: Console, job: Job, head: Head, runs: int) -> None:
     """Prints seconds and peak memory of both, their ratio, and that the states are the same."""
+    folder = job.settings.home
 
     files = [file.removeprefix("file:") for of in master.files_of(job, head.snapshot) for file in of]
     records = head.offsets.offsets[0]

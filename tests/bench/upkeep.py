@@ -6,27 +6,23 @@ ones come in appends of a thousand records each. Needs no servers.
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 import time
-from pathlib import Path
 from statistics import median
-from typing import Any, Final, cast
+from typing import Final
 from unittest.mock import patch
 
 from rich.console import Console
 
 from batch_layer.job import Job
 from batch_layer.master import table as master
-from batch_layer.session import spark_session
 from batch_layer.upkeep import keep_up
 from batch_layer.view import publish
 from common import logs
 from common.algebra.pointer import Pointer
-from common.settings import BatchSettings, Settings
+from common.settings import BatchSettings
 from infra.drawing import Column, draw
-from infra.paths import JARS
+from tests.bench.jobs import own_job
 from tests.bench.recomputing import archived, recompute, timed
 
 SMALL: Final = 1000
@@ -43,14 +39,8 @@ def main() -> int:
     logs.set_up(sys.stderr, logs.Whereabouts())
     console = Console(width=120)
     console.print(f"load average before: {os.getloadavg()[0]:.2f}")
-    folder = Path(tempfile.mkdtemp(prefix="lambda360-upkeep-"))
-    try:
-        settings = Settings(home=folder, batch=BatchSettings(driver_memory="2g"))
-        with spark_session(settings, JARS / "spark") as spark, patch.object(publish, "read", lambda _: Pointer()):
-            job = Job(settings, spark, cast(Any, None), clock=lambda: time.time_ns() // 1000, report=lambda *_: None)
-            measure(console, job, chosen.records, chosen.customers, chosen.appends, chosen.runs)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_job(BatchSettings(driver_memory="2g")) as job, patch.object(publish, "read", lambda _: Pointer()):
+        measure(console, job, chosen.records, chosen.customers, chosen.appends, chosen.runs)
     return 0
 
 

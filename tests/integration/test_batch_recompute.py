@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -28,7 +28,7 @@ from common.servers.log_identity import LogIdentity
 from common.settings import BatchSettings, Settings
 from infra.proof.oracle import Oracle
 from tests.support.builders import AS_OF, Log, erasure, marketing, order, profile, random_log, ticket
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import commit
 from tests.support.model import batch_rows
 
@@ -41,7 +41,7 @@ def job(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A job with an empty master of 8 buckets that is read as a large one is, and no servers."""
     monkeypatch.setattr(master, "SMALL", 0)
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=8))
-    made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    made = without_servers(spark, settings)
     master.ensure(made)
     return made
 
@@ -128,7 +128,7 @@ def test_a_column_that_was_renamed_or_added_since_is_found_by_its_id(job: Job) -
 def test_a_warehouse_whose_path_has_odd_characters(spark: SparkSession, tmp_path: Path, job: Job) -> None:
     """Arrow opens data files by URI, in which these are escaped."""
     settings = job.settings.model_copy(update={"home": tmp_path / "a b%20c ü"})
-    odd = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    odd = without_servers(spark, settings)
     master.ensure(odd)
     log = random_log(seed=12, count=60, customers=5)
     head = commit(odd, log.records)

@@ -22,7 +22,7 @@ from common.log.normalizing import Rules
 from common.log.partition import partition_of
 from common.settings import BatchSettings, Settings
 from tests.support.builders import Log, Message, erasure, order, ticket
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.residue import search
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -35,7 +35,7 @@ SECRETS = ("zq-secret", "zq-poison", "zq-misplaced")
 def job(spark: SparkSession, tmp_path: Path) -> Job:
     """A job on a warehouse of its own, whose session is never asked."""
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=3))
-    return Job(settings, on_warehouse(spark, settings), None, clock=lambda: 0, report=lambda *_: None)
+    return without_servers(spark, settings)
 
 
 def archive(job: Job, log: Log, records: int, archive_id: int) -> Head:

@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +19,7 @@ from common.settings import BatchSettings, Settings
 from infra.proof.oracle import Oracle
 from tests.support.builders import AS_OF, Log, order, random_log
 from tests.support.exported import answer_of, oracle_row, published
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import commit
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -31,7 +31,7 @@ def job(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A job with an empty master of 3 buckets that is read as a large one is, and no servers."""
     monkeypatch.setattr(master, "SMALL", 0)
     settings = Settings(home=tmp_path / "home", batch=BatchSettings(buckets=3))
-    made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    made = without_servers(spark, settings)
     master.ensure(made)
     return made
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final
 
 import httpx
 import pytest
@@ -15,7 +15,6 @@ from pyspark.sql import SparkSession
 
 from batch_layer.export.folder import sync
 from batch_layer.export.presented import states_of
-from batch_layer.job import Job
 from batch_layer.master import table as master
 from common.algebra.dates import micros_of
 from common.algebra.facts import Delta
@@ -33,7 +32,7 @@ from tests.support.builders import APPENDED_AT, random_log
 from tests.support.feast import FeastRepository, Vector, needs_feast
 from tests.support.features import export_features, features_of, oracle_features
 from tests.support.http_api import answering
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import commit
 from tests.support.serving_fakes import MemoryViewStore, delta, order, pointing_at, progress
 
@@ -79,7 +78,7 @@ def repository(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
     """Two batches of a random log; the second one corrects the past of the first one's customers, two days later."""
     home = tmp_path_factory.mktemp("feast")
     settings = Settings(home=home / "home", batch=BatchSettings(buckets=1))
-    job = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    job = without_servers(spark, settings)
     master.ensure(job)
     copy = FeastRepository.copied(home / "repository")
     log = random_log(SEED, 6_000, customers=1_150)

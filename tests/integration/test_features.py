@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -29,7 +28,7 @@ from infra.proof.oracle import Oracle, RawRecord
 from tests.support.builders import APPENDED_AT, AS_OF, Log, erasure, order, profile, random_log
 from tests.support.exported import published
 from tests.support.features import FeatureRow, feature_rows, oracle_features
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import commit
 from tests.support.residue import search
 
@@ -42,7 +41,7 @@ LAST_DAY = datetime_of(APPENDED_AT).date()
 def job(spark: SparkSession, tmp_path: Path) -> Job:
     """A job with an empty master of 3 buckets, and no servers."""
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=3))
-    made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    made = without_servers(spark, settings)
     master.ensure(made)
     return made
 

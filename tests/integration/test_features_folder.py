@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
-from typing import Any, cast
 
 import pyarrow.parquet as pq
 import pytest
@@ -23,7 +22,7 @@ from common.errors import BatchError, UsageError
 from common.settings import BatchSettings, Settings
 from tests.support.builders import Log, erasure, order
 from tests.support.features import export_features, feature_rows
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import commit
 from tests.support.residue import search
 
@@ -36,7 +35,7 @@ def job_of(spark: SparkSession) -> Callable[[Path], Job]:
 
     def made(home: Path) -> Job:
         settings = Settings(home=home, batch=BatchSettings(buckets=1))
-        job = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+        job = without_servers(spark, settings)
         master.ensure(job)
         return job
 

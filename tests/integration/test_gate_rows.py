@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -29,7 +29,7 @@ from common.log.shapes import Change, FieldShape, Source, What
 from common.settings import BatchSettings, Settings
 from infra.proof.oracle import RawRecord
 from tests.support.builders import Log, Message, erasure, order, profile, random_log, record, refund, retraction
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import RULES, commit
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -42,7 +42,7 @@ def job(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest, mon
     if request.param == "buckets":
         monkeypatch.setattr(master, "SMALL", 0)
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=3))
-    made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    made = without_servers(spark, settings)
     master.ensure(made)
     return made
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -17,7 +17,7 @@ from common.settings import BatchSettings, Settings
 from infra.proof.oracle import Oracle
 from tests.support.builders import AS_OF, order, profile, random_log
 from tests.support.exported import oracle_row, published
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import commit
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -30,7 +30,7 @@ def job(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A job with an empty master of 3 buckets that is read as a large one is, and no servers."""
     monkeypatch.setattr(master, "SMALL", 0)
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=3))
-    made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    made = without_servers(spark, settings)
     master.ensure(made)
     return made
 

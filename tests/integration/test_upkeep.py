@@ -27,7 +27,7 @@ from common.algebra.pointer import Claim, Plan, Pointer, Published
 from common.errors import BatchError
 from common.settings import BatchSettings, Settings
 from tests.support.builders import random_log
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import commit
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -49,7 +49,7 @@ def pointer(monkeypatch: pytest.MonkeyPatch) -> list[Pointer]:
 def job(spark: SparkSession, tmp_path: Path) -> Job:
     """A job on a warehouse of its own, whose session is never asked."""
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=2, keep_days=10))
-    made = Job(settings, on_warehouse(spark, settings), None, clock=lambda: 0, report=lambda *_: None)
+    made = without_servers(spark, settings)
     master.ensure(made)
     return made
 

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -24,7 +23,7 @@ from common.settings import BatchSettings, Settings
 from infra.proof.oracle import Oracle
 from tests.support.builders import AS_OF, Log, erasure, order, profile, random_log
 from tests.support.exported import answer_of, oracle_row, published, warehouse_rows
-from tests.support.jobs import on_warehouse
+from tests.support.jobs import without_servers
 from tests.support.masters import commit
 from tests.support.residue import search
 
@@ -37,7 +36,7 @@ NAMES = {**METRIC, "country": None, "segment": None}
 def job(spark: SparkSession, tmp_path: Path) -> Job:
     """A job with an empty master of 3 buckets, and no servers."""
     settings = Settings(home=tmp_path, batch=BatchSettings(buckets=3))
-    made = Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
+    made = without_servers(spark, settings)
     master.ensure(made)
     return made
 

@@ -90,8 +90,8 @@ def _demanded(world: "World", made: Recomputation, report: Report) -> Iterator[t
     for each in world.tampering.done:
         partition = partition_of(each.customer, PARTITIONS)
         is_mixed = each.customer in world.losses.customers
-        is_lacked = made.without == Position(partition, each.offset) and _is_another_row(world, made, report)
-        if each.kind is Kind.LOST_DELTA and is_lacked:
+        is_lacked = each.kind is Kind.LOST_DELTA and made.without == Position(partition, each.offset)
+        if is_lacked and _is_another_row(world, made, report):
             continue
         if each.step >= report.step or not each.counts or is_mixed or not world.tampering.stands(each):
             continue

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from cassandra.cluster import Session
 from pyspark.sql import SparkSession
@@ -23,6 +23,11 @@ def on_warehouse(spark: SparkSession, settings: Settings) -> SparkSession:
         session.conf.set(name, value)
     session.sql(f"USE {CATALOG}")  # Spark reads a catalog's configuration at its first use, from the active session
     return session
+
+
+def without_servers(spark: SparkSession, settings: Settings) -> Job:
+    """A job on the warehouse of `settings`, whose clock stands at 0 and whose session is never asked."""
+    return Job(settings, on_warehouse(spark, settings), cast(Any, None), clock=lambda: 0, report=lambda *_: None)
 
 
 UNAUDITED: Final = Decisions(accept_unaudited=True, reason="no speed layer runs here")
