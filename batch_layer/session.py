@@ -1,7 +1,6 @@
 """The only SparkSession: no shuffle in the recomputation, on loopback, quick to start, quiet. Knows no table."""
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,9 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from batch_layer import object_store
+from batch_layer import jvm, object_store, spark_properties
 from batch_layer.jars import class_archive, jars_of
-from common.errors import BatchError, SettingsError, WarehouseUnavailable
+from common.errors import BatchError, WarehouseUnavailable
 from common.settings import Settings
 
 CATALOG: Final = "lake"
@@ -25,10 +24,6 @@ WITHOUT_SHUFFLE: Final = {
     "spark.sql.requireAllClusterKeysForDistribution": "false",
 }
 """With these, Spark knows that a bucket holds all facts of its customers, and need not shuffle them (R16)."""
-_QUICK_START: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xlog:disable"
-"""For the driver's JVM: a run of 70,000 records took 28 s of CPU, 58 s without. On a cluster it computes nothing."""
-_OPTIONS: Final = "LAMBDA360_BATCH_SPARK_OPTIONS"
-_PROPERTY: Final = re.compile(r"(spark\.[^\s=]+)(?:\s*=\s*|\s+)((?!=)\S.*)")
 _LOGGING: Final = """\
 rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
@@ -46,8 +41,10 @@ appender.file.strategy.max = 2
 
 
 @contextmanager
-def spark_session(settings: Settings, jars: Path) -> Iterator[SparkSession]:
+def spark_session(settings: Settings, jars: Path, records: int = 0) -> Iterator[SparkSession]:
     """A session with the jars of the folder `jars` and of `batch.jars`, stopped at the end.
+
+    `records` is how much history its work is on, see `batch_layer.jvm`: a long work takes a JVM that starts slower.
 
     Its logs are in the folder `spark` of the home. The first session writes a class archive beside the jars, which
     halves the CPU time of each later session's start. Raises BatchError if there are no jars or Spark does not start,
@@ -60,7 +57,11 @@ def spark_session(settings: Settings, jars: Path) -> Iterator[SparkSession]:
     (folder / "log4j2.properties").write_text(_LOGGING.format(folder=folder), encoding="utf-8")
     os.environ["PYSPARK_PYTHON"] = sys.executable  # there is no other way; the default is `python3`
     builder = SparkSession.builder.master(settings.batch.master).appName("lambda360-batch")
-    configured = {**_configuration(settings, folder, found), **catalog(settings), **options(settings)}
+    configured = {
+        **_configuration(settings, folder, found, records),
+        **catalog(settings),
+        **spark_properties.of(settings),
+    }
     for name, value in configured.items():
         builder = builder.config(name, value)
     try:
@@ -88,7 +89,7 @@ def catalog(settings: Settings) -> dict[str, str]:
     }
 
 
-def _configuration(settings: Settings, folder: Path, found: Sequence[Path]) -> Mapping[str, str]:
+def _configuration(settings: Settings, folder: Path, found: Sequence[Path], records: int) -> Mapping[str, str]:
     local = settings.batch.master.startswith("local")
     logging = f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.properties'} -Djava.io.tmpdir={folder / 'tmp'}"
     return {
@@ -97,38 +98,18 @@ def _configuration(settings: Settings, folder: Path, found: Sequence[Path]) -> M
         **({} if local else {"spark.jars": ",".join(map(str, found))}),  # copies them to the executors
         "spark.executorEnv.PYTHONSAFEPATH": "1",  # a worker would import a folder `common` of where the user stands
         "spark.driver.memory": settings.batch.driver_memory,
-        "spark.driver.extraJavaOptions": f"{_QUICK_START} {class_archive(found)} {logging}",
+        "spark.driver.extraJavaOptions": f"{jvm.options(records)} {class_archive(found)} {logging}",
         "spark.driver.host": settings.batch.driver_host,
         "spark.driver.bindAddress": settings.batch.driver_bind,
         "spark.local.dir": str(folder / "tmp"),
+        # What is persisted is read once or twice: to compress it took a third of the time of archiving.
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(settings.batch.buckets),  # archiving shuffles by bucket
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-
-
-def options(settings: Settings) -> dict[str, str]:
-    """The operator's own properties. Raises SettingsError for a file that cannot be read, or a line that is none."""
-    file = settings.batch.spark_options
-    if not file:
-        return {}
-    try:
-        lines = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(_OPTIONS, file, f"a file of Spark properties that can be read: {error}") from error
-    found: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        if line and not line.startswith("#"):
-            matching = _PROPERTY.match(line)
-            if matching is None:
-                rule = (
-                    f"`spark.… value` in each line, and line {number} is none; it is not shown, as it may be a secret"
-                )
-                raise SettingsError(_OPTIONS, file, rule)
-            found[matching[1]] = matching[2]
-    return found
 
 
 @contextmanager

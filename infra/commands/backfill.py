@@ -12,6 +12,7 @@ from infra.context import DAY, clock, operator, settings_of, step_line
 if TYPE_CHECKING:
     from batch_layer.export.backfill import Days
     from batch_layer.job import Job
+    from batch_layer.jvm import history
     from common.algebra.pointer import Published
 
 
@@ -39,7 +40,7 @@ def backfill(context: click.Context, *, first: datetime, last: datetime, dry_run
         session = at_end.enter_context(connected(settings))
         if not dry_run:
             at_end.enter_context(owned(session, settings.home, operator()))
-        spark = at_end.enter_context(spark_session(settings, JARS / "spark"))
+        spark = at_end.enter_context(spark_session(settings, JARS / "spark", history(session, settings)))
         job = Job(settings, spark, session, clock=clock, report=lambda *step: click.echo(step_line(*step)))
         batch = current_batch(job)
         (_show if dry_run else _replace)(job, batch, days)

@@ -68,6 +68,7 @@ def run(
     """
     from batch_layer import manifest
     from batch_layer.job import Job
+    from batch_layer.jvm import history
     from batch_layer.lineage.emit import Emitter
     from batch_layer.lineage.observer import Lineage
     from batch_layer.run import run as run_batch
@@ -82,7 +83,7 @@ def run(
     judged = gate_decisions(settings, waivers, approvals)
     decisions = with_audit(judged, accept_drift, reason, unaudited=accept_unaudited)
     steps = Steps(to_stderr=as_json)
-    with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
+    with connected(settings) as session, spark_session(settings, JARS / "spark", history(session, settings)) as spark:
         steps.done("start Spark", "", steps.seconds)
         job = Job(
             settings,

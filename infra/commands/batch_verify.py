@@ -26,6 +26,7 @@ def verify(context: click.Context, batch_id: int, *, as_json: bool) -> None:
     """
     from batch_layer.audit.again import verified
     from batch_layer.job import Job
+    from batch_layer.jvm import history
     from batch_layer.manifest import manifests
     from batch_layer.session import spark_session
     from batch_layer.view import publish
@@ -39,7 +40,7 @@ def verify(context: click.Context, batch_id: int, *, as_json: bool) -> None:
     with connected(settings) as session:
         pointer = publish.read(session)
         batch = published({each.batch_id: each for each in manifests(session)}, pointer, batch_id)
-        with spark_session(settings, JARS / "spark") as spark:
+        with spark_session(settings, JARS / "spark", history(session, settings)) as spark:
             job = Job(settings, spark, session, clock=clock, report=lambda *_: None)
             found = verified(job, batch, validation_version(Rules(settings.log.currency)))
     click.echo(json.dumps(msgspec.to_builtins(found) | {"same": found.is_same}) if as_json else told(found))

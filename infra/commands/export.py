@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from batch_layer.job import Job
+    from batch_layer.jvm import history
 
 
 @click.command(cls=BatchCommand)
@@ -90,5 +91,5 @@ def _job(context: click.Context) -> "Iterator[Job]":
     from infra.paths import JARS
 
     settings = settings_of(context)
-    with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
+    with connected(settings) as session, spark_session(settings, JARS / "spark", history(session, settings)) as spark:
         yield Job(settings, spark, session, clock=clock, report=lambda *_: None)

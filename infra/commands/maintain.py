@@ -26,6 +26,7 @@ def maintain(context: click.Context, *, erasures: bool, as_json: bool) -> None:
     Run it regularly: many small batches leave many small files, which make each recomputation slower.
     """
     from batch_layer.job import Job
+    from batch_layer.jvm import history
     from batch_layer.owner import owned
     from batch_layer.session import spark_session
     from batch_layer.upkeep import keep_up
@@ -36,7 +37,7 @@ def maintain(context: click.Context, *, erasures: bool, as_json: bool) -> None:
 
     settings = settings_of(context)
     with connected(settings) as session, owned(session, settings.home, operator()):
-        with spark_session(settings, JARS / "spark") as spark:
+        with spark_session(settings, JARS / "spark", history(session, settings)) as spark:
             job = Job(settings, spark, session, clock=clock, report=lambda *_: None)
             kept = () if erasures else keep_up(job, (lambda done: None) if as_json else _kept)
             account = Maintenance(job, (lambda place: None) if as_json else _tell).run()

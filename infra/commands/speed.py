@@ -128,6 +128,7 @@ def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, ye
     them is sent again first. Answers of the partition are degraded until `speed declare-sent`.
     """
     from batch_layer.job import Job
+    from batch_layer.jvm import history
     from batch_layer.session import spark_session
     from common.servers.cassandra import connected
     from infra.operate.rebuilding import lines_of, run
@@ -145,7 +146,7 @@ def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, ye
             "again, until it is erased again",
             abort=True,
         )
-    with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
+    with connected(settings) as session, spark_session(settings, JARS / "spark", history(session, settings)) as spark:
         job = Job(settings, spark, session, clock=clock, report=_tell_step)
         done = run(job, GenerationTables(session), ranges, _decision("rebuild", reason), click.echo)
     for line in lines_of(done):

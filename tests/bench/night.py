@@ -60,7 +60,7 @@ def measure(console: Console, stack: Settings, settings: Settings, records: int,
     """Prints records/s archived, seconds of the recomputation, rows/s loaded beside the bare driver's, and sizes."""
     _, seconds = _timed(lambda: produce(settings, records, customers))
     console.print(f"{records:,} records into Kafka: {records / seconds:,.0f} records/s")
-    with connected(settings) as session, spark_session(settings, JARS / "spark") as spark:
+    with connected(settings) as session, spark_session(settings, JARS / "spark", records) as spark:
         job = Job(settings, spark, session, clock=lambda: time.time_ns() // 1000, report=lambda *_: None)
         spark.range(1000).mapInArrow(lambda batches: batches, "id long").count()  # starts Python's workers
         done, archiving = _timed(lambda: archive(job))

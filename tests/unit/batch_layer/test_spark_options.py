@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_layer.session import catalog, options
+from batch_layer import spark_properties
+from batch_layer.session import catalog
 from common.errors import SettingsError
 from common.settings import BatchSettings, Settings
 
@@ -19,13 +20,13 @@ def test_a_file_of_properties_is_read_as_spark_defaults_are(tmp_path: Path) -> N
         "# executors\n\nspark.executor.memory 4g\nspark.executor.cores=2\nspark.a.b = x y\n"
         "spark.executor.extraJavaOptions -Da=b -Dc=d\n"
     )
-    assert options(settings(spark_options=str(file))) == {
+    assert spark_properties.of(settings(spark_options=str(file))) == {
         "spark.executor.memory": "4g",
         "spark.executor.cores": "2",
         "spark.a.b": "x y",
         "spark.executor.extraJavaOptions": "-Da=b -Dc=d",
     }
-    assert options(Settings()) == {}
+    assert spark_properties.of(Settings()) == {}
 
 
 @pytest.mark.parametrize("line", ["executor.memory 4g", "spark.executor.memory", "spark.executor.memory =", "hunter2"])
@@ -33,13 +34,13 @@ def test_a_line_that_is_no_property_is_named_by_its_number_and_not_shown(tmp_pat
     file = tmp_path / "spark.conf"
     file.write_text(f"spark.a 1\n{line}\n")
     with pytest.raises(SettingsError, match=r"LAMBDA360_BATCH_SPARK_OPTIONS.*line 2 is none") as raised:
-        options(settings(spark_options=str(file)))
+        spark_properties.of(settings(spark_options=str(file)))
     assert line not in str(raised.value).replace("`spark.… value`", "")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"LAMBDA360_BATCH_SPARK_OPTIONS.*can be read"):
-        options(settings(spark_options=str(tmp_path / "none")))
+        spark_properties.of(settings(spark_options=str(tmp_path / "none")))
 
 
 def test_the_catalog_is_the_one_that_the_settings_name() -> None:
