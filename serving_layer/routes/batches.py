@@ -13,6 +13,7 @@ from serving_layer.problems import Forbidden
 from serving_layer.read.details import WishedRollback
 from serving_layer.read.run_details import RunDetails, decode
 from serving_layer.read.store import StoreSource, UnknownBatch
+from serving_layer.routes import examples
 from serving_layer.routes.shared import AWAY, json_response
 from serving_layer.schemas.batches import BatchRun, BatchRuns, RollbackRequest, RolledBack
 from serving_layer.schemas.problems import Problem
@@ -34,14 +35,16 @@ async def nobody() -> str:
 def batches(source: StoreSource, clock: Callable[[], int], admin: Admin = nobody) -> APIRouter:
     """Returns the routes under `/v1/batches`. `clock` returns microseconds since the epoch, UTC."""
     router = APIRouter(prefix="/v1/batches", tags=["batches"])
+    one = {**examples.shown(**examples.batch()), **AWAY, **_UNKNOWN}
+    changed = {**examples.shown(**examples.rollback()), **AWAY, **_REFUSED}
 
-    @router.get("", response_model=BatchRuns, responses=AWAY)
+    @router.get("", response_model=BatchRuns, responses={**examples.shown(**examples.batches()), **AWAY})
     async def list_batches() -> Response:
         """The newest batch runs, the newest first: figures, steps, gate and audit; no customer is named."""
         pointer, runs = await _runs(source)
         return json_response(BatchRuns([shown(run, pointer) for run in runs]))
 
-    @router.get("/current", response_model=BatchRun, responses={**AWAY, **_UNKNOWN})
+    @router.get("/current", response_model=BatchRun, responses=one)
     async def current_batch() -> Response:
         """The batch that answers are merged from now."""
         pointer, runs = await _runs(source)
@@ -49,12 +52,12 @@ def batches(source: StoreSource, clock: Callable[[], int], admin: Admin = nobody
             raise UnknownBatch("there is no batch yet; `lambda360 batch run` makes the first")
         return json_response(_found(pointer.current, pointer, runs))
 
-    @router.get("/{batch_id}", response_model=BatchRun, responses={**AWAY, **_UNKNOWN})
+    @router.get("/{batch_id}", response_model=BatchRun, responses=one)
     async def one_batch(batch_id: Annotated[int, Path(ge=1)]) -> Response:
         """One batch run."""
         return json_response(_found(batch_id, *await _runs(source)))
 
-    @router.post("/rollback", response_model=RolledBack, responses={**AWAY, **_REFUSED})
+    @router.post("/rollback", response_model=RolledBack, responses=changed)
     async def roll_back(asked: RollbackRequest, who: Annotated[str, Depends(admin)]) -> Response:
         """Makes an earlier batch the current one again, as `lambda360 batch rollback` does; the journal keeps it.
 

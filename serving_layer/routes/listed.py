@@ -14,6 +14,7 @@ from serving_layer.inputs import checked_customer_id
 from serving_layer.problems import InvalidRequest
 from serving_layer.read.reading import PIN_ATTEMPTS
 from serving_layer.read.store import SlotReused, StoreSource, UnknownBatch, ViewStore
+from serving_layer.routes import examples
 from serving_layer.routes.shared import AWAY, Cursor, Limit, json_response
 from serving_layer.schemas.listed import Listed
 from serving_layer.schemas.problems import Problem
@@ -37,7 +38,9 @@ def listed_customers(source: StoreSource) -> APIRouter:
     """Returns the route `/v1/customers`."""
     router = APIRouter(prefix="/v1", tags=["customers"])
 
-    @router.get("/customers", response_model=Listed, responses={**AWAY, **_NOT_RANKED})
+    documented = {**examples.shown(**examples.customers()), **AWAY, **_NOT_RANKED}
+
+    @router.get("/customers", response_model=Listed, responses=documented)
     async def list_customers(
         rank_by: Annotated[str | None, Query(description=_RANK_BY, examples=["total_revenue"])] = None,
         segment: Annotated[str | None, Query(description="only this segment's ranking")] = None,
