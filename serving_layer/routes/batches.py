@@ -9,21 +9,20 @@ from common.algebra.pointer import Pointer
 from common.algebra.runs import LOOKED_AT
 from serving_layer.answer.provenance import batch_info
 from serving_layer.answer.runs import shown
-from serving_layer.problems import Forbidden
+from serving_layer.problems import Forbidden, documented_problem
 from serving_layer.read.details import WishedRollback
 from serving_layer.read.run_details import RunDetails, decode
 from serving_layer.read.store import StoreSource, UnknownBatch
 from serving_layer.routes import examples
 from serving_layer.routes.shared import AWAY, json_response
 from serving_layer.schemas.batches import BatchRun, BatchRuns, RollbackRequest, RolledBack
-from serving_layer.schemas.problems import Problem
 
 Admin = Callable[..., Any]
 """A dependency that returns who asks, for the journal, and raises for whoever may not change anything."""
-_UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {404: {"model": Problem, "description": "there is no such batch"}}
+_UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {404: documented_problem("there is no such batch")}
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
-    403: {"model": Problem, "description": "the caller is no admin"},
-    409: {"model": Problem, "description": "no slot holds that batch, or another one became current meanwhile"},
+    403: documented_problem("the caller is no admin"),
+    409: documented_problem("no slot holds that batch, or another one became current meanwhile"),
 }
 
 

@@ -12,8 +12,7 @@ from common.log.texts import CUSTOMER_ID_RULE
 from serving_layer.answer.answers import Answer
 from serving_layer.caching import tag_of
 from serving_layer.inputs import checked_customer_id, checked_spelling
-from serving_layer.problems import Degraded, UnknownCustomer
-from serving_layer.schemas.problems import Problem
+from serving_layer.problems import Degraded, UnknownCustomer, documented_problem
 
 Documented = dict[int | str, dict[str, Any]]
 
@@ -27,8 +26,7 @@ def _documented(status: int, slug: str, description: str, detail: str) -> Docume
         "detail": detail,
         "instance": "/v1/customers/00001/metrics",
     }
-    content = {"application/json": {"examples": {slug: {"value": example}}}}
-    return {status: {"model": Problem, "description": description, "content": content}}
+    return {status: documented_problem(description, {slug: {"value": example}})}
 
 
 AWAY: Final = _documented(

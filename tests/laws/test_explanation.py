@@ -18,7 +18,7 @@ from serving_layer.answer.explained import batch_part, listed, measure_sums
 from serving_layer.answer.provenance import batch_info
 from serving_layer.answer.readable import money
 from tests.support.deltas import changed
-from tests.support.serving_fakes import Api, MemoryViewStore, pointing_at, published
+from tests.support.serving_fakes import Shared, MemoryViewStore, pointing_at, published
 
 DAY = 86_400_000_000
 _days = st.integers(19_850, 19_904).map(lambda day: day * DAY)
@@ -131,7 +131,7 @@ def test_r21_the_explanations_metrics_are_those_of_the_answer() -> None:
     store.put_delta("ada", 4, changed("o2", None, first))
     store.put_delta("ada", 6, changed("o2", first, second))
     store.put_delta("ada", 8, changed("o2", second, Image(3, Retracted("order"))))
-    api = Api.over(store)
+    api = Shared.over(store)
 
     for day in ("2024-06-24", "2024-06-27", "2024-06-30"):
         explained = api.get(f"/v1/customers/ada/explain?as_of={day}").json()

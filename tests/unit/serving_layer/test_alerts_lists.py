@@ -8,7 +8,7 @@ from common.log.partition import partition_of
 from common.log.position import Position
 from serving_layer.read.details import AlertRow
 from tests.support.deltas import changed
-from tests.support.serving_fakes import NOW, PARTITIONS, Api, MemoryTopics, MemoryViewStore, order
+from tests.support.serving_fakes import NOW, PARTITIONS, Shared, MemoryTopics, MemoryViewStore, order
 
 ADA = partition_of("ada", PARTITIONS)
 RISK = CustomerAtRisk(
@@ -32,7 +32,7 @@ def events(*customers: str) -> list[AlertEvent]:
 
 
 def get(store: MemoryViewStore, url: str, topics: MemoryTopics | None = None) -> dict:  # type: ignore[type-arg] # JSON
-    api = Api.over(store)
+    api = Shared.over(store)
     if topics is not None:
         api.topics = topics
     found: dict = api.get(url).json()  # type: ignore[type-arg] # JSON

@@ -7,7 +7,7 @@ import pytest
 
 from common.algebra.pointer import Loss, Pointer
 from serving_layer.answer.provenance import Release
-from tests.support.serving_fakes import NOW, PARTITIONS, RELEASE, Api, MemoryViewStore, progress, published
+from tests.support.serving_fakes import NOW, PARTITIONS, RELEASE, Shared, MemoryViewStore, progress, published
 
 
 def manifest(batch_id: int, status: str = "published", **more: object) -> str:
@@ -50,7 +50,7 @@ def kept() -> MemoryViewStore:
 
 
 def get(store: MemoryViewStore, url: str) -> Any:
-    return Api.over(store).get(url).json()
+    return Shared.over(store).get(url).json()
 
 
 def test_a_run_has_its_figures_steps_gate_and_audit_and_names_no_customer() -> None:
@@ -117,7 +117,7 @@ async def _grace() -> str:
 
 
 def roll_back(store: MemoryViewStore, body: object, *, admin: bool = True) -> Any:
-    api = Api.over(store)
+    api = Shared.over(store)
     if admin:
         api.admin = _grace
     return api.request("POST", "/v1/batches/rollback", json=body).json()

@@ -7,13 +7,13 @@ from common.algebra.payloads import Retracted
 from common.log.partition import partition_of
 from serving_layer.answer import explained
 from tests.support.deltas import changed
-from tests.support.serving_fakes import NOW, PARTITIONS, Api, MemoryViewStore, delta, order, pointing_at, published
+from tests.support.serving_fakes import NOW, PARTITIONS, Shared, MemoryViewStore, delta, order, pointing_at, published
 
 ADA = partition_of("ada", PARTITIONS)
 
 
 def explain(store: MemoryViewStore, as_of: str = "2024-06-30") -> dict:  # type: ignore[type-arg] # JSON
-    response = Api.over(store).get(f"/v1/customers/ada/explain?as_of={as_of}")
+    response = Shared.over(store).get(f"/v1/customers/ada/explain?as_of={as_of}")
     assert response.status_code == 200, response.text
     found: dict = response.json()  # type: ignore[type-arg] # JSON
     return found
@@ -134,14 +134,14 @@ def test_a_cell_of_another_release_leaves_no_parts_and_a_named_reason() -> None:
 
 
 def test_an_unknown_customer_has_no_explanation() -> None:
-    assert Api.over(MemoryViewStore()).get("/v1/customers/nobody/explain").status_code == 404
+    assert Shared.over(MemoryViewStore()).get("/v1/customers/nobody/explain").status_code == 404
 
 
 def test_every_metric_has_one_definition_which_explanation_and_catalogue_give() -> None:
     store = MemoryViewStore()
     store.put_delta("ada", 0, delta(order()))
 
-    catalogue = Api.over(store).get("/v1/metrics").json()
+    catalogue = Shared.over(store).get("/v1/metrics").json()
 
     assert list(DEFINITIONS) == [metric.name for metric in METRICS]
     assert catalogue["items"] == [

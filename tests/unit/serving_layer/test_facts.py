@@ -9,7 +9,7 @@ from common.log.partition import partition_of
 from common.log.position import Position
 from serving_layer.answer import facts
 from tests.support.deltas import changed
-from tests.support.serving_fakes import NOW, PARTITIONS, Api, MemoryTopics, MemoryViewStore, delta, order, progress
+from tests.support.serving_fakes import NOW, PARTITIONS, Shared, MemoryTopics, MemoryViewStore, delta, order, progress
 
 ADA = partition_of("ada", PARTITIONS)
 DAY = 86_400_000_000
@@ -25,7 +25,7 @@ def store_with(**entities: Payload) -> MemoryViewStore:
 
 
 def asked(store: MemoryViewStore, query: str = "", topics: MemoryTopics | None = None) -> dict:  # type: ignore[type-arg] # JSON
-    api = Api.over(store)
+    api = Shared.over(store)
     if topics is not None:
         api.topics = topics
     found: dict = api.get(f"/v1/customers/ada/facts{query}").json()  # type: ignore[type-arg] # JSON

@@ -17,7 +17,7 @@ from serving_layer.schemas.provenance import ReasonName
 from tests.support.serving_fakes import (
     NOW,
     PARTITIONS,
-    Api,
+    Shared,
     MemoryViewStore,
     delta,
     order,
@@ -44,7 +44,7 @@ def late(made: MemoryViewStore) -> MemoryViewStore:
 
 @pytest.mark.parametrize("url", CONDITIONAL)
 def test_an_answer_that_still_holds_is_a_304_without_a_body(url: str) -> None:
-    api = Api.over(store())
+    api = Shared.over(store())
     first = api.get(url)
     tag = first.headers["etag"]
     assert re.fullmatch(r'W/"[0-9a-f]{24}"', tag)
@@ -59,7 +59,7 @@ def test_an_answer_that_still_holds_is_a_304_without_a_body(url: str) -> None:
 def test_progress_alone_does_not_change_the_tag_and_everything_that_is_answered_does() -> None:
     """A 304 claims what the kept answer claims: completeness below its own, lower offset."""
     made = store()
-    api = Api.over(made)
+    api = Shared.over(made)
     tags = [api.get(URL).headers["etag"]]
     made.progress_rows = dict.fromkeys(range(PARTITIONS), progress(110))
     assert api.get(URL).headers["etag"] == tags[0]
@@ -82,18 +82,18 @@ def test_progress_alone_does_not_change_the_tag_and_everything_that_is_answered_
 
 
 def test_two_different_routes_and_ranges_have_different_tags() -> None:
-    api = Api.over(store())
+    api = Shared.over(store())
     urls = (*CONDITIONAL, f"{CONDITIONAL[2]}?grain=week", f"{CONDITIONAL[2]}?from=2024-06-01")
     assert len({api.get(url).headers["etag"] for url in urls}) == len(urls)
 
 
 def test_what_has_no_tag_is_not_stored() -> None:
-    assert Api.over(store()).get("/v1/status").headers["cache-control"] == "no-store"
+    assert Shared.over(store()).get("/v1/status").headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("url", [*CONDITIONAL, "/v1/customers/ada/facts"])
 def test_r22_a_degraded_answer_is_a_503_with_its_reasons_for_who_takes_exact_ones_only(url: str) -> None:
-    degraded, exact = Api.over(late(store())), Api.over(store())
+    degraded, exact = Shared.over(late(store())), Shared.over(store())
     assert degraded.get(url).status_code == 200
 
     for response in (
@@ -116,33 +116,33 @@ def test_r22_one_degraded_answer_fails_a_batch_get_that_takes_exact_ones_only() 
     made.put_order("ben")
     body = {"customer_ids": ["ben", "ada"], "as_of": "2024-06-30"}
     url = "/v1/customers/metrics:batch-get?require=exact"
-    assert Api.over(made).request("POST", url, json=body).status_code == 200
+    assert Shared.over(made).request("POST", url, json=body).status_code == 200
 
     made.delta_rows["ada"].append((MARK_OFFSET, encode_mark(Mark(accepted_drift=2, classes=("x",)))))
-    problem = Api.over(made).request("POST", url, json=body).json()
+    problem = Shared.over(made).request("POST", url, json=body).json()
     assert (problem["status"], problem["customer_id"]) == (503, "ada")
 
 
 def test_fields_cut_the_metrics_down_to_the_named_ones() -> None:
-    found = Api.over(store()).get(f"{URL}?fields=at_risk,total_revenue").json()
+    found = Shared.over(store()).get(f"{URL}?fields=at_risk,total_revenue").json()
     assert found["metrics"] == {"total_revenue": "15.00", "at_risk": False}
 
 
 @pytest.mark.parametrize("fields", ["", "revenue", "at_risk,", "at_risk, total_revenue"])
 def test_a_field_that_is_no_metric_is_refused_with_the_list(fields: str) -> None:
-    found = Api.over(store()).get(f"{URL}?fields={fields}").json()
+    found = Shared.over(store()).get(f"{URL}?fields={fields}").json()
     assert (found["status"], found["field"]) == (422, "fields")
     assert "total_revenue, order_count" in found["rule"]
 
 
 @pytest.mark.parametrize("given", ["abc", "a-b_c.d:e/f+g=h@i", "x" * 128])
 def test_the_clients_request_id_is_echoed(given: str) -> None:
-    assert Api.over(store()).get(URL, X_Request_Id=given).headers["x-request-id"] == given
+    assert Shared.over(store()).get(URL, X_Request_Id=given).headers["x-request-id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, 'a"b', "a b", "zoë".encode().decode("latin-1")])
 def test_an_id_that_could_not_stand_in_a_log_line_is_replaced(given: str) -> None:
-    found = Api.over(store()).get(URL, X_Request_Id=given).headers["x-request-id"]
+    found = Shared.over(store()).get(URL, X_Request_Id=given).headers["x-request-id"]
     assert re.fullmatch("[0-9a-f]{32}", found)
 
 
@@ -151,8 +151,8 @@ def test_a_request_that_failed_on_our_side_is_logged_with_its_id_and_without_its
         raise StoreUnavailable("Cassandra at 127.0.0.1:1 does not answer")
 
     with capture_logs() as events:
-        response = Api(away).get(URL, X_Request_Id="r1")
-        Api.over(store()).get(f"{URL}?as_of=no")
+        response = Shared(away).get(URL, X_Request_Id="r1")
+        Shared.over(store()).get(f"{URL}?as_of=no")
 
     assert (response.status_code, response.headers["x-request-id"]) == (503, "r1")
     assert events == [{"event": "failed", "log_level": "warning", "request": "r1", "method": "GET", "status": 503}]
@@ -163,7 +163,7 @@ def test_a_defect_has_its_id_in_the_answer_and_in_the_log() -> None:
         raise ZeroDivisionError
 
     with capture_logs() as events:
-        response = Api(broken).get(URL, X_Request_Id="r2")
+        response = Shared(broken).get(URL, X_Request_Id="r2")
 
     assert (response.status_code, response.headers["x-request-id"]) == (500, "r2")
     assert [(event["request"], event["status"]) for event in events] == [("r2", 500)]

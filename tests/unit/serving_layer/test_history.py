@@ -13,7 +13,7 @@ from common.algebra.state import State
 from serving_layer.answer.readable import money
 from serving_layer.answer.steps import MOST_STEPS, series, steps_in
 from serving_layer.schemas.history import Grain
-from tests.support.serving_fakes import Api, MemoryViewStore, delta, order, pointing_at, published
+from tests.support.serving_fakes import Shared, MemoryViewStore, delta, order, pointing_at, published
 
 FIRST = date(2023, 12, 20)
 days = st.integers(0, 90).map(lambda number: FIRST + timedelta(days=number))
@@ -54,7 +54,7 @@ def history(query: str, store: MemoryViewStore | None = None) -> dict:  # type: 
         store = MemoryViewStore(pointing_at(published(cut=5)))
         store.put_order("ada", 1000)  # on 2024-06-26, a Wednesday
         store.put_delta("ada", 6, delta(order(500, day=19_903), entity_id="o2"))  # on 2024-06-29
-    found: dict = Api.over(store).get(f"/v1/customers/ada/history{query}").json()  # type: ignore[type-arg] # JSON
+    found: dict = Shared.over(store).get(f"/v1/customers/ada/history{query}").json()  # type: ignore[type-arg] # JSON
     return found
 
 

@@ -11,7 +11,7 @@ from common.log.partition import partition_of
 from serving_layer.answer.provenance import Release
 from serving_layer.read.reading import PIN_ATTEMPTS
 from serving_layer.read.store import SlotRow
-from tests.support.serving_fakes import NOW, PARTITIONS, RELEASE, Api, MemoryViewStore, delta, order, progress, published
+from tests.support.serving_fakes import NOW, PARTITIONS, RELEASE, Shared, MemoryViewStore, delta, order, progress, published
 
 ADA = partition_of("ada", PARTITIONS)
 
@@ -26,13 +26,13 @@ def kept() -> MemoryViewStore:
 
 
 def asked(store: MemoryViewStore, batch: object) -> Any:
-    return Api.over(store).get(f"/v1/customers/ada/metrics?batch={batch}").json()
+    return Shared.over(store).get(f"/v1/customers/ada/metrics?batch={batch}").json()
 
 
 def test_a_kept_batch_answers_alone_as_it_was_known_then() -> None:
     store = kept()
 
-    assert Api.over(store).metrics().json()["metrics"]["total_revenue"] == "25.00"
+    assert Shared.over(store).metrics().json()["metrics"]["total_revenue"] == "25.00"
     for batch, revenue, cut in ((1, "10.00", 3), (2, "20.00", 5)):
         found = asked(store, batch)
         assert found["metrics"]["total_revenue"] == revenue

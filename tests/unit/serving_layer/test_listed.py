@@ -13,7 +13,7 @@ from common.algebra.profile import CustomerProfile
 from common.algebra.rankings import Entry, RankingKey, Scope
 from common.algebra.state import State
 from serving_layer.read.details import RankingRow
-from tests.support.serving_fakes import NOW, Api, MemoryViewStore, order, pointing_at, published
+from tests.support.serving_fakes import NOW, Shared, MemoryViewStore, order, pointing_at, published
 
 DAY = 86_400_000_000
 SIZE = 3
@@ -40,7 +40,7 @@ def ranked() -> MemoryViewStore:
 
 
 def listed(store: MemoryViewStore, query: str = "") -> dict:  # type: ignore[type-arg] # JSON
-    found: dict = Api.over(store).get(f"/v1/customers{query}").json()  # type: ignore[type-arg] # JSON
+    found: dict = Shared.over(store).get(f"/v1/customers{query}").json()  # type: ignore[type-arg] # JSON
     return found
 
 

@@ -18,7 +18,7 @@ from serving_layer.answer.explained import MOST_DELTAS
 from serving_layer.answer.steps import MOST_STEPS
 from serving_layer.read.kafka_topics import MOST_ORIGINS
 from tests.support.http_api import answering
-from tests.support.serving_fakes import NOW, Api, MemoryViewStore, delta, order, pointing_at, progress, published
+from tests.support.serving_fakes import NOW, Shared, MemoryViewStore, delta, order, pointing_at, progress, published
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "serving.md").read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ def blocks(language: str) -> list[str]:
 
 def test_every_example_of_the_table_of_routes_is_answered_and_no_route_is_missing() -> None:
     """The rollback is refused: an application without keys has no admin."""
-    api = Api.over(filled())
+    api = Shared.over(filled())
     section = PAGE.partition("## Routes")[2].partition("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
     for row in rows:
@@ -66,7 +66,7 @@ def test_every_example_of_the_table_of_routes_is_answered_and_no_route_is_missin
 
 
 def routes() -> set[str]:
-    paths = Api.over(MemoryViewStore()).get("/openapi.json").json()["paths"]
+    paths = Shared.over(MemoryViewStore()).get("/openapi.json").json()["paths"]
     return {
         path.replace("{customer_id}", "{id}").replace("{batch_id}", "{id}") for path in paths if path.startswith("/v1")
     }
@@ -116,7 +116,7 @@ def test_the_notebook_runs_from_the_api_to_a_dataframe(url: str, monkeypatch: py
 
 def test_every_answer_of_v1_has_an_example_that_its_schema_takes() -> None:
     """Exact and degraded ones, and problems; the examples are made by the code that answers."""
-    document = Api.over(MemoryViewStore()).get("/openapi.json").json()
+    document = Shared.over(MemoryViewStore()).get("/openapi.json").json()
     checked = 0
     for path, methods in document["paths"].items():
         if not path.startswith("/v1") or path.endswith("/deltas"):
