@@ -18,6 +18,7 @@ from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.read.topics import Topics
 from serving_layer.request_ids import RequestIds
 from serving_layer.routes.batches import Admin, nobody
+from serving_layer.routes.examples import with_nulls
 from serving_layer.routes.health import health
 from serving_layer.routes.home import home
 from serving_layer.routes.metrics import metrics
@@ -34,7 +35,9 @@ _EXAMPLE: Final = {
     "rule": "a day as YYYY-MM-DD",
 }
 _INVALID: Final[dict[int | str, dict[str, Any]]] = {
-    422: documented_problem("an input breaks a rule: `field`, `value` and `rule` say which", {"as_of": {"value": _EXAMPLE}})
+    422: documented_problem(
+        "an input breaks a rule: `field`, `value` and `rule` say which", {"as_of": {"value": _EXAMPLE}}
+    )
 }
 
 
@@ -96,10 +99,11 @@ class _Source:
 
 
 def _openapi(generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Returns FastAPI's OpenAPI document, with the true media type for errors: application/problem+json."""
+    """Returns FastAPI's OpenAPI document, with the true media type for errors, and examples that keep their nulls."""
     schema = generate()
     for operation in (operation for methods in schema["paths"].values() for operation in methods.values()):
         for status, response in operation["responses"].items():
+            with_nulls(response)
             if status >= "400" and "application/json" in response["content"]:
                 response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
     return schema
