@@ -11,22 +11,48 @@ from common.errors import StoreUnavailable
 from common.settings import Settings
 from serving_layer.answer.answers import Answers
 from serving_layer.inputs import checked_query
-from serving_layer.problems import MEDIA_TYPE, install
+from serving_layer.problems import MEDIA_TYPE, documented_problem, install
+from serving_layer.read.kafka_topics import KafkaTopics
 from serving_layer.read.link import Connect, cassandra_link
 from serving_layer.read.store import StoreSource, ViewStore
-from serving_layer.routes.customers import customers
+from serving_layer.read.topics import Topics
+from serving_layer.request_ids import RequestIds
+from serving_layer.routes.batches import Admin, nobody
+from serving_layer.routes.examples import with_nulls
 from serving_layer.routes.health import health
 from serving_layer.routes.home import home
 from serving_layer.routes.metrics import metrics
-from serving_layer.schemas.problems import Problem
+from serving_layer.routes.resources import resources
 
+_EXAMPLE: Final = {
+    "type": "urn:lambda360:problem:invalid-request",
+    "title": "Unprocessable Entity",
+    "status": 422,
+    "detail": "as_of: 'yesterday': a day as YYYY-MM-DD",
+    "instance": "/v1/customers/00001/metrics",
+    "field": "as_of",
+    "value": "yesterday",
+    "rule": "a day as YYYY-MM-DD",
+}
 _INVALID: Final[dict[int | str, dict[str, Any]]] = {
-    422: {"model": Problem, "description": "an input breaks a rule: `field`, `value` and `rule` say which"}
+    422: documented_problem(
+        "an input breaks a rule: `field`, `value` and `rule` say which", {"as_of": {"value": _EXAMPLE}}
+    )
 }
 
 
-def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = cassandra_link) -> FastAPI:
-    """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC."""
+def create_app(
+    settings: Settings,
+    clock: Callable[[], int],
+    connect: Connect = cassandra_link,
+    *,
+    topics: Topics | None = None,
+    admin: Admin = nobody,
+) -> FastAPI:
+    """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC.
+
+    `topics` is Kafka unless given. `admin` is a dependency that lets admins pass, and returns who asks.
+    """
     source = _Source()
 
     @asynccontextmanager
@@ -44,8 +70,13 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
         redoc_url=None,
     )
     install(app)
+    app.add_middleware(RequestIds)
     answers = Answers(source, settings, clock)
-    routers = (customers(answers, settings.serving.batch_get_max), health(source), metrics(source, settings, clock))
+    routers = (
+        *resources(answers, source, settings, clock, topics=topics or KafkaTopics(settings), admin=admin),
+        health(source),
+        metrics(source, settings, clock),
+    )
     for router in routers:
         app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
     app.include_router(home())  # the page reads its own query
@@ -68,10 +99,11 @@ class _Source:
 
 
 def _openapi(generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Returns FastAPI's OpenAPI document, with the true media type for errors: application/problem+json."""
+    """Returns FastAPI's OpenAPI document, with the true media type for errors, and examples that keep their nulls."""
     schema = generate()
     for operation in (operation for methods in schema["paths"].values() for operation in methods.values()):
         for status, response in operation["responses"].items():
+            with_nulls(response)
             if status >= "400" and "application/json" in response["content"]:
                 response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
     return schema

@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from common.algebra.metrics import METRIC
 from common.log.texts import CUSTOMER_ID_RULE, CustomerIdText
 from serving_layer.problems import InvalidRequest, echo
 
@@ -28,9 +29,9 @@ def checked_customer_id(text: str, field: str = "customer_id") -> str:
 
 
 def checked_spelling(raw_path: bytes) -> None:
-    """Raises InvalidRequest unless the id in the path `…/customers/ID/metrics` is percent-encoded UTF-8."""
+    """Raises InvalidRequest unless the id in the path `…/customers/ID/LAST` is percent-encoded UTF-8."""
     # The framework replaces bytes that are not UTF-8: the id would then name another customer.
-    spelled = raw_path.partition(b"/customers/")[2].removesuffix(b"/metrics")
+    spelled = raw_path.partition(b"/customers/")[2].rpartition(b"/")[0]
     try:
         unquote_to_bytes(spelled).decode()
     except UnicodeDecodeError as error:
@@ -57,19 +58,39 @@ def _parameters(dependant: Dependant) -> Iterator[str]:
         yield from _parameters(each)
 
 
-def checked_as_of(text: str | None, today: date) -> date:
+def checked_as_of(text: str | None, today: date, field: str = "as_of") -> date:
     """Returns the day that `text` names, or `today` if it is None.
 
     Raises InvalidRequest if `text` is not a date as YYYY-MM-DD, or names a day after `today`.
     """
     if text is None:
         return today
+    day = checked_day(text, field)
+    if day > today:
+        raise InvalidRequest(field, text, f"not later than the server's day (UTC), {today.isoformat()}")
+    return day
+
+
+def checked_day(text: str, field: str) -> date:
+    """Returns the day that `text` names. Raises InvalidRequest if it is not a date as YYYY-MM-DD."""
     try:
         day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         day = None
     if day is None:
-        raise InvalidRequest("as_of", text, _DAY_RULE)
-    if day > today:
-        raise InvalidRequest("as_of", text, f"not later than the server's day (UTC), {today.isoformat()}")
+        raise InvalidRequest(field, text, _DAY_RULE)
     return day
+
+
+def checked_fields(text: str | None) -> list[str] | None:
+    """Returns the metrics that `text` names, separated by commas, in the order of the catalogue; None for all.
+
+    Raises InvalidRequest for a name that no metric has.
+    """
+    if text is None:
+        return None
+    asked = text.split(",")
+    for name in asked:
+        if name not in METRIC:
+            raise InvalidRequest("fields", name, f"names of metrics, separated by commas: {', '.join(METRIC)}")
+    return [name for name in METRIC if name in asked]

@@ -1,4 +1,4 @@
-"""Shows an event's fields in the units that people read: amounts as decimals, dates in RFC 3339."""
+"""Shows fields of events, facts and deltas in the units that people read: amounts as decimals, dates in RFC 3339."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,14 +10,14 @@ from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
 from common.algebra.facts import Image
 from common.algebra.measures import MEASURES
 from common.log.copy_events import MeasureChange
+from serving_layer.schemas.explanation import Happened, Shown
 
-Shown = str | int | bool | None
 _MONEY: Final = frozenset({"amount", "threshold"}) | {measure.name for measure in MEASURES if measure.unit == "money"}
 """What is in cents: the amount of a payload or an alert, an alert's threshold, and the measures of money."""
 _DATES: Final = ("_date", "_at")
 
 
-def happened(before: Image | None, after: Image) -> str:
+def happened(before: Image | None, after: Image) -> Happened:
     """Returns what a change did to its entity: `new`, `changed`, `taken back` or `brought back` (R5b)."""
     if after.retracted:
         return "taken back"
@@ -32,14 +32,15 @@ def changes(before: Image | None, after: Image | None) -> dict[str, tuple[Shown,
     An entity that is new or brought back has all its fields here, each from None. One that is taken back has all the
     fields that it had, each to None.
     """
-    old, new = _fields(before), _fields(after)
+    old, new = fields(before), fields(after)
     if not old:
         return {name: (None, value) for name, value in new.items()}
     pairs = {name: (value, new.get(name)) for name, value in old.items()}
     return {name: (was, now) for name, (was, now) in pairs.items() if was != now}
 
 
-def _fields(image: Image | None) -> dict[str, Shown]:
+def fields(image: Image | None) -> dict[str, Shown]:
+    """Returns a payload's fields as people read them; none without an image, and of a retracted one."""
     if image is None or image.retracted:
         return {}
     payload = image.payload
