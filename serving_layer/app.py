@@ -16,7 +16,7 @@ from serving_layer.read.link import Connect, cassandra_link
 from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.routes.customers import customers
 from serving_layer.routes.health import health
-from serving_layer.routes.home import home
+from serving_layer.routes.home import add_pages
 from serving_layer.routes.metrics import metrics
 from serving_layer.schemas.problems import Problem
 
@@ -48,7 +48,7 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
     routers = (customers(answers, settings.serving.batch_get_max), health(source), metrics(source, settings, clock))
     for router in routers:
         app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
-    app.include_router(home())  # the page reads its own query
+    add_pages(app)
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
 
