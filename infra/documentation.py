@@ -36,7 +36,14 @@ def metrics_page() -> str:
     """Returns the page of metrics and measures, from their two tables."""
     features = {each.source: f"`{each.name}`" for each in FEATURES if each.of == "metrics"}
     metrics = (
-        (f"`{each.name}`", each.unit, each.rule, "yes" if each.ranked else "", features.get(each.name, ""))
+        (
+            f"`{each.name}`",
+            each.unit,
+            each.definition,
+            each.rule,
+            "yes" if each.ranked else "",
+            features.get(each.name, ""),
+        )
         for each in METRICS
     )
     measures = ((f"`{each.name}`", each.unit, each.kind, each.day, _counted(each)) for each in MEASURES)
@@ -49,7 +56,7 @@ def metrics_page() -> str:
         "to 2 decimals, rates to 4. Money, hours and rates are decimal strings in JSON, dates ISO text; what has no "
         "value is null. By a metric that is ranked, each batch ranks its customers "
         "(`lambda360 batch rankings`). A metric that is a feature is served to models, too: [Features](features.md).",
-        _table(("metric", "unit", "rule", "ranked", "feature"), metrics),
+        _table(("metric", "unit", "definition", "formula", "ranked", "feature"), metrics),
         "## Measures\n\nA customer's state holds these integers by UTC day, summed over the customer's current facts.",
         _table(("measure", "unit", "of each", "on the day of", "adds"), measures),
     )

@@ -18,6 +18,7 @@ from serving_layer.routes.customers import customers
 from serving_layer.routes.health import health
 from serving_layer.routes.home import add_pages
 from serving_layer.routes.metrics import metrics
+from serving_layer.routes.resources import resources
 from serving_layer.schemas.problems import Problem
 
 _INVALID: Final[dict[int | str, dict[str, Any]]] = {
@@ -45,7 +46,12 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
     )
     install(app)
     answers = Answers(source, settings, clock)
-    routers = (customers(answers, settings.serving.batch_get_max), health(source), metrics(source, settings, clock))
+    routers = (
+        *resources(answers),
+        customers(answers, settings.serving.batch_get_max),
+        health(source),
+        metrics(source, settings, clock),
+    )
     for router in routers:
         app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
     add_pages(app)

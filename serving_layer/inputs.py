@@ -28,9 +28,9 @@ def checked_customer_id(text: str, field: str = "customer_id") -> str:
 
 
 def checked_spelling(raw_path: bytes) -> None:
-    """Raises InvalidRequest unless the id in the path `…/customers/ID/metrics` is percent-encoded UTF-8."""
+    """Raises InvalidRequest unless the id in the path `…/customers/ID/LAST` is percent-encoded UTF-8."""
     # The framework replaces bytes that are not UTF-8: the id would then name another customer.
-    spelled = raw_path.partition(b"/customers/")[2].removesuffix(b"/metrics")
+    spelled = raw_path.partition(b"/customers/")[2].rpartition(b"/")[0]
     try:
         unquote_to_bytes(spelled).decode()
     except UnicodeDecodeError as error:
@@ -57,19 +57,25 @@ def _parameters(dependant: Dependant) -> Iterator[str]:
         yield from _parameters(each)
 
 
-def checked_as_of(text: str | None, today: date) -> date:
+def checked_as_of(text: str | None, today: date, field: str = "as_of") -> date:
     """Returns the day that `text` names, or `today` if it is None.
 
     Raises InvalidRequest if `text` is not a date as YYYY-MM-DD, or names a day after `today`.
     """
     if text is None:
         return today
+    day = checked_day(text, field)
+    if day > today:
+        raise InvalidRequest(field, text, f"not later than the server's day (UTC), {today.isoformat()}")
+    return day
+
+
+def checked_day(text: str, field: str) -> date:
+    """Returns the day that `text` names. Raises InvalidRequest if it is not a date as YYYY-MM-DD."""
     try:
         day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         day = None
     if day is None:
-        raise InvalidRequest("as_of", text, _DAY_RULE)
-    if day > today:
-        raise InvalidRequest("as_of", text, f"not later than the server's day (UTC), {today.isoformat()}")
+        raise InvalidRequest(field, text, _DAY_RULE)
     return day

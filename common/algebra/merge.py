@@ -32,6 +32,20 @@ class Merged:
         return payload if isinstance(payload, CustomerProfile) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one customer's answer is added up from: what the merge leaves of the batch, and the deltas that it adds."""
+
+    base: ViewRow | None
+    """The batch's row; None without one, or where a reset at or above the cut forgets it."""
+    live: Sequence[tuple[int, Delta]]
+    """The deltas that count, each with its offset, in the order given."""
+    reset: tuple[int, Delta] | None
+    """The last reset at or above the cut, with its offset; None without one."""
+    next_offset: int
+    """The offset after the last delta at or above the cut, a reset included; 0 without any."""
+
+
 def merge(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) -> Merged:
     """Returns one customer's merged state and profile, from its batch row and its deltas, each with its offset.
 
@@ -43,16 +57,30 @@ def merge(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) 
 
     The deltas may be in any order. `cut` is the cut's offset in the customer's partition. Nothing is mutated.
     """
+    return add_up(parts(batch, deltas, cut))
+
+
+def parts(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) -> Parts:
+    """Returns what `merge` adds up, by its steps 1 and 2, so that an explanation shows exactly that."""
     above = [(offset, delta) for offset, delta in deltas if offset >= cut]
-    reset = max((offset for offset, delta in above if delta.is_reset), default=None)
-    live = [(offset, delta) for offset, delta in above if reset is None or offset > reset]
-    base = batch if reset is None else None
-    return Merged(
-        state=_state(base, live),
-        image=_image(base, live),
-        known=base is not None or bool(live),
-        deltas=len(live),
+    resets = [(offset, delta) for offset, delta in above if delta.is_reset]
+    reset = max(resets, key=lambda each: each[0], default=None)
+    return Parts(
+        base=batch if reset is None else None,
+        live=above if reset is None else [(offset, delta) for offset, delta in above if offset > reset[0]],
+        reset=reset,
         next_offset=max((offset + 1 for offset, _ in above), default=0),
+    )
+
+
+def add_up(of: Parts) -> Merged:
+    """Returns the merged state and profile, by the steps 3 to 5 of `merge`."""
+    return Merged(
+        state=_state(of.base, of.live),
+        image=_image(of.base, of.live),
+        known=of.base is not None or bool(of.live),
+        deltas=len(of.live),
+        next_offset=of.next_offset,
     )
 
 

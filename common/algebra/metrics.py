@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from common.algebra.dates import date_of
+from common.algebra.definitions import DEFINITIONS
 from common.algebra.measures import INDEX
 from common.algebra.profile import CustomerProfile, age_years, tenure_days
 from common.algebra.state import State
@@ -37,9 +38,15 @@ class Metric:
     name: str
     unit: str
     rule: str
+    """The formula, from measures and other metrics, and when there is no value."""
     of: Callable[[View], MetricValue]
     ranked: bool = False
     """Whether each batch ranks the customers by it, the greatest value first; it is money or a count then."""
+
+    @property
+    def definition(self) -> str:
+        """What the figure means, in a sentence for whoever reads it."""
+        return DEFINITIONS[self.name]
 
 
 def _decimal(value: Fraction | int, places: int) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from common.algebra.dates import MICROS_PER_DAY, date_of
-from common.algebra.merge import Merged, merge
+from common.algebra.merge import Merged, Parts, add_up, parts
 from common.algebra.metrics import METRICS, MetricValue, present
 from common.algebra.pointer import cut_of
 from common.algebra.profile import present_profile
@@ -16,10 +16,11 @@ from common.log.partition import partition_of
 from common.settings import Settings
 from serving_layer.answer.losses import loss_reasons
 from serving_layer.answer.provenance import Condition, Release, batch_info, condition
+from serving_layer.answer.reasons import Reason, names, texts
 from serving_layer.read.cells import UnreadableCell, decoded, mark_reason, view_row
 from serving_layer.read.reading import Reading, read
 from serving_layer.read.store import StoreSource
-from serving_layer.schemas.provenance import BatchInfo, LogInfo, Provenance, SpeedInfo
+from serving_layer.schemas.provenance import BatchInfo, LogInfo, Provenance, ReasonName, SpeedInfo
 
 _YIELD_EVERY: Final = 50
 """After so many customers a request yields to the event loop, so that a large one does not hold up small ones."""
@@ -36,6 +37,8 @@ class Answer:
     metrics: dict[str, MetricValue]
     profile: dict[str, str | None] | None
     provenance: Provenance
+    basis: tuple[int, ...]
+    """Equal for answers that were merged from the same rows: batch, generation, and the offset after the last delta."""
 
 
 class Answers:
@@ -63,10 +66,17 @@ class Answers:
         batch = batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
-            answers[customer] = _answer(customer, as_of, reading, conditions=conditions, batch=batch)
+            answers[customer], _ = _answer(customer, as_of, reading, conditions=conditions, batch=batch)
             if count % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return [answers[customer] for customer in customers]
+
+    async def with_parts(self, customer: str, as_of: date) -> tuple[Answer, Parts | None]:
+        """Returns what `of` returns for one customer, and what was merged; None where a cell cannot be read."""
+        reading = await read(self._source(), (customer,))
+        conditions = self._conditions(reading, (customer,))
+        batch = batch_info(reading.pin.pointer.published)
+        return _answer(customer, as_of, reading, conditions=conditions, batch=batch)
 
     def _conditions(self, reading: Reading, customers: Iterable[str]) -> dict[int, Condition]:
         published = reading.pin.pointer.published
@@ -87,36 +97,42 @@ class Answers:
 
 def _answer(
     customer: str, as_of: date, reading: Reading, *, conditions: Mapping[int, Condition], batch: BatchInfo | None
-) -> Answer:
+) -> tuple[Answer, Parts | None]:
+    """Returns the answer, and what was merged for it; None where a stored cell cannot be read."""
     published = reading.pin.pointer.published
     partition = partition_of(customer, reading.pin.partitions)
     layers = conditions[partition]
     reasons = list(layers.reasons)
     if customer in reading.marks:
-        reasons.append(mark_reason(reading.marks[customer]))
+        reasons.append(Reason(ReasonName.ACCEPTED_DRIFT, mark_reason(reading.marks[customer])))
     cut = cut_of(published)[partition]
     rows = reading.deltas.get(customer, ())
     reasons += loss_reasons(reading.pin.pointer.losses, partition, rows)
     metrics: dict[str, MetricValue]
+    found: Parts | None
     try:
-        deltas = decoded([row for row in rows if row[0] >= cut])
-        merged = merge(view_row(reading.rows.get(customer)), deltas, cut)
+        found = parts(view_row(reading.rows.get(customer)), decoded([row for row in rows if row[0] >= cut]), cut)
+        merged = add_up(found)
         metrics = present(merged.state, as_of, merged.profile)
     except UnreadableCell as error:
-        reasons.append(str(error))
+        reasons.append(Reason(ReasonName.UNREADABLE_CELL, str(error)))
+        found = None
         merged = _UNREADABLE
         metrics = dict.fromkeys(_METRIC_NAMES)
     provenance = Provenance(
         status="degraded" if reasons else "exact",
-        reasons=reasons,
+        reasons=texts(reasons),
+        reason_names=names(reasons),
         batch=batch,
         speed=SpeedInfo(merged.deltas, layers.behind_records, layers.behind_seconds),
         log=LogInfo(partition, max(layers.complete_below, merged.next_offset)),
     )
-    return Answer(
+    answer = Answer(
         customer_id=customer,
         known=merged.known,
         metrics=metrics,
         profile=present_profile(merged.profile),
         provenance=provenance,
+        basis=(published.batch_id if published else 0, reading.pin.pointer.generation, merged.next_offset),
     )
+    return answer, found

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from common.algebra.losses import Range
 from common.algebra.pointer import Loss
+from serving_layer.answer.reasons import Reason
 from serving_layer.read.cells import is_reset
 from serving_layer.read.store import DeltaRow
+from serving_layer.schemas.provenance import ReasonName
 
 
-def loss_reasons(losses: Sequence[Loss], partition: int, rows: Sequence[DeltaRow]) -> list[str]:
+def loss_reasons(losses: Sequence[Loss], partition: int, rows: Sequence[DeltaRow]) -> list[Reason]:
     """Returns a reason for each loss of the partition that was not declared sent again.
 
     `rows` are the customer's deltas, resets at or above each loss included. A customer that was erased after the range
@@ -21,8 +23,9 @@ def loss_reasons(losses: Sequence[Loss], partition: int, rows: Sequence[DeltaRow
     return [_reason(Range.of(loss)) for loss in waiting if reset < loss.to_offset]
 
 
-def _reason(lost: Range) -> str:
-    return (
+def _reason(lost: Range) -> Reason:
+    return Reason(
+        ReasonName.LOST_RECORDS,
         f"records {lost.start} to {lost.end - 1} of partition {lost.partition} were lost, and are not yet declared as "
-        f"sent again (`lambda360 speed declare-sent {lost}`)"
+        f"sent again (`lambda360 speed declare-sent {lost}`)",
     )

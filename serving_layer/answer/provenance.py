@@ -9,8 +9,9 @@ from common.log.events import validation_version
 from common.log.normalizing import Rules
 from common.progress import Progress
 from common.settings import ServingSettings, Settings
+from serving_layer.answer.reasons import Reason
 from serving_layer.read.reading import complete_below
-from serving_layer.schemas.provenance import BatchInfo
+from serving_layer.schemas.provenance import BatchInfo, ReasonName
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Release:
 class Condition:
     """The condition of both layers in one partition. Its answers are exact if `reasons` is empty, else degraded."""
 
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     behind_records: int | None
     behind_seconds: float | None
     complete_below: int
@@ -53,13 +54,14 @@ def condition(
     cut = cut_of(published)[partition]
     reasons = _batch_versions(published, release)
     if progress is None:
-        reasons.append(f"the speed layer never ran in partition {partition}")
+        reasons.append(Reason(ReasonName.NEVER_RAN, f"the speed layer never ran in partition {partition}"))
         return Condition(tuple(reasons), None, None, complete_below=complete_below(None, cut))
     decided = versions_in(progress.validation_version)
     if decided != [release.validation_version]:
-        reasons.append(_differ("validation_version", "the speed layer", " and ".join(decided), release))
+        reasons.append(_differ(ReasonName.VALIDATION_VERSION, "the speed layer", " and ".join(decided), release))
     if cut < progress.from_offset:
-        reasons.append(f"cut {cut} is below from_offset {progress.from_offset}: deltas between them are gone")
+        text = f"cut {cut} is below from_offset {progress.from_offset}: deltas between them are gone"
+        reasons.append(Reason(ReasonName.DELTAS_GONE, text))
     reasons += _lateness(progress, limits, now)
     return Condition(
         tuple(reasons),
@@ -82,36 +84,39 @@ def batch_info(published: Published | None) -> BatchInfo | None:
     )
 
 
-def _batch_versions(published: Published | None, release: Release) -> list[str]:
+def _batch_versions(published: Published | None, release: Release) -> list[Reason]:
     if published is None:
         return []
     plan = published.plan
     who = f"batch {published.batch_id}"
     reasons = []
     if plan.logic_version != release.logic_version:
-        reasons.append(_differ("logic_version", who, plan.logic_version, release))
+        reasons.append(_differ(ReasonName.LOGIC_VERSION, who, plan.logic_version, release))
     if plan.validation_version != release.validation_version:
-        reasons.append(_differ("validation_version", who, plan.validation_version, release))
+        reasons.append(_differ(ReasonName.VALIDATION_VERSION, who, plan.validation_version, release))
     return reasons
 
 
-def _differ(name: str, who: str, version: str, release: Release) -> str:
-    return f"{name} of {who} is {version}, of this release {getattr(release, name)}"
+def _differ(name: ReasonName, who: str, version: str, release: Release) -> Reason:
+    return Reason(name, f"{name} of {who} is {version}, of this release {getattr(release, name)}")
 
 
-def _lateness(progress: Progress, limits: ServingSettings, now: int) -> list[str]:
+def _lateness(progress: Progress, limits: ServingSettings, now: int) -> list[Reason]:
     silent = progress.silent_seconds(now)
     if silent is None:
-        return ["the speed layer has never sent a heartbeat"]
+        return [Reason(ReasonName.NO_HEARTBEAT, "the speed layer has never sent a heartbeat")]
     if silent > limits.max_behind_seconds:
-        return [f"the speed layer is silent for {silent:.0f} s, more than {limits.max_behind_seconds:g} s"]
+        text = f"the speed layer is silent for {silent:.0f} s, more than {limits.max_behind_seconds:g} s"
+        return [Reason(ReasonName.SILENT, text)]
     reasons = []
     records = progress.behind_records
     seconds = progress.behind_seconds(now)
     if records > limits.max_behind_records:
-        reasons.append(f"the speed layer is {records} records behind, more than {limits.max_behind_records}")
+        text = f"the speed layer is {records} records behind, more than {limits.max_behind_records}"
+        reasons.append(Reason(ReasonName.BEHIND_RECORDS, text))
     if records and seconds is None:
-        reasons.append("the speed layer has not caught up with the log yet")
+        reasons.append(Reason(ReasonName.NOT_CAUGHT_UP, "the speed layer has not caught up with the log yet"))
     if seconds is not None and seconds > limits.max_behind_seconds:
-        reasons.append(f"the speed layer is {seconds:.0f} s behind, more than {limits.max_behind_seconds:g} s")
+        text = f"the speed layer is {seconds:.0f} s behind, more than {limits.max_behind_seconds:g} s"
+        reasons.append(Reason(ReasonName.BEHIND_SECONDS, text))
     return reasons

@@ -12,8 +12,8 @@ from common.algebra.facts import Origin
 from common.algebra.metrics import MetricValue
 from common.algebra.profile import KIND as PROFILE
 from common.log.copy_events import AlertEvent, CopyEvent
+from serving_layer.answer.readable import amounts, changes, evidence, happened, shown
 from serving_layer.live.effects import Effect
-from serving_layer.live.explain import amounts, changes, evidence, happened, shown
 
 INDENT = "    "
 

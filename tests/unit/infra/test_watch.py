@@ -22,8 +22,8 @@ from common.settings import Settings
 from infra.cli import run
 from infra.operate.watch.render import Pipe, Screen, as_json, lines
 from infra.operate.watch.session import Begin, Show, Wish
+from serving_layer.answer.readable import changes
 from serving_layer.live.effects import Effect, Views
-from serving_layer.live.explain import changes
 from serving_layer.live.follow import Seen, wanted
 from serving_layer.live.positions import check_partitions, parse_positions, partitions_of, starts
 from serving_layer.read.store import ViewStore

@@ -11,7 +11,7 @@ from common.algebra.profile import CustomerProfile
 from common.algebra.state import State
 from infra.operate.watch.render import as_json, lines
 from serving_layer.live.effects import Effect, Views
-from serving_layer.live.explain import changes
+from serving_layer.answer.readable import changes
 from tests.support.copy_events import event
 from tests.support.deltas import changed
 from tests.support.serving_fakes import NOW, MemoryViewStore, pointing_at, published

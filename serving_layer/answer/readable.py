@@ -1,4 +1,4 @@
-"""Shows an event's fields in the units that people read: amounts as decimals, dates in RFC 3339."""
+"""Shows the fields of events, facts and deltas in the units that people read: amounts as decimals, dates in RFC 3339."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,14 +10,14 @@ from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
 from common.algebra.facts import Image
 from common.algebra.measures import MEASURES
 from common.log.copy_events import MeasureChange
+from serving_layer.schemas.explanation import Happened, Shown
 
-Shown = str | int | bool | None
 _MONEY: Final = frozenset({"amount", "threshold"}) | {measure.name for measure in MEASURES if measure.unit == "money"}
 """What is in cents: the amount of a payload or an alert, an alert's threshold, and the measures of money."""
 _DATES: Final = ("_date", "_at")
 
 
-def happened(before: Image | None, after: Image) -> str:
+def happened(before: Image | None, after: Image) -> Happened:
     """Returns what a change did to its entity: `new`, `changed`, `taken back` or `brought back` (R5b)."""
     if after.retracted:
         return "taken back"
