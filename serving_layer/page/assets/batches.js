@@ -1,7 +1,7 @@
 // The list of batches, each with what its gate and its audit found.
 import { ask } from "./api.js";
 import { fill, h, table } from "./dom.js";
-import { NONE, grouped, label, moment } from "./format.js";
+import { counted, grouped, moment } from "./format.js";
 
 const MOST = 10;
 
@@ -34,20 +34,32 @@ function batch(found) {
 }
 
 function checks({ id, gate, audit, steps, cut }) {
-  const rows = [...flat("gate", gate), ...flat("audit", audit), ...steps.map(({ name, seconds }) => [`step ${name}`, `${Number(seconds).toFixed(1)} s`])];
-  for (const [partition, offset] of Object.entries(cut ?? {})) rows.push([`cut of partition ${partition}`, `below offset ${offset}`]);
-  return rows.length ? table(`Checks of batch ${id}`, ["Check", "Found"], rows) : h("p", { class: "empty" }, "It has reached no check yet.");
+  const offsets = Object.entries(cut).map(([partition, offset]) => `partition ${partition} below offset ${grouped(offset)}`);
+  return [
+    h("h3", {}, "Quality gate"), gate ? gated(id, gate) : h("p", { class: "empty" }, "It has not passed the gate."),
+    h("h3", {}, "Audit"), audit ? audited(audit) : h("p", { class: "empty" }, "It has not been audited."),
+    h("h3", {}, "What it absorbed"), h("p", {}, offsets.join(", ") || "nothing"),
+    h("h3", {}, "How long its steps took"), h("p", {}, steps.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)} s`).join(", ") || "none is finished"),
+  ];
 }
 
-// What a report says, a row for each of its values; lists of findings are joined.
-function flat(name, found) {
-  if (found === null || found === undefined) return [[label(name), "not reached"]];
-  if (Array.isArray(found)) return [[label(name), found.length ? found.map(words).join("; ") : "none"]];
-  if (typeof found !== "object") return [[label(name), found === true ? "yes" : found === false ? "no" : String(found)]];
-  return Object.entries(found).flatMap(([key, value]) => flat(`${name}: ${key}`, value));
+function gated(id, { records, score, quarantined, rules, changes }) {
+  const notable = rules.filter(({ verdict }) => verdict !== "passed");
+  const passed = rules.length - notable.length;
+  return [
+    h("p", {}, `${score} of 100 for ${counted(records, "new record")}; ${counted(quarantined, "row")} in quarantine, ${counted(passed, "rule")} passed.`),
+    changes.map((each) => h("p", {}, each)),
+    notable.length ? table(`Rules that batch ${id} did not simply pass`, ["Rule", "Verdict", "Found"], notable.map(({ rule, verdict, text }) => [rule, verdict, text])) : null,
+  ];
 }
 
-function words(found) {
-  if (found === null || typeof found !== "object") return String(found ?? NONE);
-  return Object.entries(found).map(([key, value]) => `${key.replaceAll("_", " ")} ${words(value)}`).join(", ");
+function audited({ compared, skipped, facts, complete, findings, accepted, unaudited }) {
+  const drift = findings.map((each) => `${each.drift.replaceAll("_", " ")}: ${counted(each.customers, "customer")}`);
+  return [
+    h("p", {}, `${counted(compared, "customer")} and ${counted(facts, "fact")} were compared with the answers that were served: `,
+      h("strong", {}, drift.join(", ") || "no difference"), `. ${complete ? "Every loaded row is as it was computed." : "The loaded rows are not those that were computed."}`),
+    skipped ? h("p", {}, `${counted(skipped, "customer")} erased meanwhile were skipped.`) : null,
+    accepted ? h("p", {}, `An operator accepted the differences of ${counted(accepted, "customer")}.`) : null,
+    unaudited.map((each) => h("p", { class: "problem" }, `Not audited: ${each}`)),
+  ];
 }

@@ -44,17 +44,18 @@ export function signed(text) {
   return /^[-+]/.test(text) ? String(text) : `+${text}`;
 }
 
-// Returns a moment as its UTC day and time. A plain day stays one.
+// Returns a moment as its UTC day and time; at midnight sharp it is a day, as a source that knows only days writes it.
 export function moment(text) {
-  if (!text || text.length <= 10) return text || NONE;
+  if (!text) return NONE;
   const at = new Date(text);
-  return Number.isNaN(at.getTime()) ? String(text) : `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  if (Number.isNaN(at.getTime())) return String(text);
+  const [day, time] = at.toISOString().split("T");
+  return time === "00:00:00.000Z" ? day : `${day} ${time.slice(0, 8)} UTC`;
 }
 
-// Returns microseconds (UTC) as a day if they are at midnight, else as a moment.
+// Returns microseconds (UTC) as `moment` does.
 export function micros(value) {
-  const at = new Date(value / 1000).toISOString();
-  return value % 86400000000 === 0 ? at.slice(0, 10) : moment(at);
+  return moment(new Date(value / 1000).toISOString());
 }
 
 // Returns a span of seconds in its largest unit.

@@ -14,10 +14,11 @@ export class Timeline {
     this.chosen = "all";
     this.list = h("ol", { class: "timeline" });
     this.more = h("button", { type: "button", onclick: () => this.append() }, "Show older");
+    this.unsorted = h("p", { class: "note", hidden: true }, "So much is known of this customer that it comes by kind and id: dates are in order only within what is shown.");
     this.error = h("p", { class: "problem", role: "alert", hidden: true });
     const choices = Object.entries(FILTERS).map(([value, text]) =>
       h("label", {}, h("input", { type: "radio", name: "kind", value, checked: value === this.chosen, onchange: () => this.choose(value) }), text));
-    fill(body, h("fieldset", { class: "choices" }, h("legend", { class: "hidden" }, "What the timeline shows"), choices), this.error, this.list, this.more);
+    fill(body, h("fieldset", { class: "choices" }, h("legend", { class: "hidden" }, "What the timeline shows"), choices), this.error, this.unsorted, this.list, this.more);
   }
 
   // Reads the newest part anew. `cut` is the batch's offset in the customer's partition, or null without a batch.
@@ -55,6 +56,7 @@ export class Timeline {
     if (cursor === null) return [];
     const found = await ask(customer(this.id, what), { ...parameters, limit: PAGE, cursor });
     this.cursors[what] = found.next_cursor;
+    if (what === "facts") this.unsorted.hidden = found.order !== "by_kind_and_id";
     return found.items.map(what === "facts" ? (each) => ({ ...each, at: each.happened_at }) : (each) => ({ ...each, kind: "alert" }));
   }
 
@@ -65,7 +67,7 @@ export class Timeline {
     this.more.hidden = this.cursors.facts === null && this.cursors.alerts === null;
   }
 
-  fact({ kind: of, entity_id: id, happened_at: at, updated_at: updated, retracted, changed, payload, position, origin: from }) {
+  fact({ kind: of, entity_id: id, happened_at: at, updated_at: updated, retracted, changed, payload, before, position, origin: from }) {
     const offset = Number(position?.split(":")[1]);
     const after = this.cut !== null && offset >= this.cut;
     const marks = [
@@ -73,11 +75,12 @@ export class Timeline {
       changed && !retracted ? h("span", { class: "mark corrected" }, "corrected") : null,
       after ? h("span", { class: "mark after" }, `after batch ${this.batchId}`) : null,
     ];
+    const was = before && fields(before) !== fields(payload) ? h("span", { class: "detail" }, `before: ${fields(before)}`) : null;
     const told = [position && `position ${position}`, updated && updated !== at ? `as of ${moment(updated)}` : null, origin(from)];
     return h("li", { class: `${of}${retracted ? " retracted" : ""}` },
       h("span", { class: "day" }, at ? moment(at) : "no date"),
       h("span", { class: "what" }, h("strong", {}, `${kind(of)} ${id}`), marks,
-        h("span", { class: "detail" }, retracted ? "It counts for nothing, as if it had never been." : fields(payload) || "no details"),
+        h("span", { class: "detail" }, retracted ? "It counts for nothing, as if it had never been." : fields(payload) || "no details"), was,
         h("span", { class: "origin" }, told.filter(Boolean).join(" · "))));
   }
 }
