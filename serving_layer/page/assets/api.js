@@ -19,6 +19,12 @@ export class Unreachable extends Error {
   }
 }
 
+// Returns what an error of the API says to people. Throws any other error: that is a defect of this page.
+export function sentence(error) {
+  if (error instanceof Problem || error instanceof Unreachable) return error.message;
+  throw error;
+}
+
 // Returns what the API answers to GET `path`. A parameter that is null or empty is left out. Throws Problem or Unreachable.
 export async function ask(path, parameters = {}, signal = undefined) {
   const response = await request(path, parameters, { signal });

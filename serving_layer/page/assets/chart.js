@@ -1,13 +1,9 @@
 // A chart of a customer's days, drawn by ourselves: what the batch holds, what the deltas add, and where the batch was published.
-import { fill, h, svg, table } from "./dom.js";
-import { cents, grouped, label, money } from "./format.js";
+import { fill, h, svg } from "./dom.js";
+import { label } from "./format.js";
+import { PANELS, asTable, shownIn, stepsOf, told } from "./steps.js";
 
-const PANELS = [
-  { name: "revenue", unit: "money", height: 150 },
-  { name: "orders", unit: "count", height: 64 },
-  { name: "tickets", unit: "count", height: 48 },
-];
-const MEASURES = { revenue: "revenue", order_count: "orders", tickets: "tickets" };
+const DAY = 86400000;
 const LEFT = 62, RIGHT = 8, TITLE = 20, FOOT = 24;
 
 // Draws `history` (of GET …/history) into `body`; `answer` is that of GET …/explain.
@@ -30,31 +26,19 @@ export function drawChart(body, history, answer) {
     const at = geometry(drawing, steps);
     fill(drawing, picture(steps, at, history, batch));
     drawing.firstChild.addEventListener("pointermove", (event) => {
-      range.value = Math.floor((event.offsetX - LEFT) / at.step);
+      range.value = Math.floor((event.clientX - drawing.getBoundingClientRect().left - LEFT) / at.step);
       show();
     });
     show();
   };
   const partly = answer.deltas_left_out ? h("p", { class: "note" }, "The shares by deltas are of the newest changes only.") : null;
   fill(body, legend(batch), partly, drawing, range, readout, asTable(steps, history.grain));
-  let drawn = null;
-  const resized = () => drawing.clientWidth !== drawn && requestAnimationFrame(draw, (drawn = drawing.clientWidth));
-  new ResizeObserver(resized).observe(drawing);
-}
-
-// Each step with its total and what deltas added to it, by panel; money in cents.
-export function stepsOf(history, deltas) {
-  const steps = history.series.map((each) => ({
-    start: each.start,
-    total: Object.fromEntries(PANELS.map(({ name, unit }) => [name, unit === "money" ? cents(each[name]) : BigInt(each[name])])),
-    added: Object.fromEntries(PANELS.map(({ name }) => [name, 0n])),
-  }));
-  for (const { measure, day, amount } of deltas.flatMap((delta) => delta.contribution)) {
-    const name = MEASURES[measure];
-    const step = name && day <= history.to ? steps.findLast((each) => each.start <= day) : undefined;
-    if (step) step.added[name] += name === "revenue" ? cents(amount) : BigInt(amount);
-  }
-  return steps;
+  let width = null;
+  new ResizeObserver(() => {
+    if (drawing.clientWidth === width) return; // its height changes when it is drawn
+    width = drawing.clientWidth;
+    requestAnimationFrame(draw);
+  }).observe(drawing);
 }
 
 function geometry(drawing, steps) {
@@ -76,9 +60,10 @@ function picture(steps, at, history, batch) {
     panels, days(steps, at, top), cutLine(steps, at, top, history, batch), svg("line", { class: "cursor", y1: TITLE, y2: top }));
 }
 
-function drawPanel({ name, unit, height }, steps, at, top) {
-  const highest = steps.reduce((most, { total, added }) => max(most, total[name], total[name] - added[name]), 1n);
-  const y = (value) => top + height - (height * Number(value)) / Number(highest);
+function drawPanel(panel, steps, at, top) {
+  const { name, height } = panel;
+  const highest = steps.reduce((most, { total, added }) => max(most, total[name], total[name] - added[name]), 0n);
+  const y = (value) => top + height - (height * Number(value)) / Math.max(1, Number(highest));
   const paths = { batch: "", deltas: "", taken: "" };
   steps.forEach(({ total, added }, index) => {
     const batch = total[name] - added[name];
@@ -86,10 +71,9 @@ function drawPanel({ name, unit, height }, steps, at, top) {
     paths.batch += bar(0n, batch < total[name] ? batch : total[name]);
     paths[added[name] > 0n ? "deltas" : "taken"] += bar(batch, total[name]);
   });
-  const text = (value) => grouped(unit === "money" ? money(value) : value);
   return svg("g", {},
     svg("text", { class: "panel-title", x: 0, y: top - 6 }, label(name)),
-    svg("text", { class: "tick", x: LEFT - 6, y: top + 8, "text-anchor": "end" }, text(highest)),
+    highest ? svg("text", { class: "tick", x: LEFT - 6, y: top + 8, "text-anchor": "end" }, shownIn(panel, highest)) : null,
     svg("text", { class: "tick", x: LEFT - 6, y: top + height, "text-anchor": "end" }, "0"),
     svg("line", { class: "axis", x1: LEFT, x2: at.width - RIGHT, y1: top + height, y2: top + height }),
     Object.entries(paths).map(([kind, d]) => (d ? svg("path", { class: `bar ${kind}`, d }) : null)));
@@ -104,9 +88,9 @@ function days(steps, at, top) {
 function cutLine(steps, at, top, history, batch) {
   if (!batch || !steps.length) return null;
   const day = batch.published_at.slice(0, 10);
+  if (day < steps[0].start) return null;
   const beyond = day > history.to;
-  const index = beyond ? steps.length : steps.findLastIndex((each) => each.start <= day) + 0.5;
-  if (index < 0.5) return null;
+  const index = beyond ? steps.length : placeOf(day, steps, history);
   const text = `batch ${batch.id} published ${day}${beyond ? " →" : ""}`;
   const right = index > steps.length / 2;
   return svg("g", { class: "cut" },
@@ -114,29 +98,18 @@ function cutLine(steps, at, top, history, batch) {
     svg("text", { x: at.x(index) + (right ? -6 : 6), y: 12, "text-anchor": right ? "end" : "start" }, text));
 }
 
+// Where a day of the range lies, in steps from the left.
+function placeOf(day, steps, { to }) {
+  const index = steps.findLastIndex((each) => each.start <= day);
+  const begin = Date.parse(steps[index].start);
+  const end = index + 1 < steps.length ? Date.parse(steps[index + 1].start) : Date.parse(to) + DAY;
+  return index + (Date.parse(day) - begin) / (end - begin);
+}
+
 function legend(batch) {
   const entry = (kind, text) => h("li", { class: kind }, text);
   return h("ul", { class: "legend" }, batch && entry("batch", `in batch ${batch.id}`),
     entry("deltas", batch ? "came after its cut, by deltas" : "by deltas: there is no batch yet"), batch && entry("taken", "taken away after its cut"));
-}
-
-function told(step, grain) {
-  if (!step) return "There is nothing in this range.";
-  const parts = PANELS.map(({ name, unit }) => {
-    const text = (value) => grouped(unit === "money" ? money(value) : value);
-    const share = step.added[name] ? ` (${step.added[name] > 0n ? "+" : ""}${text(step.added[name])} by deltas)` : "";
-    return `${name} ${text(step.total[name])}${share}`;
-  });
-  return `${grain === "day" ? "" : `${label(grain)} from `}${step.start}: ${parts.join(", ")}`;
-}
-
-function asTable(steps, grain) {
-  const text = ({ name, unit }, value) => grouped(unit === "money" ? money(value) : value);
-  const body = h("div");
-  const heads = [`${label(grain)} from`, ...PANELS.flatMap(({ name }) => [label(name), "by deltas"])];
-  const rows = () => steps.map((step) => [step.start, ...PANELS.flatMap((panel) => [text(panel, step.total[panel.name]), text(panel, step.added[panel.name])])]);
-  const opened = ({ target }) => target.open && fill(body, table("The chart as a table", heads, rows(), { class: "numbers" }));
-  return h("details", { "data-key": "chart-table", ontoggle: opened }, h("summary", {}, "The same as a table"), body);
 }
 
 function max(...values) {

@@ -1,5 +1,5 @@
 // One customer: who it is, its metrics, their course over time, why they are what they are, and what happened.
-import { ask, customer } from "./api.js";
+import { ask, customer, sentence } from "./api.js";
 import { drawChart } from "./chart.js";
 import { card, fill, h, pill, reasons, speak } from "./dom.js";
 import { drawExplain } from "./explain.js";
@@ -40,8 +40,10 @@ export class CustomerView {
 
   // Reads everything anew; what is shown stays until the new answer is there.
   async load() {
+    const turn = (this.turn = {});
     try {
       const answer = await ask(customer(this.id, "explain"), { as_of: this.asOf });
+      if (turn !== this.turn) return;
       this.problem.hidden = true;
       this.draw(answer, this.answer);
       const cut = answer.batch === null ? null : (answer.batch.info.cut[answer.provenance.log.partition] ?? 0);
@@ -94,7 +96,7 @@ export class CustomerView {
       const history = await ask(customer(this.id, "history"), parameters);
       drawChart(body, history, this.answer);
     } catch (error) {
-      fill(body, h("p", { class: "problem" }, `The chart cannot be read: ${error.message}`));
+      fill(body, h("p", { class: "problem" }, `The chart cannot be read: ${sentence(error)}`));
     }
   }
 
@@ -105,6 +107,6 @@ export class CustomerView {
     fill(this.status, error.body?.provenance && pill(error.body.provenance.status));
     fill(this.why, reasons(error.body?.provenance?.reasons ?? error.reasons ?? []));
     const hint = "Check the spelling: upper and lower case count. A customer that was erased is unknown, too.";
-    this.problem.textContent = unknown ? `Nothing is known of a customer ${this.id}. ${hint}` : error.message;
+    this.problem.textContent = unknown ? `Nothing is known of a customer ${this.id}. ${hint}` : sentence(error);
   }
 }

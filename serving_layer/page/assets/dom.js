@@ -17,15 +17,19 @@ function filled(element, attributes, children) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...nodes(children));
   return element;
+}
+
+function nodes(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
 // Replaces what `container` holds. The focus, and what is open, stay on the elements of the same `data-key`.
 export function fill(container, ...children) {
   const focused = container.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   const open = keyed(container, "details[open]");
-  filled({ append: (...nodes) => container.replaceChildren(...nodes) }, {}, children);
+  container.replaceChildren(...nodes(children));
   for (const each of container.querySelectorAll("details[data-key]")) if (open.has(each.dataset.key)) each.open = true;
   if (focused !== undefined)
     [...container.querySelectorAll("[data-key]")].find((each) => each.dataset.key === focused)?.focus({ preventScroll: true });

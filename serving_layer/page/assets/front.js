@@ -1,5 +1,5 @@
 // The front door: lists the routes that the API describes.
-import { ask } from "./api.js";
+import { ask, sentence } from "./api.js";
 import { fill, h, table } from "./dom.js";
 
 const place = document.getElementById("routes");
@@ -9,5 +9,5 @@ try {
     Object.entries(methods).map(([method, { summary, description }]) => [h("code", {}, `${method.toUpperCase()} ${path}`), description ?? summary ?? ""]));
   fill(place, table("Routes", ["Route", "What it answers"], rows));
 } catch (error) {
-  fill(place, h("p", { class: "problem" }, `The routes cannot be read: ${error.message}`));
+  fill(place, h("p", { class: "problem" }, `The routes cannot be read: ${sentence(error)}`));
 }

@@ -1,5 +1,5 @@
 // How far each layer is behind the log, and whether answers are exact now: always in sight, read every few seconds.
-import { ask } from "./api.js";
+import { ask, sentence } from "./api.js";
 import { card, fill, h, pill, reasons, table } from "./dom.js";
 import { grouped, moment, span } from "./format.js";
 
@@ -18,17 +18,21 @@ export class Layers {
     try {
       this.draw(await ask("v1/status"));
     } catch (error) {
-      fill(this.headline, pill("unknown"), h("span", { class: "because" }, error.message));
+      this.head("unknown", sentence(error));
       fill(this.body, h("p", { class: "problem" }, `The state of the layers cannot be read: ${error.message}`), reasons(error.reasons ?? []));
     }
     if (!document.hidden) this.timer = setTimeout(() => this.load(), EVERY);
   }
 
+  // Changes the head only when it says something else: screen readers are told of each change.
+  head(status, because) {
+    const said = `${status} ${because}`;
+    if (said !== this.said) fill(this.headline, pill(status), h("span", { class: "because" }, because));
+    this.said = said;
+  }
+
   draw({ batch, speed, status, reasons: list }) {
-    const exact = status === "exact";
-    const text = JSON.stringify([status, list]);
-    if (text !== this.shown) fill(this.headline, pill(status), h("span", { class: "because" }, exact ? "Both layers are up to date." : list.join("; ")));
-    this.shown = text;
+    this.head(status, list.join("; ") || "Both layers are up to date.");
     const rows = speed.map((each) => [`${each.partition}`, grouped(each.next_offset ?? 0), count(each.behind_records), span(each.behind_seconds), span(each.silent_seconds)]);
     const heads = ["Partition", "Next offset", "Records behind", "Behind", "Last heartbeat"];
     fill(this.body, reasons(list), h("h3", {}, "Batch layer"), h("p", {}, about(batch)), h("h3", {}, "Speed layer"),

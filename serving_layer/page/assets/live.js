@@ -1,5 +1,5 @@
 // Follows server-sent events by fetch: unlike EventSource it sends an API key, and can say why it was refused.
-import { Problem, request, Unreachable } from "./api.js";
+import { Problem, Unreachable, request } from "./api.js";
 
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 30000;

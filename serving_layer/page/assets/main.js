@@ -63,19 +63,31 @@ function watchConnection() {
   connection.addEventListener("reachable", () => {
     if (notice.hidden) return;
     notice.hidden = true;
-    if (catalogue === null) show(true);
-    else view?.load();
-  });
-  connection.addEventListener("key-wanted", () => $("key").open || $("key").showModal());
-  $("key").querySelector("form").addEventListener("submit", () => {
-    remember($("key").querySelector("input").value);
-    $("key").querySelector("input").value = "";
-    layers.load();
-    show(true);
+    readAnew();
   });
 }
 
+// Asks for an API key when the server wants one; again after a wrong one, and not again after it was dismissed.
+function watchKey() {
+  const dialog = $("key"), input = $("api-key");
+  let dismissed = false;
+  connection.addEventListener("key-wanted", () => dismissed || dialog.open || dialog.showModal());
+  dialog.addEventListener("cancel", () => (dismissed = true));
+  dialog.querySelector("form").addEventListener("submit", () => {
+    remember(input.value);
+    input.value = "";
+    layers.load();
+    readAnew();
+  });
+}
+
+function readAnew() {
+  if (catalogue === null) show(true);
+  else view?.load();
+}
+
 watchConnection();
+watchKey();
 new Search($("find"), (id) => {
   if (location.hash === address(id, place().asOf)) view.load();
   location.hash = address(id, place().asOf);

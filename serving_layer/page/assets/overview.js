@@ -1,6 +1,6 @@
 // The overview: leaders and customers at risk of the last batch, the batches with their checks, and how far each layer is.
 import { address } from "./address.js";
-import { ask } from "./api.js";
+import { ask, sentence } from "./api.js";
 import { drawBatches } from "./batches.js";
 import { card, fill, h, table } from "./dom.js";
 import { NONE, label, shown } from "./format.js";
@@ -52,7 +52,7 @@ export class Overview {
       fill(body, h("p", { class: "note" }, `From batch ${batch.id}, as of ${day}. What came after the batch is not in this list.`),
         items.length ? table(`Customers by ${label(metric)}`, ["Customer", label(metric), "Country", "Segment", "At risk"], rows) : h("p", { class: "empty" }, none));
     } catch (error) {
-      fill(body, h("p", { class: "problem" }, `The list cannot be read: ${error.message}`));
+      fill(body, h("p", { class: "problem" }, `The list cannot be read: ${sentence(error)}`));
     }
   }
 }

@@ -1,5 +1,5 @@
 // Finds a customer: by its id, or by the beginning of it, among those that the last batch ranks.
-import { ask } from "./api.js";
+import { ask, sentence } from "./api.js";
 import { fill, h } from "./dom.js";
 
 const WAIT = 150;
@@ -38,7 +38,7 @@ export class Search {
       const { items, batch } = await ask("v1/customers", { rank_by: "total_revenue", prefix, limit: MOST });
       if (turn === this.turn) this.show(items, batch, prefix);
     } catch (error) {
-      if (turn === this.turn) this.say(`No suggestions: ${error.message} An id in full still works.`);
+      if (turn === this.turn) this.say(`No suggestions: ${sentence(error)} An id in full still works.`);
     }
   }
 

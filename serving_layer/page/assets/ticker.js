@@ -61,7 +61,7 @@ export class Ticker {
     const item = event === "gap" || event === "dropped" ? interruption(event, parsed(data)) : change(parsed(data));
     this.items = [item, ...this.items].slice(0, KEPT);
     this.draw();
-    if (item.customer !== undefined) this.onChange(item.customer);
+    this.onChange(item.customer ?? this.id);
   }
 
   draw() {
@@ -85,13 +85,13 @@ function change(event) {
 // What the stream says of itself: changes that are missing, or that it was too slow for them.
 function interruption(event, data) {
   const title = event === "gap" ? "Some changes are missing here" : "This page was too slow and was disconnected";
-  const details = [data.detail, ...missing(data), event === "gap" ? "The figures on this page are complete: they are read anew." : "It connects again where it was."];
+  const details = [data.reason ?? data.detail, ...missing(data), event === "gap" ? "The figures on this page are not affected: they are read from the stores." : "It connects again where it was."];
   return { title, details: details.filter(Boolean), class: "gap", at: null, position: null, from: null };
 }
 
 function missing(data) {
-  return (data.missing ?? data.partitions ?? []).map?.((each) =>
-    `Partition ${each.partition}: from offset ${each.from_offset ?? each.from} to ${each.to_offset ?? each.to}`) ?? [];
+  return (data.missing ?? []).map(({ partition, first, last }) =>
+    last === null ? `Partition ${partition}: from position ${first} on; nobody knows how many.` : `Partition ${partition}: positions ${first} to ${last}.`);
 }
 
 function row(item, withCustomer, asOf) {

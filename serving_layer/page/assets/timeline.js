@@ -1,5 +1,5 @@
 // What is known of a customer as it stands now, newest first: orders, refunds, tickets, campaigns, the profile, and alerts.
-import { ask, customer } from "./api.js";
+import { ask, customer, sentence } from "./api.js";
 import { alert } from "./describe.js";
 import { fill, h } from "./dom.js";
 import { fields, kind, moment, origin } from "./format.js";
@@ -45,7 +45,7 @@ export class Timeline {
       this.error.hidden = true;
     } catch (error) {
       if (turn !== this.turn) return;
-      this.error.textContent = `The timeline cannot be read: ${error.message}`;
+      this.error.textContent = `The timeline cannot be read: ${sentence(error)}`;
       this.error.hidden = false;
     }
     this.draw();

@@ -1,7 +1,7 @@
 // Who a customer is: the profile, how long it has been one, and whether it is at risk, with the reason.
-import { ask, customer } from "./api.js";
+import { ask, customer, sentence } from "./api.js";
 import { fill, h } from "./dom.js";
-import { NONE, moment, shown } from "./format.js";
+import { NONE, counted, moment, shown } from "./format.js";
 
 // Fills `body` from an answer of GET …/explain.
 export function drawWho(body, { customer_id: id, as_of: day, metrics, profile }) {
@@ -14,22 +14,22 @@ export function drawWho(body, { customer_id: id, as_of: day, metrics, profile })
       entry("Born", known.birth_date), entry("Age", shown(metrics.age_years, "years"))));
 }
 
-function risk(id, day, { at_risk: isAtRisk, risk_reason: reason, tickets_30d: tickets }) {
-  if (!isAtRisk) return h("p", { class: "risk calm" }, h("strong", {}, "Not at risk"), ` on ${day}: ${tickets === 0 ? "no ticket" : "too few tickets"} in 30 days.`);
+function risk(id, day, { at_risk: isAtRisk, risk_reason: reason, tickets_30d: tickets, high_priority_tickets_30d: high }) {
+  if (isAtRisk === null) return null;
+  if (!isAtRisk) return h("p", { class: "risk calm" }, h("strong", {}, "Not at risk"), ` on ${day}: ${counted(tickets, "ticket")} in 30 days, ${high} of high priority.`);
   const evidence = h("ul", { class: "evidence" });
-  tell(evidence, id, day);
+  tell(evidence, id, day, tickets);
   return h("div", { class: "risk" }, h("p", {}, h("strong", {}, "At risk"), ` on ${day}: ${reason}.`), evidence);
 }
 
-// Lists the tickets behind the reason: those created in the 30 days before `day`, both ends included.
-async function tell(list, id, day) {
-  const since = new Date(Date.parse(day) - 30 * 86400000).toISOString().slice(0, 10);
+// Lists the tickets behind the reason: the newest ones up to `day`, as many as the metric counted.
+async function tell(list, id, day, count) {
   try {
     const { items } = await ask(customer(id, "facts"), { kind: "support_ticket", limit: 100 });
-    const counted = items.filter(({ retracted, happened_at: at }) => !retracted && at.slice(0, 10) >= since && at.slice(0, 10) <= day);
-    fill(list, counted.map(({ entity_id: ticket, happened_at: at, payload }) => h("li", {},
+    const known = items.filter(({ retracted, happened_at: at }) => !retracted && at.slice(0, 10) <= day);
+    fill(list, known.slice(0, count).map(({ entity_id: ticket, happened_at: at, payload }) => h("li", {},
       `ticket ${ticket} of ${moment(at)}: ${payload.priority} priority, ${payload.category ?? "no category"}, ${payload.resolved_date ? `resolved ${moment(payload.resolved_date)}` : "open"}`)));
   } catch (error) {
-    fill(list, h("li", { class: "problem" }, `The tickets cannot be read: ${error.message}`));
+    fill(list, h("li", { class: "problem" }, `The tickets cannot be read: ${sentence(error)}`));
   }
 }
