@@ -29,12 +29,12 @@ def test_leaders_are_the_last_batchs_and_say_so(visit: Visit) -> None:
 
 def test_leaders_of_a_segment_and_a_country(visit: Visit) -> None:
     page = visit.open()
-    page.get_by_label("Country").fill("de")
-    page.get_by_label("Country").press("Enter")
+    page.get_by_label("or country").fill("de")
+    page.get_by_label("or country").press("Enter")
 
     expect(page.locator("#leaders tbody tr").first).to_contain_text("customer-01")
-    page.get_by_label("Segment").fill("nobody's")
-    page.get_by_label("Segment").press("Enter")
+    page.get_by_label("of segment").fill("nobody's")
+    page.get_by_label("of segment").press("Enter")
     expect(page.locator("#leaders .empty")).to_have_text("Nobody is ranked by this choice.")
 
 
@@ -104,7 +104,7 @@ def test_without_a_batch_the_overview_is_empty_in_plain_words(story: PageStory, 
 
     page = visit.open()
 
-    expect(page.locator("#leaders")).to_contain_text("There is no batch yet.")
+    expect(page.locator("#leaders")).to_contain_text("There is no ranking yet")
     expect(page.locator("#batches")).to_contain_text("No batch has run yet.")
     expect(page.locator("#layers")).to_contain_text("answers stand on the speed layer alone")
 

@@ -17,10 +17,13 @@ export class Overview {
     const option = ({ name }) => h("option", { value: name }, label(name));
     const ranked = [...catalogue.values()].filter((each) => each.rankable);
     this.metric = h("select", { onchange: () => this.drawLeaders() }, ranked.map(option));
-    const text = (name, more) => h("input", { ...more, name, autocomplete: "off", onchange: () => this.drawLeaders() });
-    this.segment = text("segment", { maxlength: 64, size: 10 });
-    this.country = text("country", { maxlength: 2, size: 3, placeholder: "GB" });
-    this.leaders.body.before(h("div", { class: "choices" }, h("label", {}, "By ", this.metric), h("label", {}, "Segment ", this.segment), h("label", {}, "Country ", this.country)));
+    const text = (other, more) => h("input", { ...more, autocomplete: "off", onchange: () => {
+      this[other].value = ""; // a ranking is of a segment or of a country
+      this.drawLeaders();
+    } });
+    this.segment = text("country", { maxlength: 64, size: 10 });
+    this.country = text("segment", { maxlength: 2, size: 3, placeholder: "GB" });
+    this.leaders.body.before(h("div", { class: "choices" }, h("label", {}, "By ", this.metric), h("label", {}, "of segment ", this.segment), h("label", {}, "or country ", this.country)));
     this.element = h("div", {}, h("h1", { tabindex: "-1" }, "Overview"),
       asOf && h("p", { class: "note" }, `Customers are opened as of ${asOf}. `, h("a", { href: address(null, null) }, "Open them as of today")),
       h("div", { class: "cards" }, [this.leaders, this.risky, this.batches].map((each) => each.section)));
@@ -37,13 +40,12 @@ export class Overview {
   }
 
   drawRisky() {
-    return this.list(this.risky.body, "tickets_30d", { rank_by: "tickets_30d", at_risk: true }, "No customer was at risk on that day.");
+    return this.list(this.risky.body, "tickets_30d", { at_risk: true }, "No customer was at risk on that day.");
   }
 
   async list(body, metric, parameters, none) {
     try {
       const { items, batch, as_of: day } = await ask("v1/customers", { ...parameters, limit: MOST });
-      if (!batch) return fill(body, h("p", { class: "empty" }, "There is no batch yet. The first one ranks the customers."));
       const unit = this.catalogue.get(metric)?.unit;
       const rows = items.map(({ customer_id: id, value, country, segment, at_risk: isAtRisk }) => [
         h("a", { href: address(id, this.asOf) }, id), { text: shown(value, unit), class: "number" },
@@ -52,6 +54,7 @@ export class Overview {
       fill(body, h("p", { class: "note" }, `From batch ${batch.id}, as of ${day}. What came after the batch is not in this list.`),
         items.length ? table(`Customers by ${label(metric)}`, ["Customer", label(metric), "Country", "Segment", "At risk"], rows) : h("p", { class: "empty" }, none));
     } catch (error) {
+      if (error.status === 404) return fill(body, h("p", { class: "empty" }, "There is no ranking yet: the first batch makes one."));
       fill(body, h("p", { class: "problem" }, `The list cannot be read: ${sentence(error)}`));
     }
   }

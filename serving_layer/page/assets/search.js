@@ -35,7 +35,7 @@ export class Search {
     if (!prefix) return this.close();
     const turn = (this.turn = {});
     try {
-      const { items, batch } = await ask("v1/customers", { rank_by: "total_revenue", prefix, limit: MOST });
+      const { items, batch } = await ask("v1/customers", { prefix, limit: MOST });
       if (turn === this.turn) this.show(items, batch, prefix);
     } catch (error) {
       if (turn === this.turn) this.say(`No suggestions: ${sentence(error)} An id in full still works.`);
@@ -50,9 +50,7 @@ export class Search {
     }, id, h("span", { class: "more" }, [country, segment, isAtRisk ? "at risk" : null].filter(Boolean).join(", ")))));
     this.list.hidden = items.length === 0;
     this.input.setAttribute("aria-expanded", String(items.length > 0));
-    const none = batch ? `Batch ${batch.id} ranks no customer whose id begins with ${prefix}.` : "There is no batch yet, so there are no suggestions.";
-    if (items.length) this.say("");
-    else this.say(`${none} Press Enter to ask for the id as it stands.`);
+    this.say(items.length ? "" : `Batch ${batch.id} ranks no customer whose id begins with ${prefix}. Press Enter to ask for the id as it stands.`);
   }
 
   key(event) {

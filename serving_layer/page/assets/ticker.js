@@ -57,11 +57,16 @@ export class Ticker {
   }
 
   take({ event, data }) {
-    if (event === "heartbeat") return;
+    if (event === "heartbeat") return this.beat(parsed(data));
     const item = event === "gap" || event === "dropped" ? interruption(event, parsed(data)) : change(parsed(data));
     this.items = [item, ...this.items].slice(0, KEPT);
     this.draw();
     this.onChange(item.customer ?? this.id);
+  }
+
+  // A heartbeat says whether the server itself still follows the log.
+  beat({ following }) {
+    this.show(following === false ? "waiting" : "live", following === false ? "Kafka does not answer the server." : "");
   }
 
   draw() {
