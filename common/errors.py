@@ -30,7 +30,11 @@ Lambda360Error
 ├── SchemaError              a keyspace's schema does not fit this release (infra.schema.changes)
 ├── StackError               a local server cannot be started, reached or stopped
 ├── UnreadableCell           a stored cell of another release (R22, serving_layer.read.cells)
+├── TooMany                  a customer has more facts than a list in progress can sort (serving_layer.answer.facts)
 ├── UnknownCustomer          nothing is known of a customer: provenance (serving_layer.problems)
+├── UnknownBatch             there is no such batch, or no slot holds it (serving_layer.read.store)
+├── Degraded                 an exact answer was asked for, and there is none: provenance (serving_layer.problems)
+├── Forbidden                the caller may not do this (serving_layer.problems)
 └── NotReady                 the API cannot answer yet: reasons (serving_layer.problems)
 
 A class that one layer alone knows stands in that layer. The oracle's `Invalid` is outside on purpose: the oracle

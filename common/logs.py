@@ -41,7 +41,8 @@ def set_up(stream: IO[str], whereabouts: Whereabouts) -> None:
     Must be called before the first line: a logger keeps the configuration of its first use.
     """
     structlog.configure(
-        processors=[ProcessorFormatter.wrap_for_formatter],
+        # Of a request, each line has the id.
+        processors=[structlog.contextvars.merge_contextvars, ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=LoggerFactory(),
         cache_logger_on_first_use=True,

@@ -9,12 +9,14 @@ from fastapi import Depends, FastAPI
 
 from common.errors import StoreUnavailable
 from common.settings import Settings
-from serving_layer.answer.answers import Answers
 from serving_layer.inputs import checked_query
 from serving_layer.problems import MEDIA_TYPE, install
+from serving_layer.read.kafka_topics import KafkaTopics
 from serving_layer.read.link import Connect, cassandra_link
 from serving_layer.read.store import StoreSource, ViewStore
-from serving_layer.routes.customers import customers
+from serving_layer.read.topics import Topics
+from serving_layer.request_ids import RequestIds
+from serving_layer.routes.batches import Admin, nobody
 from serving_layer.routes.health import health
 from serving_layer.routes.home import add_pages
 from serving_layer.routes.metrics import metrics
@@ -26,8 +28,18 @@ _INVALID: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = cassandra_link) -> FastAPI:
-    """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC."""
+def create_app(
+    settings: Settings,
+    clock: Callable[[], int],
+    connect: Connect = cassandra_link,
+    *,
+    topics: Topics | None = None,
+    admin: Admin = nobody,
+) -> FastAPI:
+    """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC.
+
+    `topics` is Kafka unless given. `admin` is a dependency that lets admins pass, and returns who asks.
+    """
     source = _Source()
 
     @asynccontextmanager
@@ -45,10 +57,9 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
         redoc_url=None,
     )
     install(app)
-    answers = Answers(source, settings, clock)
+    app.add_middleware(RequestIds)
     routers = (
-        *resources(answers),
-        customers(answers, settings.serving.batch_get_max),
+        *resources(source, settings, clock, topics=topics or KafkaTopics(settings), admin=admin),
         health(source),
         metrics(source, settings, clock),
     )

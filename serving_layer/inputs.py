@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from common.algebra.metrics import METRIC
 from common.log.texts import CUSTOMER_ID_RULE, CustomerIdText
 from serving_layer.problems import InvalidRequest, echo
 
@@ -79,3 +80,17 @@ def checked_day(text: str, field: str) -> date:
     if day is None:
         raise InvalidRequest(field, text, _DAY_RULE)
     return day
+
+
+def checked_fields(text: str | None) -> list[str] | None:
+    """Returns the metrics that `text` names, separated by commas, in the order of the catalogue; None for all.
+
+    Raises InvalidRequest for a name that no metric has.
+    """
+    if text is None:
+        return None
+    asked = text.split(",")
+    for name in asked:
+        if name not in METRIC:
+            raise InvalidRequest("fields", name, f"names of metrics, separated by commas: {', '.join(METRIC)}")
+    return [name for name in METRIC if name in asked]

@@ -1,6 +1,7 @@
 """Answers errors as RFC 9457 `application/problem+json`: one shape for all of them, and no traceback."""
 
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -9,7 +10,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from common.errors import FieldError, Lambda360Error, StoreUnavailable
+from common.errors import BatchError, FieldError, Lambda360Error, LogUnavailable, StoreUnavailable
+from serving_layer.read.store import UnknownBatch
+from serving_layer.request_ids import HEADER, KEY
 from serving_layer.schemas.provenance import Provenance
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -36,6 +39,19 @@ class NotReady(Lambda360Error):
     def __init__(self, reasons: list[str]) -> None:
         self.reasons = reasons
         super().__init__("; ".join(reasons))
+
+
+class Degraded(Lambda360Error):
+    """The client takes exact answers only, and this one is degraded: a 503 with its reasons."""
+
+    def __init__(self, customer_id: str, provenance: Provenance) -> None:
+        self.customer_id = customer_id
+        self.provenance = provenance
+        super().__init__(f"the answer for customer {customer_id!r} is not exact: {'; '.join(provenance.reasons)}")
+
+
+class Forbidden(Lambda360Error):
+    """The caller may not do what the request asks for: a 403."""
 
 
 def problem(
@@ -82,6 +98,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UnknownCustomer, _unknown)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(NotReady, _not_ready)
+    app.add_exception_handler(Degraded, _degraded)
+    for kind, (status, slug) in _PLAIN.items():
+        app.add_exception_handler(kind, partial(_plain, status, slug))
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _defect)
 
@@ -125,6 +144,32 @@ async def _not_ready(request: Request, error: Exception) -> Response:
     return problem(request, 503, "not-ready", str(error), reasons=error.reasons)
 
 
+async def _degraded(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Degraded)  # noqa: S101 # as above
+    return problem(
+        request,
+        503,
+        "degraded",
+        str(error),
+        reasons=error.provenance.reasons,
+        customer_id=error.customer_id,
+        provenance=error.provenance,
+    )
+
+
+async def _plain(status: int, slug: str, request: Request, error: Exception) -> Response:
+    return problem(request, status, slug, str(error))
+
+
+_PLAIN: Final[Mapping[type[Exception], tuple[int, str]]] = {
+    UnknownBatch: (404, "unknown-batch"),
+    Forbidden: (403, "forbidden"),
+    BatchError: (409, "batch-conflict"),
+    LogUnavailable: (503, "log-unavailable"),
+}
+"""Errors that say all in their text."""
+
+
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 # as above
     status = HTTPStatus(error.status_code)
@@ -135,4 +180,5 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _defect(request: Request, _: Exception) -> Response:
     """Tells the client nothing of the exception. Starlette raises it again, so that the server logs the traceback."""
-    return problem(request, 500, "internal-error", "an unexpected error; the server's log has the details")
+    detail = "an unexpected error; the server's log has the details"
+    return problem(request, 500, "internal-error", detail, headers={HEADER: str(request.scope.get(KEY, ""))})

@@ -7,7 +7,7 @@ from datetime import date
 from cassandra.cluster import Session
 
 from common.algebra.pointer import Pointer, Published
-from common.algebra.rankings import Entry, RankingKey, in_order
+from common.algebra.rankings import Entry, Ranked, RankedSlot, RankingKey, in_order, newest_ranked
 from common.errors import BatchError
 from common.log.partition import partition_of
 from common.servers.cassandra import in_one_page
@@ -27,13 +27,6 @@ class Ranking:
     entries: Sequence[Entry]
 
 
-@dataclass(frozen=True, slots=True)
-class _Complete:
-    batch: Published
-    as_of: date
-    size: int
-
-
 def read(session: Session, pointer: Pointer, key: RankingKey) -> Ranking:
     """Returns the ranking of the current batch or, while that has none yet, of the newest one before it that has.
 
@@ -47,23 +40,18 @@ def read(session: Session, pointer: Pointer, key: RankingKey) -> Ranking:
     erased = patiently(lambda: _erased(session, pointer, found.batch, [row.customer_id for row in rows]), "erasures")
     return Ranking(
         batch_id=found.batch.batch_id,
-        as_of=found.as_of,
-        size=found.size,
+        as_of=found.slot.as_of,
+        size=found.slot.size,
         entries=in_order(row for row in rows if row.customer_id not in erased),
     )
 
 
-def _complete(session: Session, pointer: Pointer) -> _Complete | None:
-    """The newest batch that is not newer than the current one, and whose slot has all of its rankings."""
+def _complete(session: Session, pointer: Pointer) -> Ranked | None:
     select = f"SELECT slot, batch_id, as_of, size FROM {Tables.ranked_slots}"
     rows = patiently(lambda: list(session.execute(select)), "reading which slots are ranked")
-    by_slot = {row.slot: row for row in rows}
-    candidates = [
-        _Complete(batch, row.as_of.date(), row.size)
-        for batch in pointer.complete
-        if (row := by_slot.get(batch.slot)) is not None and row.batch_id == batch.batch_id <= (pointer.current or 0)
-    ]
-    return max(candidates, key=lambda each: each.batch.batch_id, default=None)
+    return newest_ranked(
+        pointer, {row.slot: RankedSlot(batch_id=row.batch_id, as_of=row.as_of.date(), size=row.size) for row in rows}
+    )
 
 
 def _rows(session: Session, batch: Published, key: RankingKey) -> list[Entry]:

@@ -1,20 +1,13 @@
 """Publishing: changes of the pointer row by compare-and-set (R17, R19). Knows no Spark."""
 
 from collections.abc import Callable
-from typing import Final
 
-import msgspec
 from cassandra.cluster import Session
 
 from common.algebra import pointer
-from common.algebra.pointer import NAME, Claim, Plan, Pointer, Published
-from common.errors import BatchError, ClaimLost
+from common.algebra.pointer import Claim, Plan, Pointer, Published
+from common.errors import ClaimLost
 from common.servers import pointer_row
-from common.servers.cassandra import UNAVAILABLE
-from common.servers.patience import patiently
-from common.tables import Tables
-
-ATTEMPTS: Final = 20
 
 
 def begin(session: Session) -> int:
@@ -71,42 +64,6 @@ def publish(session: Session, mine: Claim, done: Published, *, marked_in: int | 
     transition(session, change)
 
 
-class Rollback(msgspec.Struct, frozen=True):
-    """A change of the current batch to one that a slot still holds."""
-
-    left: int | None
-    """The batch that was current."""
-    to: Published
-
-
-def planned_rollback(session: Session, batch_id: int | None) -> Rollback:
-    """Returns the rollback to `batch_id`, or to the batch before the current one, without doing it.
-
-    Raises BatchError, which names the batches in slots, if no slot holds that batch.
-    """
-    now = read(session)
-    target = pointer.previous(now) if batch_id is None else pointer.switch(now, batch_id).published
-    if target is None:
-        raise BatchError("there is no batch yet; `lambda360 batch run` makes the first")
-    return Rollback(now.current, target)
-
-
-def roll_back(session: Session, planned: Rollback) -> None:
-    """Makes the batch current that was planned. Idempotent. The slot that is left stays as it is.
-
-    Raises BatchError if another batch became current since, or if a run claimed the batch's slot.
-    """
-
-    def change(before: Pointer) -> Pointer:
-        if before.current not in (planned.left, planned.to.batch_id):
-            raise BatchError(
-                f"batch {before.current} became current meanwhile; `lambda360 batch list` shows the batches"
-            )
-        return pointer.switch(before, planned.to.batch_id)
-
-    transition(session, change)
-
-
 def check_held(session: Session, mine: Claim) -> None:
     """Raises ClaimLost if the claim is no longer held."""
     if mine not in read(session).claims:
@@ -114,41 +71,10 @@ def check_held(session: Session, mine: Claim) -> None:
 
 
 def transition(session: Session, change: Callable[[Pointer], Pointer]) -> Pointer:
-    """Applies `change` to the pointer row by compare-and-set, and returns the pointer after it.
-
-    If the compare-and-set loses a race, or gets no answer, the row is read again, serially, and `change` is applied to
-    it: so `change` must return a pointer that it has changed already as it is. Raises BatchError after `ATTEMPTS`.
-    """
-    for _ in range(ATTEMPTS):
-        before = _read(session)
-        after = change(pointer.decode(before))
-        if after == pointer.decode(before) or _compare_and_set(session, before, pointer.encode(after)):
-            return after
-    raise BatchError(
-        f"the pointer could not be changed in {ATTEMPTS} attempts: other runs changed it first, or Cassandra did not "
-        "answer; run this again"
-    )
+    """Applies `change` to the pointer row, see `pointer_row.transition`."""
+    return pointer_row.transition(session, change)
 
 
 def read(session: Session) -> Pointer:
-    """Returns the pointer as the last compare-and-set left it, by a serial read."""
-    return pointer.decode(_read(session))
-
-
-def _read(session: Session) -> str | None:
-    return patiently(lambda: pointer_row.read_text(session), "reading the pointer")
-
-
-def _compare_and_set(session: Session, before: str | None, after: str) -> bool:
-    """Whether the change is known to be applied; without an answer it is not."""
-    try:
-        if before is None:
-            insert = f"INSERT INTO {Tables.batch_pointer} (name, value) VALUES (%s, %s) IF NOT EXISTS"
-            row = session.execute(insert, (NAME, after)).one()
-        else:
-            update = f"UPDATE {Tables.batch_pointer} SET value = %s WHERE name = %s IF value = %s"
-            row = session.execute(update, (after, NAME, before)).one()
-    except UNAVAILABLE:
-        return False
-    applied, *_ = row  # the column `[applied]` has no name in Python, and is always the first
-    return bool(applied)
+    """Returns the pointer as the last compare-and-set left it, by a serial read, for which it waits patiently."""
+    return pointer_row.patient_read(session)

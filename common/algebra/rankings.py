@@ -1,11 +1,13 @@
 """Rankings: the customers of greatest value of a metric, of all, of one segment or of one country. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from common.algebra.metrics import METRIC, MetricValue
+from common.algebra.pointer import Pointer, Published
 
 PLACES: Final = {"money": 2, "count": 0}
 """The decimal places of a ranked value, by the metric's unit. A metric of another unit cannot be ranked."""
@@ -33,6 +35,32 @@ class Entry(NamedTuple):
 
     customer_id: str
     value: Decimal
+
+
+class RankedSlot(NamedTuple):
+    """Whose rankings a slot holds completely: the batch, the day that is ranked, and the most customers of each."""
+
+    batch_id: int
+    as_of: date
+    size: int
+
+
+class Ranked(NamedTuple):
+    """A batch in its slot that has all of its rankings there."""
+
+    batch: Published
+    slot: RankedSlot
+
+
+def newest_ranked(pointer: Pointer, slots: Mapping[str, RankedSlot]) -> Ranked | None:
+    """Returns the current batch or, while that has no rankings yet, the newest one before it that has; else None."""
+    current = pointer.current or 0
+    candidates = [
+        Ranked(batch, slot)
+        for batch in pointer.complete
+        if (slot := slots.get(batch.slot)) is not None and slot.batch_id == batch.batch_id <= current
+    ]
+    return max(candidates, key=lambda each: each.batch.batch_id, default=None)
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:

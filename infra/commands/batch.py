@@ -96,22 +96,16 @@ def rollback(context: click.Context, batch_id: int | None, reason: str) -> None:
     Answers stay right, since the speed layer's deltas count from that batch's own cut on. The same command with the
     later batch's id undoes it; the next `batch run` publishes a new batch.
     """
-    from batch_layer.view import publish
     from common.algebra.versions import logic_version
-    from common.servers import journal
     from common.servers.cassandra import connected
+    from common.servers.rollback import journalled
 
     with connected(settings_of(context)) as session:
-        planned = publish.planned_rollback(session, batch_id)
-        target = planned.to
-        if planned.left == target.batch_id:
-            click.echo(f"batch {target.batch_id} is current already; nothing was changed")
-            return
-        what = f"from batch {planned.left} to batch {target.batch_id}"
-        entry = journal.Entry(at=clock(), who=operator(), action="rollback", what=what, reason=reason)
-        journal.record(session, entry)
-        publish.roll_back(session, planned)
-        journal.done(session, entry)
+        planned = journalled(session, batch_id, at=clock(), who=operator(), reason=reason)
+    target = planned.to
+    if planned.changes_nothing:
+        click.echo(f"batch {target.batch_id} is current already; nothing was changed")
+        return
     click.echo(
         f"batch {target.batch_id} is current again, as it was published at {time_text(target.published_at)}: "
         f"cut {cut_text(target.plan.cut.offsets)}, {target.rows} customers"

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.merge import Merged, Parts, add_up, parts
@@ -17,15 +17,26 @@ from common.settings import Settings
 from serving_layer.answer.losses import loss_reasons
 from serving_layer.answer.provenance import Condition, Release, batch_info, condition
 from serving_layer.answer.reasons import Reason, names, texts
+from serving_layer.answer.standing import standing
 from serving_layer.read.cells import UnreadableCell, decoded, mark_reason, view_row
 from serving_layer.read.reading import Reading, read
 from serving_layer.read.store import StoreSource
+from serving_layer.schemas.batches import Standing
 from serving_layer.schemas.provenance import BatchInfo, LogInfo, Provenance, ReasonName, SpeedInfo
 
 _YIELD_EVERY: Final = 50
 """After so many customers a request yields to the event loop, so that a large one does not hold up small ones."""
 _METRIC_NAMES: Final = tuple(metric.name for metric in METRICS)
 _UNREADABLE: Final = Merged(State({}), image=None, known=True, deltas=0, next_offset=0)
+
+
+class Basis(NamedTuple):
+    """What an answer was merged from: equal ones give equal metrics. Zero stands for no batch, and for no delta."""
+
+    batch_id: int
+    generation: int
+    next_offset: int
+    """The offset after the last delta."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +48,7 @@ class Answer:
     metrics: dict[str, MetricValue]
     profile: dict[str, str | None] | None
     provenance: Provenance
-    basis: tuple[int, ...]
-    """Equal for answers that were merged from the same rows: batch, generation, and the offset after the last delta."""
+    basis: Basis
 
 
 class Answers:
@@ -77,6 +87,13 @@ class Answers:
         conditions = self._conditions(reading, (customer,))
         batch = batch_info(reading.pin.pointer.published)
         return _answer(customer, as_of, reading, conditions=conditions, batch=batch)
+
+    async def standing(self) -> Standing:
+        """Returns how far each layer is behind, in all partitions. Raises StoreUnavailable."""
+        store = self._source()
+        pin = await store.pin()
+        progress = await store.progress(pin.pointer.generation, range(pin.partitions))
+        return standing(pin, progress, release=self._release, limits=self._limits, now=self._clock())
 
     def _conditions(self, reading: Reading, customers: Iterable[str]) -> dict[int, Condition]:
         published = reading.pin.pointer.published
@@ -133,6 +150,6 @@ def _answer(
         metrics=metrics,
         profile=present_profile(merged.profile),
         provenance=provenance,
-        basis=(published.batch_id if published else 0, reading.pin.pointer.generation, merged.next_offset),
+        basis=Basis(published.batch_id if published else 0, reading.pin.pointer.generation, merged.next_offset),
     )
     return answer, found

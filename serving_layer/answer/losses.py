@@ -20,10 +20,11 @@ def loss_reasons(losses: Sequence[Loss], partition: int, rows: Sequence[DeltaRow
     if not waiting:
         return []
     reset = max((offset for offset, text in rows if is_reset(text)), default=-1)
-    return [_reason(Range.of(loss)) for loss in waiting if reset < loss.to_offset]
+    return [reason_of(Range.of(loss)) for loss in waiting if reset < loss.to_offset]
 
 
-def _reason(lost: Range) -> Reason:
+def reason_of(lost: Range) -> Reason:
+    """Returns why a lost range degrades answers of its partition."""
     return Reason(
         ReasonName.LOST_RECORDS,
         f"records {lost.start} to {lost.end - 1} of partition {lost.partition} were lost, and are not yet declared as "

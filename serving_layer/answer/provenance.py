@@ -52,7 +52,7 @@ def condition(
     speed layer that never ran, is silent or is too far behind.
     """
     cut = cut_of(published)[partition]
-    reasons = _batch_versions(published, release)
+    reasons = batch_versions(published, release)
     if progress is None:
         reasons.append(Reason(ReasonName.NEVER_RAN, f"the speed layer never ran in partition {partition}"))
         return Condition(tuple(reasons), None, None, complete_below=complete_below(None, cut))
@@ -84,7 +84,8 @@ def batch_info(published: Published | None) -> BatchInfo | None:
     )
 
 
-def _batch_versions(published: Published | None, release: Release) -> list[Reason]:
+def batch_versions(published: Published | None, release: Release) -> list[Reason]:
+    """Returns a reason for each version of the batch that is not this release's."""
     if published is None:
         return []
     plan = published.plan

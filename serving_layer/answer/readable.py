@@ -32,14 +32,15 @@ def changes(before: Image | None, after: Image | None) -> dict[str, tuple[Shown,
     An entity that is new or brought back has all its fields here, each from None. One that is taken back has all the
     fields that it had, each to None.
     """
-    old, new = _fields(before), _fields(after)
+    old, new = fields(before), fields(after)
     if not old:
         return {name: (None, value) for name, value in new.items()}
     pairs = {name: (value, new.get(name)) for name, value in old.items()}
     return {name: (was, now) for name, (was, now) in pairs.items() if was != now}
 
 
-def _fields(image: Image | None) -> dict[str, Shown]:
+def fields(image: Image | None) -> dict[str, Shown]:
+    """Returns a payload's fields as people read them; none without an image, and of a retracted one."""
     if image is None or image.retracted:
         return {}
     payload = image.payload

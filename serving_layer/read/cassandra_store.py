@@ -16,6 +16,7 @@ from common.servers.cassandra import UNAVAILABLE, AsyncSession, in_one_page
 from common.servers.off_loop import OffLoop
 from common.settings import Settings
 from common.tables import FIRST_GENERATION, Tables
+from serving_layer.read.cassandra_details import CassandraDetails
 from serving_layer.read.store import DeltaRow, Pin, SlotRow
 
 CHUNK: Final = 32
@@ -45,6 +46,7 @@ class CassandraViewStore:
         self._topic = settings.log.topic
         self._keyspace = settings.cassandra.keyspace
         self._off_loop = off_loop
+        self.details = CassandraDetails(self._session, self._keyspace, off_loop)
         self._deltas: dict[int, _ByCustomer] = {}
         progress = select_progress(keyspace=self._keyspace)
         try:

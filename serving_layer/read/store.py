@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from common.algebra.pointer import Pointer
-from common.errors import StoreUnavailable
+from common.errors import Lambda360Error, StoreUnavailable
 from common.progress import Progress
+from serving_layer.read.details import DetailStore
 
 
 class SlotReused(StoreUnavailable):
     """The pinned slot holds rows of a newer batch: the request must pin again (R20)."""
+
+
+class UnknownBatch(Lambda360Error):
+    """There is no such batch, or no slot holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,10 @@ DeltaRow = tuple[int, str]
 
 class ViewStore(Protocol):
     """The stored views. Every method raises StoreUnavailable if the store does not answer in time."""
+
+    @property
+    def details(self) -> DetailStore:
+        """What is stored beside the views."""
 
     async def pin(self) -> Pin:
         """Returns the pointer and the log's recorded partition count, as they are now."""

@@ -1,13 +1,27 @@
 """Answers customers' metrics, one at a time or many."""
 
 from collections.abc import Mapping
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from serving_layer.answer.answers import Answer, Answers
-from serving_layer.inputs import checked_as_of, checked_customer_id
-from serving_layer.problems import InvalidRequest, UnknownCustomer, echo, encodable
-from serving_layer.routes.shared import AWAY, UNKNOWN, AsOf, Customer, json_response
+from serving_layer.answer.kept import KeptBatches
+from serving_layer.caching import conditional
+from serving_layer.inputs import checked_as_of, checked_customer_id, checked_fields
+from serving_layer.problems import Degraded, InvalidRequest, echo, encodable
+from serving_layer.routes.shared import (
+    AWAY,
+    UNCHANGED,
+    UNKNOWN,
+    AsOf,
+    Customer,
+    IfNoneMatch,
+    OnlyExact,
+    checked,
+    json_response,
+    tag,
+)
 from serving_layer.schemas.answers import (
     BatchGet,
     BatchGetResults,
@@ -18,36 +32,59 @@ from serving_layer.schemas.answers import (
 )
 
 
-def customers(answers: Answers, batch_get_max: int) -> APIRouter:
-    """Returns the routes under `/v1/customers`; a batch-get takes at most `batch_get_max` ids."""
+_FIELDS: Final = "metrics to answer, by name, separated by commas; all of them without it"
+_BATCH: Final = (
+    "a kept batch's id: the answer is that batch's alone, as it was known then, without anything that came since"
+)
+
+
+def customers(answers: Answers, kept: KeptBatches, batch_get_max: int) -> APIRouter:
+    """Returns the routes of metrics under `/v1/customers`; a batch-get takes at most `batch_get_max` ids."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
-    @router.get("/{customer_id:anytext}/metrics", response_model=CustomerMetrics, responses={**AWAY, **UNKNOWN})
-    async def get_metrics(customer_id: Customer, as_of: AsOf = None) -> Response:
+    @router.get(
+        "/{customer_id:anytext}/metrics", response_model=CustomerMetrics, responses={**AWAY, **UNKNOWN, **UNCHANGED}
+    )
+    async def get_metrics(
+        customer_id: Customer,
+        only_exact: OnlyExact,
+        as_of: AsOf = None,
+        fields: Annotated[str | None, Query(description=_FIELDS, examples=["total_revenue,at_risk"])] = None,
+        batch: Annotated[int | None, Query(ge=1, description=_BATCH)] = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
         """One customer's metrics, merged from both layers, with their provenance."""
         day = checked_as_of(as_of, answers.today())
-        answer = (await answers.of([customer_id], day))[0]
-        if not answer.known:
-            raise UnknownCustomer(customer_id, answer.provenance)
-        return json_response(
-            CustomerMetrics(
-                customer_id=customer_id,
-                as_of=day,
-                metrics=answer.metrics,
-                profile=answer.profile,
-                provenance=answer.provenance,
-            )
+        names = checked_fields(fields)
+        if batch is None:
+            (answer,) = await answers.of([customer_id], day)
+        else:
+            answer = await kept.of(customer_id, day, batch)
+        checked(answer, only_exact=only_exact)
+        body = CustomerMetrics(
+            customer_id=customer_id,
+            as_of=day,
+            metrics=answer.metrics if names is None else {name: answer.metrics[name] for name in names},
+            profile=answer.profile,
+            provenance=answer.provenance,
         )
+        return conditional(body, tag(answer, day, names, batch), if_none_match)
 
     @router.post("/metrics:batch-get", response_model=BatchGetResults, responses=AWAY)
-    async def batch_get(asked: BatchGet) -> Response:
-        """Many customers' metrics, all from one batch view, in the order asked. A wrong id fails alone."""
+    async def batch_get(asked: BatchGet, only_exact: OnlyExact) -> Response:
+        """Many customers' metrics, all from one batch view, in the order asked. A wrong id fails alone.
+
+        Where only exact answers will do, one that is degraded fails the whole request.
+        """
         if len(asked.customer_ids) > batch_get_max:
             raise InvalidRequest("customer_ids", f"{len(asked.customer_ids)} ids", f"at most {batch_get_max} at once")
         day = checked_as_of(asked.as_of, answers.today())
         wrong = {customer: error for customer in asked.customer_ids if (error := _error_in(customer))}
         valid = [customer for customer in dict.fromkeys(asked.customer_ids) if customer not in wrong]
         found = {answer.customer_id: answer for answer in await answers.of(valid, day)}
+        for answer in found.values() if only_exact else ():
+            if answer.provenance.status != "exact":
+                raise Degraded(answer.customer_id, answer.provenance)
         return json_response(BatchGetResults(day, [_entry(customer, found, wrong) for customer in asked.customer_ids]))
 
     return router

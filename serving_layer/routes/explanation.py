@@ -5,9 +5,20 @@ from fastapi import APIRouter, Response
 from common.algebra.metrics import METRICS
 from serving_layer.answer.answers import Answers
 from serving_layer.answer.explained import FORMULAS, MOST_DELTAS, batch_part, listed, measure_sums
+from serving_layer.caching import conditional
 from serving_layer.inputs import checked_as_of
-from serving_layer.problems import UnknownCustomer
-from serving_layer.routes.shared import AWAY, UNKNOWN, AsOf, Customer, json_response
+from serving_layer.routes.shared import (
+    AWAY,
+    UNCHANGED,
+    UNKNOWN,
+    AsOf,
+    Customer,
+    IfNoneMatch,
+    OnlyExact,
+    checked,
+    json_response,
+    tag,
+)
 from serving_layer.schemas.catalogue import Catalogue, MetricInfo
 from serving_layer.schemas.explanation import Explanation
 
@@ -21,29 +32,29 @@ def explanations(answers: Answers) -> APIRouter:
     @router.get(
         "/customers/{customer_id:anytext}/explain",
         response_model=Explanation,
-        responses={**AWAY, **UNKNOWN},
+        responses={**AWAY, **UNKNOWN, **UNCHANGED},
         tags=["customers"],
     )
-    async def explain(customer_id: Customer, as_of: AsOf = None) -> Response:
+    async def explain(
+        customer_id: Customer, only_exact: OnlyExact, as_of: AsOf = None, if_none_match: IfNoneMatch = None
+    ) -> Response:
         """What the metrics are added up from: the batch's part, each delta since, the sums, and the formulas."""
         day = checked_as_of(as_of, answers.today())
         answer, parts = await answers.with_parts(customer_id, day)
-        if not answer.known:
-            raise UnknownCustomer(customer_id, answer.provenance)
-        return json_response(
-            Explanation(
-                customer_id=customer_id,
-                as_of=day,
-                batch=None if parts is None else batch_part(parts, answer.provenance.batch, day),
-                deltas=[] if parts is None else listed(parts, answer.provenance.log.partition),
-                deltas_left_out=0 if parts is None else max(len(parts.live) - MOST_DELTAS, 0),
-                measures=[] if parts is None else measure_sums(parts, day),
-                metrics=answer.metrics,
-                profile=answer.profile,
-                formulas=FORMULAS,
-                provenance=answer.provenance,
-            )
+        checked(answer, only_exact=only_exact)
+        body = Explanation(
+            customer_id=customer_id,
+            as_of=day,
+            batch=None if parts is None else batch_part(parts, answer.provenance.batch, day),
+            deltas=[] if parts is None else listed(parts, answer.provenance.log.partition),
+            deltas_left_out=0 if parts is None else max(len(parts.live) - MOST_DELTAS, 0),
+            measures=[] if parts is None else measure_sums(parts, day),
+            metrics=answer.metrics,
+            profile=answer.profile,
+            formulas=FORMULAS,
+            provenance=answer.provenance,
         )
+        return conditional(body, tag(answer, "explain", day), if_none_match)
 
     @router.get("/metrics", response_model=Catalogue, tags=["metrics"])
     async def catalogue() -> Response:

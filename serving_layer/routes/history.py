@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Response
 from common.algebra.merge import add_up
 from serving_layer.answer.answers import Answers
 from serving_layer.answer.steps import MOST_STEPS, series, steps_in
+from serving_layer.caching import conditional
 from serving_layer.inputs import checked_as_of, checked_day
-from serving_layer.problems import InvalidRequest, UnknownCustomer
-from serving_layer.routes.shared import AWAY, UNKNOWN, Customer, json_response
+from serving_layer.problems import InvalidRequest
+from serving_layer.routes.shared import AWAY, UNCHANGED, UNKNOWN, Customer, IfNoneMatch, OnlyExact, checked, tag
 from serving_layer.schemas.history import Grain, History
 
 DEFAULT_DAYS: Final = 365
@@ -26,22 +27,23 @@ def histories(answers: Answers) -> APIRouter:
     @router.get(
         "/{customer_id:anytext}/history",
         response_model=History,
-        responses={**AWAY, **UNKNOWN},
+        responses={**AWAY, **UNKNOWN, **UNCHANGED},
         description="Revenue, orders, refunds, tickets and engagement by day, week (from Monday) or month. Every step "
         f"of the range has an entry; a range has at most {MOST_STEPS} steps.",
     )
     async def history(
         customer_id: Customer,
+        only_exact: OnlyExact,
         from_: Annotated[str | None, Query(alias="from", description=_FROM, examples=["2026-01-01"])] = None,
         to: Annotated[str | None, Query(description=_TO, examples=["2026-11-23"])] = None,
         grain: Annotated[Grain, Query(description="the length of a step")] = "day",
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         last = checked_as_of(to, answers.today(), field="to")
         first = _first(from_, last)
         _check_range(first, last, grain)
         answer, parts = await answers.with_parts(customer_id, last)
-        if not answer.known:
-            raise UnknownCustomer(customer_id, answer.provenance)
+        checked(answer, only_exact=only_exact)
         body = History(
             customer_id=customer_id,
             from_=first,
@@ -50,7 +52,7 @@ def histories(answers: Answers) -> APIRouter:
             series=[] if parts is None else series(add_up(parts).state, first, last, grain),
             provenance=answer.provenance,
         )
-        return json_response(encoded(body))
+        return conditional(encoded(body), tag(answer, "history", first, last, grain), if_none_match)
 
     return router
 

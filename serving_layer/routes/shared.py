@@ -1,13 +1,17 @@
 """What the routes about one customer share: its id in the path, their documented errors, and how they encode."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from starlette.convertors import Convertor, register_url_convertor
 
+from common.algebra.versions import logic_version
 from common.log.texts import CUSTOMER_ID_RULE
+from serving_layer.answer.answers import Answer
+from serving_layer.caching import tag_of
 from serving_layer.inputs import checked_customer_id, checked_spelling
+from serving_layer.problems import Degraded, UnknownCustomer
 from serving_layer.schemas.problems import Problem
 
 AWAY: Final[dict[int | str, dict[str, Any]]] = {
@@ -50,6 +54,39 @@ async def _customer(
 
 Customer = Annotated[str, Depends(_customer)]
 """The id in a path `/v1/customers/{customer_id:anytext}/…`. Raises InvalidRequest if no customer can have it."""
+
+
+async def _only_exact(
+    require: Annotated[
+        Literal["exact"] | None, Query(description="`exact`: a degraded answer is a 503 with its reasons")
+    ] = None,
+    prefer: Annotated[str | None, Header(description="`exact`: the same as `?require=exact`")] = None,
+) -> bool:
+    wished = [part.partition(";")[0].strip().lower() for part in (prefer or "").split(",")]
+    return require == "exact" or "exact" in wished
+
+
+Limit = Annotated[int, Query(ge=1, le=500, description="items in a page, at most")]
+Cursor = Annotated[str | None, Query(description="the `next_cursor` of the page before, unchanged")]
+OnlyExact = Annotated[bool, Depends(_only_exact)]
+"""Whether the client takes exact answers only."""
+IfNoneMatch = Annotated[str | None, Header(description="tags of answers that the client has: 304 if one still holds")]
+UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "the client's answer still holds"}}
+
+
+def checked(answer: Answer, *, only_exact: bool) -> Answer:
+    """Returns the answer. Raises UnknownCustomer or, where only an exact one will do, Degraded."""
+    if only_exact and answer.provenance.status != "exact":
+        raise Degraded(answer.customer_id, answer.provenance)
+    if not answer.known:
+        raise UnknownCustomer(answer.customer_id, answer.provenance)
+    return answer
+
+
+def tag(answer: Answer, *shown: object) -> str:
+    """Returns the tag of an answer, of which the request chose to show `shown`."""
+    said = answer.provenance
+    return tag_of(answer.customer_id, answer.basis, logic_version(), said.status, said.reason_names, *shown)
 
 
 def json_response(content: object, cache_control: str = "no-store") -> Response:

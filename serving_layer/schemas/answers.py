@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving_layer.schemas.metrics import Metrics, Profile
+from serving_layer.schemas.metrics import ChosenMetrics, Metrics, Profile
 from serving_layer.schemas.provenance import Provenance
 
 
@@ -16,7 +16,7 @@ class CustomerMetrics:
 
     customer_id: str
     as_of: date
-    metrics: Metrics
+    metrics: ChosenMetrics
     profile: Profile
     provenance: Provenance
 

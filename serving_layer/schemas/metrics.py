@@ -20,6 +20,11 @@ _METRICS_SCHEMA: Final = {
     },
 }
 Metrics = Annotated[dict[str, MetricValue], WithJsonSchema(_METRICS_SCHEMA)]
+ChosenMetrics = Annotated[
+    dict[str, MetricValue],
+    WithJsonSchema({name: part for name, part in _METRICS_SCHEMA.items() if name != "required"}),
+]
+"""All metrics, or those that the request chose."""
 
 _PROFILE_SCHEMA: Final = {
     "type": ["object", "null"],

@@ -7,7 +7,7 @@ from typing import Final
 
 from batch_layer.run import run
 from batch_layer.session import spark_session
-from batch_layer.view import publish
+from common.servers import rollback
 from infra.paths import JARS
 from tests.faults.story import Outcome, Story
 from tests.support.builders import AS_OF
@@ -36,7 +36,7 @@ def publishes(story: Story) -> None:
             for _ in range(ROUNDS):
                 run(jobs())
                 time.sleep(READ_SECONDS)
-                publish.roll_back(scene.session, publish.planned_rollback(scene.session, None))
+                rollback.roll_back(scene.session, rollback.planned_rollback(scene.session, None))
                 time.sleep(READ_SECONDS)
             lag, ends = scene.lag(), scene.ends()
         sent, right_after = load.end(), story.right_after(time.monotonic(), ends)

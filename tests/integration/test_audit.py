@@ -21,7 +21,7 @@ from common.algebra.pointer import Plan, Published
 from common.algebra.versions import logic_version
 from common.errors import DriftFound
 from common.log.partition import partition_of
-from common.servers import journal
+from common.servers import journal, rollback
 from infra.proof.log_reader import LogReader
 from tests.support.applied import apply_log, progress, write
 from tests.support.batch_system import produce
@@ -118,7 +118,7 @@ def test_r18_sound_layers_pass_a_first_batch_and_later_ones_and_a_rollback_betwe
     messages = list(random_messages(seed=61, count=450, customers=25))
     first = system.batch(*messages[:150])
     second = system.batch(*messages[150:300])
-    publish.roll_back(system.jobs.session, publish.planned_rollback(system.jobs.session, 1))
+    rollback.roll_back(system.jobs.session, rollback.planned_rollback(system.jobs.session, 1))
 
     third = system.batch(*messages[300:])
 
@@ -227,7 +227,7 @@ def test_r17_r18_a_served_slot_that_lost_a_row_is_left_by_a_rollback(system: Sys
 
     text = refused(system)
     assert "lost slot row: 1 customer(s), 'bob': of 'bob', the current slot has no row of the customer" in text
-    publish.roll_back(system.jobs.session, publish.planned_rollback(system.jobs.session, None))
+    rollback.roll_back(system.jobs.session, rollback.planned_rollback(system.jobs.session, None))
     system.load()
 
     report = system.audit()

@@ -15,6 +15,7 @@ from batch_layer.view.recompute import recomputed
 from common.algebra.cut import Cut
 from common.algebra.pointer import Claim, Plan, Published
 from common.errors import BatchError, DriftFound, LogError
+from common.servers import rollback
 from common.servers.kafka import admin, end_offsets
 from common.servers.log_identity import LogIdentity
 from common.settings import Settings
@@ -254,11 +255,11 @@ def test_r17_a_rollback_that_was_planned_before_another_batch_became_current_cha
     for number in range(2):
         produce(jobs.settings, [order("ada", f"o{number}")])
         assert run(jobs()) is not None
-    planned = publish.planned_rollback(jobs.session, None)
+    planned = rollback.planned_rollback(jobs.session, None)
     produce(jobs.settings, [order("ada", "o9")])
     assert run(jobs()) is not None
     before = publish.read(jobs.session)
 
     with pytest.raises(BatchError, match="batch 3 became current meanwhile"):
-        publish.roll_back(jobs.session, planned)
+        rollback.roll_back(jobs.session, planned)
     assert publish.read(jobs.session) == before

@@ -25,7 +25,7 @@ from common.errors import BatchError, ExportFailed
 from common.log.erasure import Erasure
 from common.log.partition import partition_of
 from common.log.position import Position
-from common.servers import journal
+from common.servers import journal, rollback
 from common.servers.kafka import end_offsets
 from common.speed_cql import MARKER
 from infra.cli import lambda360
@@ -165,7 +165,7 @@ def test_an_export_that_dies_or_fails_leaves_the_batch_current_and_is_finished_l
     assert {found.status for found in manifests.manifests(jobs.session)} == {Status.PUBLISHED}
     assert (ranking(jobs.session).batch_id, names(ranking(jobs.session))) == (4, ["cleo", "bob", "ada"])
     assert {row["batch_id"] for row in warehouse_rows(jobs()).values()} == {4}
-    publish.roll_back(jobs.session, publish.planned_rollback(jobs.session, None))
+    rollback.roll_back(jobs.session, rollback.planned_rollback(jobs.session, None))
     assert (ranking(jobs.session).batch_id, names(ranking(jobs.session))) == (3, ["cleo", "bob", "ada"])
 
 

@@ -13,6 +13,7 @@ from batch_layer.run import run
 from batch_layer.view import publish
 from common.algebra.pointer import Pointer
 from common.errors import ClaimLost
+from common.servers import rollback
 from common.tables import Tables
 from infra.proof.comparison import Verdict
 from infra.schema.generations import GenerationTables
@@ -104,10 +105,10 @@ def test_r13_a_rebuild_mends_what_is_wrong_and_a_rollback_never_brings_it_back(s
     assert not publish.read(scene.session).marked
     assert run(scene_jobs()) is not None
     for _ in range(2):
-        publish.roll_back(scene.session, publish.planned_rollback(scene.session, None))
+        rollback.roll_back(scene.session, rollback.planned_rollback(scene.session, None))
         assert generation(scene) == 2
         assert_exact(scene)
-        publish.roll_back(scene.session, publish.planned_rollback(scene.session, 2))
+        rollback.roll_back(scene.session, rollback.planned_rollback(scene.session, 2))
     produce(scene.settings, random_messages(seed=55, count=50))
     rebuilt(scene_jobs)
     moved(scene, worker, 3)

@@ -4,27 +4,39 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
 import httpx
 from fastapi import FastAPI
 
+from common.algebra import pointer as pointers
+from common.algebra.alerts import Alert, encode_alert, rule_of
 from common.algebra.cut import Cut
 from common.algebra.dates import micros_of
-from common.algebra.facts import Delta, Image, encode
+from common.algebra.facts import Delta, Fact, Image, Origin, encode
 from common.algebra.measures import contribution
-from common.algebra.payloads import Order, Payload
+from common.algebra.payloads import Order, Payload, kind_of
 from common.algebra.pointer import Plan, Pointer, Published
+from common.algebra.rankings import Entry, RankedSlot, RankingKey, Scope
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
+from common.errors import LogUnavailable
+from common.log.copy_events import AlertEvent
 from common.log.partition import partition_of
+from common.log.position import Position
 from common.progress import Progress
+from common.servers.rollback import Rollback
 from common.settings import ServingSettings, Settings
+from common.speed_cql import MARKER
 from serving_layer.answer.provenance import Release
 from serving_layer.app import create_app
+from serving_layer.read.details import AlertRow, FactRow, RankingRow, WishedRollback
 from serving_layer.read.store import DeltaRow, Pin, SlotRow, StoreSource, ViewStore
+from serving_layer.read.topics import AlertsPage
+from serving_layer.routes.batches import Admin, nobody
 from tests.support.deltas import changed
 
 NOW: Final = micros_of(datetime(2024, 6, 30, 12, tzinfo=UTC))
@@ -93,6 +105,76 @@ class MemoryViewStore:
     def put_delta(self, customer: str, offset: int, change: Delta) -> None:
         self.delta_rows.setdefault(customer, []).append((offset, encode(change)))
 
+    fact_rows: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
+    alert_rows: dict[str, list[AlertRow]] = field(default_factory=dict)
+    ranked: dict[str, RankedSlot] = field(default_factory=dict)
+    rankings: dict[tuple[str, RankingKey], list[RankingRow]] = field(default_factory=dict)
+    rollbacks: list[WishedRollback] = field(default_factory=list)
+
+    @property
+    def details(self) -> "MemoryViewStore":
+        return self
+
+    def put_fact(self, customer: str, entity_id: str, fact: Fact) -> None:
+        kind = kind_of(fact.after.payload)
+        self.fact_rows.setdefault(customer, {})[kind, entity_id] = encode(fact)
+
+    def put_reset(self, customer: str, offset: int) -> None:
+        """The marker of an erasure, and its delta: what it deletes is left to the test."""
+        self.fact_rows.setdefault(customer, {})[MARKER] = str(offset)
+        self.put_delta(customer, offset, Delta.reset(NOW))
+
+    def put_alert(self, customer: str, offset: int, alert: Alert) -> None:
+        self.alert_rows.setdefault(customer, []).append(AlertRow(offset, rule_of(alert), encode_alert(alert)))
+
+    def rank(self, metric: str, values: Mapping[str, int | str], *, scope: Scope = Scope.ALL, member: str = "") -> None:
+        """A ranking of the current batch, which must be there; its slot is then complete, of at most 3 customers."""
+        batch = self.pointer.published
+        assert batch is not None
+        self.ranked[batch.slot] = RankedSlot(batch.batch_id, date(2024, 6, 30), 3)
+        self.rankings[batch.slot, RankingKey(metric, scope, member)] = [
+            RankingRow(batch.batch_id, Entry(customer, Decimal(value))) for customer, value in values.items()
+        ]
+
+    async def reset_offsets(self, generation: int, customers: Collection[str]) -> Mapping[str, int]:
+        self._called("reset_offsets")
+        markers = {customer: self.fact_rows.get(customer, {}).get(MARKER) for customer in customers}
+        return {customer: int(value) for customer, value in markers.items() if value is not None}
+
+    async def facts(
+        self, generation: int, customer: str, kind: str | None, after: tuple[str, str], most: int
+    ) -> Sequence[FactRow]:
+        self._called("facts")
+        begin = max(after, MARKER) if kind is None else (kind, after[1])
+        rows = sorted(self.fact_rows.get(customer, {}).items())
+        return [FactRow(*key, value) for key, value in rows if key > begin and kind in (None, key[0])][:most]
+
+    async def delta_cells(self, generation: int, customer: str, offsets: Sequence[int]) -> Mapping[int, str]:
+        self._called("delta_cells")
+        return {offset: cell for offset, cell in self.delta_rows.get(customer, []) if offset in offsets}
+
+    async def alerts(self, customer: str, below: tuple[int, str], most: int) -> Sequence[AlertRow]:
+        self._called("alerts")
+        rows = sorted(self.alert_rows.get(customer, []), reverse=True)
+        return [row for row in rows if (row.offset, row.rule) < below][:most]
+
+    async def ranked_slots(self) -> Mapping[str, RankedSlot]:
+        self._called("ranked_slots")
+        return self.ranked
+
+    async def ranking(self, slot: str, key: RankingKey) -> Sequence[RankingRow]:
+        self._called("ranking")
+        return self.rankings.get((slot, key), [])
+
+    async def roll_back(self, wished: WishedRollback) -> Rollback:
+        """As the real one does, without its journal."""
+        now = self.pointer
+        to = pointers.previous(now) if wished.batch_id is None else pointers.switch(now, wished.batch_id).published
+        assert to is not None
+        self.rollbacks.append(wished)
+        self.pointer = pointers.switch(now, to.batch_id)
+        return Rollback(now.current, to)
+
     async def pin(self) -> Pin:
         self._called("pin")
         return Pin(self.pointer, PARTITIONS)
@@ -125,19 +207,47 @@ class MemoryViewStore:
 
 
 @dataclass
+class MemoryTopics:
+    """What Kafka would give: origins by position, and alerts, the newest first."""
+
+    origins_of: dict[Position, Origin] = field(default_factory=dict)
+    published: list[AlertEvent] = field(default_factory=list)
+    asked: list[object] = field(default_factory=list)
+    """The positions of each request for origins, and the days and offsets of each one for alerts."""
+    is_away: bool = False
+
+    async def origins(self, positions: Collection[Position]) -> Mapping[Position, Origin]:
+        self.asked.append(list(positions))
+        return {position: self.origins_of[position] for position in positions if position in self.origins_of}
+
+    async def alerts(self, day: date | None, below: Mapping[int, int] | None, most: int) -> AlertsPage:
+        """A topic of one partition, whose offsets count the published alerts from the oldest one."""
+        self.asked.append((day, below))
+        if self.is_away:
+            raise LogUnavailable("Kafka at 127.0.0.1:1 does not answer")
+        end = len(self.published) if below is None else below[0]
+        newest = list(reversed(self.published))[len(self.published) - end :][:most]
+        left = end - len(newest)
+        return AlertsPage(newest, {0: left} if left else None)
+
+
+@dataclass
 class Api:
     """The application over a source of stores; each request starts it, asks, and stops it."""
 
     source: StoreSource
     settings: Settings = field(default_factory=Settings)
+    topics: MemoryTopics = field(default_factory=MemoryTopics)
+    admin: Admin = nobody
 
     @classmethod
     def over(cls, store: ViewStore, **serving: object) -> "Api":
         settings = Settings(serving=ServingSettings.model_validate(serving))
         return cls(lambda: store, settings)
 
-    def get(self, url: str) -> httpx.Response:
-        return self.request("GET", url)
+    def get(self, url: str, **headers: str) -> httpx.Response:
+        """Header names are written with underscores."""
+        return self.request("GET", url, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     def metrics(self, customer: str = "ada", as_of: str = "2024-06-30") -> httpx.Response:
         return self.get(f"/v1/customers/{customer}/metrics?as_of={as_of}")
@@ -146,8 +256,16 @@ class Api:
         asked = {"customer_ids": list(customers), "as_of": "2024-06-30", **body}
         return self.request("POST", "/v1/customers/metrics:batch-get", json=asked)
 
-    def request(self, method: str, url: str, *, json: object = None, content: bytes | None = None) -> httpx.Response:
-        return asyncio.run(self._request(method, url, json, content))
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: object = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        return asyncio.run(self._request(method, url, json, content, headers))
 
     @cached_property
     def app(self) -> FastAPI:
@@ -155,12 +273,15 @@ class Api:
         async def connect(_: Settings) -> AsyncIterator[StoreSource]:
             yield self.source
 
-        return create_app(self.settings, lambda: NOW, connect)
+        return create_app(self.settings, lambda: NOW, connect, topics=self.topics, admin=self.admin)
 
-    async def _request(self, method: str, url: str, json: object, content: bytes | None) -> httpx.Response:
+    async def _request(
+        self, method: str, url: str, json: object, content: bytes | None, headers: Mapping[str, str] | None
+    ) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with (
             self.app.router.lifespan_context(self.app),
             httpx.AsyncClient(transport=transport, base_url="http://test") as client,
         ):
-            return await client.request(method, url, json=json, content=content, headers=_JSON if content else None)
+            sent = {**(_JSON if content else {}), **(headers or {})}
+            return await client.request(method, url, json=json, content=content, headers=sent)

@@ -12,6 +12,7 @@ from common.algebra import pointer
 from common.algebra.cut import Cut
 from common.algebra.pointer import Plan, Pointer, Published
 from common.errors import BatchError, ClaimLost
+from common.servers import rollback
 
 
 class Row:
@@ -28,7 +29,7 @@ class Row:
 
     def execute(self, statement: Any, parameters: tuple[Any, ...]) -> Any:
         if not isinstance(statement, str):
-            row = None if self.value is None else SimpleNamespace(value=self.value)
+            row = None if self.value is None else (self.value,)
             return SimpleNamespace(one=lambda: row)
         if self.meanwhile:
             self.meanwhile.pop(0)()
@@ -110,11 +111,11 @@ def test_r18_a_run_is_not_audited_against_a_newer_batch_that_an_operator_went_on
     """Rolled back to 5, a run of 7 claims, rolled on to 10: no deltas lead from what is served to the run's view."""
     row = Row()
     older, newer = finished(row, 5), finished(row, 10)
-    publish.roll_back(row, publish.planned_rollback(row, older.batch_id))
+    rollback.roll_back(row, rollback.planned_rollback(row, older.batch_id))
     mine = publish.claim(row, plan(7))
     publish.check_newest(publish.read(row).published, mine.plan)
 
-    publish.roll_back(row, publish.planned_rollback(row, newer.batch_id))
+    rollback.roll_back(row, rollback.planned_rollback(row, newer.batch_id))
 
     publish.check_held(row, mine)
     with pytest.raises(ClaimLost, match="batch 2 of another run is newer"):

@@ -1,0 +1,179 @@
+"""Implements `serving_layer.read.topics` with consumers that live for one request and join no group."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from common.algebra.dates import micros_of
+from common.algebra.facts import Origin
+from common.errors import LogUnavailable
+from common.log.copy_events import AlertEvent, decode_alert_event
+from common.log.position import Position
+from common.servers import kafka
+from common.settings import Settings
+from serving_layer.read.newest import Window, newest_first
+from serving_layer.read.topics import AlertsPage
+
+GROUP: Final = "lambda360-serving"
+"""Required by the client. Nothing joins this group, and nothing is committed to it."""
+MOST_ORIGINS: Final = 50
+"""Records that one request reads for their origin, at most; the others' origins are null."""
+ORIGIN_SECONDS: Final = 2.0
+"""How long one request waits for these records, all together."""
+ALERTS_SECONDS: Final = 5.0
+AT_ONCE: Final = 2
+"""Requests that read Kafka at the same time, at most; each has a thread and a consumer meanwhile."""
+_BATCH: Final = 500
+T = TypeVar("T")
+
+
+class _Envelope(msgspec.Struct):
+    source: str
+    sourcerow: int | None = None
+
+
+class KafkaTopics:
+    """Implements `Topics`. Nothing is connected before the first request. `monotonic` returns seconds."""
+
+    def __init__(self, settings: Settings, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._monotonic = monotonic
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def origins(self, positions: Collection[Position]) -> Mapping[Position, Origin]:
+        wanted = sorted(positions)[:MOST_ORIGINS]
+        if not wanted:
+            return {}
+        try:
+            return await self._off_loop(partial(self._origins, wanted))
+        except LogUnavailable:
+            return {}
+
+    async def alerts(self, day: date | None, below: Mapping[int, int] | None, most: int) -> AlertsPage:
+        return await self._off_loop(partial(self._alerts, day, below, most))
+
+    async def _off_loop(self, read: Callable[["_Reader"], T]) -> T:
+        async with self._room:
+            return await asyncio.to_thread(self._read, read)
+
+    def _read(self, read: Callable[["_Reader"], T]) -> T:
+        with kafka.kafka_errors(self._settings):
+            client = kafka.consumer(self._settings, GROUP, **{"fetch.wait.max.ms": 50})
+            with closing(client):
+                return read(_Reader(client, self._monotonic))
+
+    def _origins(self, wanted: list[Position], reader: "_Reader") -> dict[Position, Origin]:
+        until = self._monotonic() + ORIGIN_SECONDS
+        topic = self._settings.log.topic
+        found = {position: reader.one(topic, position, until) for position in wanted}
+        return {
+            position: Origin(envelope.source, envelope.sourcerow)
+            for position, message in found.items()
+            if message is not None and (envelope := _envelope(message.value())) is not None
+        }
+
+    def _alerts(self, day: date | None, below: Mapping[int, int] | None, most: int, reader: "_Reader") -> AlertsPage:
+        until = self._monotonic() + ALERTS_SECONDS
+        topic = self._settings.log.alerts_topic
+        windows = [
+            Window(partition, low, min(high, high if below is None else below.get(partition, low)), most)
+            for partition, (low, high) in reader.ranges(topic, day, until).items()
+        ]
+        messages = list(reader.between(topic, {each.partition: (each.start, each.end) for each in windows}, until))
+        taken, rest = newest_first(windows, messages, most)
+        return AlertsPage([event for each in taken if (event := _event(each.value)) is not None], rest)
+
+
+class _Read(NamedTuple):
+    """A message as `newest_first` orders it."""
+
+    published_at: int
+    """Milliseconds since the epoch, by the broker's clock."""
+    partition: int
+    offset: int
+    value: bytes
+
+
+class _Reader:
+    """Reads messages by their positions with one consumer. Times are of `monotonic`, in seconds."""
+
+    def __init__(self, client: Consumer, monotonic: Callable[[], float]) -> None:
+        self._client = client
+        self._monotonic = monotonic
+
+    def one(self, topic: str, position: Position, until: float) -> Message | None:
+        """Returns the record at exactly this position; None if it is not there, or does not come in time."""
+        self._client.assign([TopicPartition(topic, position.partition, position.offset)])
+        message = self._client.poll(self._left(until))
+        if message is None or message.error() is not None or message.offset() != position.offset:
+            return None
+        return message
+
+    def ranges(self, topic: str, day: date | None, until: float) -> dict[int, tuple[int, int]]:
+        """Returns for each partition the offsets [low, high) of what was published on `day`, or of everything."""
+        known = self._client.list_topics(topic, timeout=self._left(until)).topics[topic].partitions
+        ranges = {}
+        for partition in sorted(known):
+            place = TopicPartition(topic, partition)
+            low, high = self._client.get_watermark_offsets(place, timeout=self._left(until), cached=False)
+            if day is not None:
+                ends = (self._at(place, edge, high, until) for edge in (day, day + timedelta(days=1)))
+                low, high = (max(low, end) for end in ends)
+            ranges[partition] = (low, high)
+        return ranges
+
+    def between(self, topic: str, ranges: Mapping[int, tuple[int, int]], until: float) -> Iterable[_Read]:
+        """Yields what lies in the ranges [start, end), by partition. Raises LogUnavailable if it takes too long."""
+        waiting = {partition for partition, (start, end) in ranges.items() if start < end}
+        self._client.assign([TopicPartition(topic, partition, ranges[partition][0]) for partition in sorted(waiting)])
+        while waiting:
+            messages = self._client.consume(_BATCH, timeout=self._left(until))
+            if not messages and not self._left(until):
+                raise LogUnavailable(f"Kafka did not give the alerts of topic {topic!r} within {ALERTS_SECONDS:g} s")
+            for message in messages:
+                partition, offset = message.partition() or 0, message.offset() or 0
+                error = message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name
+                    raise LogUnavailable(f"Kafka does not give the alerts of topic {topic!r}: {error.str()}")
+                if error is not None or offset >= ranges[partition][1]:
+                    waiting.discard(partition)
+                elif (value := message.value()) is not None:
+                    yield _Read(message.timestamp()[1], partition, offset, value)
+                    if offset == ranges[partition][1] - 1:
+                        waiting.discard(partition)
+
+    def _at(self, place: TopicPartition, day: date, high: int, until: float) -> int:
+        """Returns the first offset that was published at or after the day's begin, or `high` where there is none."""
+        millis = micros_of(datetime(day.year, day.month, day.day, tzinfo=UTC)) // 1000
+        (found,) = self._client.offsets_for_times(
+            [TopicPartition(place.topic, place.partition, millis)], timeout=self._left(until)
+        )
+        return found.offset if found.offset >= 0 else high
+
+    def _left(self, until: float) -> float:
+        return max(until - self._monotonic(), 0.0)
+
+
+def _envelope(value: bytes | None) -> _Envelope | None:
+    try:
+        return _ENVELOPE.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _event(value: bytes) -> AlertEvent | None:
+    """Returns the alert of a message; None for that of a release which knows other rules."""
+    try:
+        return decode_alert_event(value)
+    except msgspec.DecodeError:
+        return None
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)

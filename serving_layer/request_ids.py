@@ -1,0 +1,53 @@
+"""Gives every request an id: the client's or a new one, which the response names, and which its log lines have."""
+
+import re
+import uuid
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER: Final = "X-Request-Id"
+KEY: Final = "lambda360.request_id"
+"""Where the scope of a request has its id: the answer to a defect is made outside of this middleware."""
+_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+log = structlog.get_logger(__name__)
+
+
+class RequestIds:
+    """Answers with the header X-Request-Id, and logs each request that failed on our side with its id.
+
+    The client's id is taken if it has 1 to 128 letters, digits and `._:/+=@-`; a new one is made otherwise. Nothing
+    else of the request is logged: its path names a customer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on. Other kinds of connections pass as they are."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope).get(HEADER))
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = request_id
+                if message["status"] >= 500:
+                    log.warning("failed", request=request_id, method=scope["method"], status=message["status"])
+            await send(message)
+
+        scope[KEY] = request_id
+        with structlog.contextvars.bound_contextvars(request=request_id):
+            try:
+                await self._app(scope, receive, named)
+            except Exception:
+                # The server logs the traceback, and this line which request it is of.
+                log.warning("failed", request=request_id, method=scope["method"], status=500)
+                raise
+
+
+def _request_id(given: str | None) -> str:
+    return given if given is not None and _ID.fullmatch(given) else uuid.uuid4().hex
