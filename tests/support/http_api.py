@@ -10,6 +10,7 @@ import uvicorn
 from common.settings import Settings
 from serving_layer.app import create_app
 from serving_layer.read.store import StoreSource, ViewStore
+from tests.support.serving_fakes import MemoryTopics
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def answering(store: ViewStore, now: int) -> Iterator[str]:
     async def connect(_: Settings) -> AsyncIterator[StoreSource]:
         yield lambda: store
 
-    app = create_app(Settings(), lambda: now, connect)
+    app = create_app(Settings(), lambda: now, connect, topics=MemoryTopics())
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -6,6 +6,7 @@ running system.
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -13,9 +14,11 @@ import msgspec
 from batch_layer.gate_report import Finding, GateReport, Severity, Verdict, Window
 from batch_layer.manifest import Manifest, Status, Step
 from batch_layer.reports import AuditReport
+from common.algebra.alerts import LargeRefund
 from common.algebra.dates import micros_of
-from common.algebra.facts import Delta, Image, Origin
+from common.algebra.facts import Delta, Fact, Image, Origin
 from common.algebra.measures import contribution
+from common.algebra.metrics import RANKED, present
 from common.algebra.payloads import (
     MarketingEvent,
     Order,
@@ -27,7 +30,10 @@ from common.algebra.payloads import (
 )
 from common.algebra.pointer import Pointer, Published
 from common.algebra.profile import KIND, CustomerProfile
+from common.algebra.rankings import Entry, RankingKey, Scope
 from common.algebra.state import State
+from common.algebra.view_row import ViewRow
+from serving_layer.read.details import RankedSlot, RankingRow
 from tests.support.serving_fakes import NOW, MemoryViewStore, published
 
 HOUR: Final = 3_600_000_000
@@ -75,35 +81,56 @@ class PageStory:
             origin=Origin(f"{FILES}/{file}", row),
         )
         self.current[key] = image
-        return self._append(customer, delta)
+        self.store.put_fact(customer, entity_id, Fact(offset, delta.before, image))
+        self.store.put_delta(customer, offset, delta)
+        return self._appended(customer, delta)
 
     def erase(self, customer: str) -> Change:
         """Appends the erasure of a customer."""
         self.current = {key: image for key, image in self.current.items() if key[0] != customer}
-        return self._append(customer, Delta.reset(NOW))
+        self.store.delta_rows.pop(customer, None)
+        self.store.fact_rows.pop(customer, None)
+        self.store.put_reset(customer, len(self.changes))
+        return self._appended(customer, Delta.reset(NOW))
 
-    def _append(self, customer: str, delta: Delta) -> Change:
+    def _appended(self, customer: str, delta: Delta) -> Change:
         change = Change(len(self.changes), customer, delta)
         self.changes.append(change)
-        self.store.put_delta(customer, change.offset, delta)
         return change
 
     def publish(self, batch_id: int = 1, slot: str = "a") -> Published:
-        """Publishes a batch of all that was recorded until now."""
-        batch = published(batch_id, len(self.changes), slot)
-        customers = dict.fromkeys(change.customer for change in self.changes)
-        for customer in customers:
-            images = {key: image for key, image in self.current.items() if key[0] == customer}
-            if images:
-                state = State.sum(contribution(image.payload) for image in images.values())
-                self.store.put_state(customer, state, batch_id, slot, profile=images.get((customer, KIND, customer)))
-        complete = (*self.store.pointer.complete, batch)
-        self.store.pointer = Pointer(batch_id, batch_id, complete)
-        self.store.manifests.insert(0, manifest(batch, rows=len(customers)))
+        """Publishes a batch of all that was recorded until now, and its rankings."""
+        views = {customer: self._view(customer) for customer in dict.fromkeys(key[0] for key in self.current)}
+        batch = msgspec.structs.replace(published(batch_id, len(self.changes), slot), rows=len(views))
+        for customer, view in views.items():
+            self.store.put_state(customer, view.state, batch_id, slot, profile=view.profile)
+        self.store.pointer = Pointer(batch_id, batch_id, (*self.store.pointer.complete, batch))
+        self.store.manifests.insert(0, manifest(batch))
+        self.store.ranked[slot] = RankedSlot(batch_id, AS_OF, 1000)
+        for customer, view in views.items():
+            self._rank(customer, view, batch)
         return batch
 
+    def _view(self, customer: str) -> ViewRow:
+        images = {key: image for key, image in self.current.items() if key[0] == customer}
+        state = State.sum(contribution(image.payload) for image in images.values())
+        return ViewRow(state, images.get((customer, KIND, customer)))
 
-def manifest(batch: Published, rows: int) -> str:
+    def _rank(self, customer: str, view: ViewRow, batch: Published) -> None:
+        payload = None if view.profile is None else view.profile.payload
+        found = payload if isinstance(payload, CustomerProfile) else CustomerProfile(None, None, None, None)
+        metrics = present(view.state, AS_OF, found)
+        scopes = {(Scope.ALL, ""), (Scope.SEGMENT, found.segment), (Scope.COUNTRY, found.country)}
+        for metric in RANKED:
+            value = metrics[metric.name]
+            for scope, member in scopes:
+                if value is not None and member is not None:
+                    row = RankingRow(batch.batch_id, Entry(customer, Decimal(value)))
+                    key = RankingKey(metric.name, scope, member)
+                    self.store.rankings.setdefault((batch.slot, key), []).append(row)
+
+
+def manifest(batch: Published) -> str:
     """The manifest of a published run as the batch layer stores it, with what gate and audit found."""
     finding = Finding(
         rule="order.total_amount.range",
@@ -117,7 +144,14 @@ def manifest(batch: Published, rows: int) -> str:
         text="2 of 200 orders have an amount of zero",
     )
     audit = AuditReport(
-        generation=1, rows=rows, checksum="c", is_complete=True, compared=rows, skipped=0, facts=12, fact_customers=rows
+        generation=1,
+        rows=batch.rows,
+        checksum=batch.checksum,
+        is_complete=True,
+        compared=batch.rows,
+        skipped=0,
+        facts=12,
+        fact_customers=batch.rows,
     )
     run = Manifest(
         batch_id=batch.batch_id,
@@ -127,7 +161,7 @@ def manifest(batch: Published, rows: int) -> str:
         step=Step.FINISH,
         started_at=batch.published_at - 90_000_000,
         finished_at=batch.published_at,
-        rows=rows,
+        rows=batch.rows,
         seconds={"archive": 2.5, "load": 9.75, "audit": 4.0},
         gate=GateReport(records=20, window=Window(0, HOUR), score=98.5, findings=(finding,)),
         audit=audit,
@@ -172,7 +206,8 @@ def ada(story: PageStory, customer: str = "ada", text: str = "summer-24") -> Non
     story.record(customer, "p6", order("2024-06-11", 5000), "2024-06-29", file="changes.csv", row=3)
     story.record(customer, "o9", order("2023-09-05", 9099, "cancelled"), "2024-06-29", file="changes.csv", row=4)
     story.record(customer, "p2", taken_back("order"), "2024-06-29", file="changes.csv", row=5)
-    story.record(customer, text, Refund("p6", at("2024-06-29T15:30:00"), 2500), "2024-06-29", file="refunds.csv")
+    back = story.record(customer, text, Refund("p6", at("2024-06-29T15:30:00"), 2500), "2024-06-29", file="refunds.csv")
+    story.store.put_alert(customer, back.offset, LargeRefund(at("2024-06-29T15:30:00"), text, "p6", 2500, 2000))
     story.record(customer, "t3", ticket("2024-06-29T09:00:00", "urgent"), "2024-06-29", file="tickets.jsonl", row=7)
 
 
