@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
+from serving_layer.read.store import ViewStore
 from tests.support import browser
 from tests.support.browser import Visit, visiting
 from tests.support.http_api import answering
 from tests.support.page_story import PageStory
-from tests.support.serving_fakes import NOW
+from tests.support.serving_fakes import NOW, MemoryViewStore
+
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,16 +30,34 @@ def chromium() -> Iterator[Browser]:
         yield found
 
 
+class Current:
+    """Stands for the store of the test that runs: one API serves all tests, since each start of one takes its time."""
+
+    def __init__(self) -> None:
+        self.store = MemoryViewStore()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[tuple[Current, str]]:
+    current = Current()
+    with answering(cast(ViewStore, current), NOW) as url:
+        yield current, url
+
+
 @pytest.fixture
-def story() -> PageStory:
+def story(served: tuple[Current, str]) -> PageStory:
     """What the API holds; a test may change it while the page is open."""
-    return PageStory()
+    story = PageStory()
+    served[0].store = story.store
+    return story
 
 
 @pytest.fixture
-def url(story: PageStory) -> Iterator[str]:
-    with answering(story.store, NOW) as found:
-        yield found
+def url(served: tuple[Current, str], story: PageStory) -> str:
+    return served[1]
 
 
 @pytest.fixture

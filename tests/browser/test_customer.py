@@ -162,14 +162,14 @@ def test_r6_a_day_in_the_past_says_that_it_is_told_with_todays_knowledge(visit: 
 def test_an_unknown_customer_gets_a_plain_sentence(visit: Visit) -> None:
     page = visit.open("#/customers/nobody")
 
-    expect(page.locator("#view .problem")).to_contain_text("Nothing is known of a customer nobody.")
+    expect(page.locator("#view > div > .problem")).to_contain_text("Nothing is known of a customer nobody.")
     expect(page.locator("#numbers")).to_be_hidden()
 
 
 def test_a_day_that_the_api_refuses_is_told_in_its_words(visit: Visit) -> None:
     page = visit.open("#/customers/ada?as_of=2024-07-01")
 
-    expect(page.locator("#view .problem")).to_contain_text("not later than the server's day")
+    expect(page.locator("#view > div > .problem")).to_contain_text("not later than the server's day")
 
 
 def test_without_a_batch_the_page_says_that_all_comes_from_deltas(story: PageStory, visit: Visit) -> None:

@@ -103,7 +103,7 @@ def test_an_answer_that_wants_a_key_asks_for_it_and_sends_it(visit: Visit) -> No
 
     page.route("**/v1/**", guarded)
     visit.open("#/customers/ada?as_of=2024-06-30")
-    page.get_by_label("API key").fill("right")
+    page.get_by_role("textbox", name="API key").fill("right")
     page.get_by_role("button", name="Use it").click()
 
     expect(page.locator("[data-metric=total_revenue] .value")).to_have_text("930.89")

@@ -73,7 +73,7 @@ class Visit:
 def visiting(browser: Browser, url: str, *, viewport: ViewportSize = WIDE, scheme: Scheme = "light") -> Iterator[Visit]:
     """Yields a visit in a fresh context of the browser, without cookies, storage or cache."""
     context: BrowserContext = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     try:
         visit = Visit(context.new_page(), url)
         visit.page.on("console", visit.heard)

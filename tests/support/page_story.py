@@ -216,8 +216,10 @@ def taken_back(kind: str) -> Retracted:
 
 
 def others(story: PageStory, count: int = 12) -> None:
-    """Records customers with one order each, the first of the greatest amount."""
+    """Records customers with one order each, the first of the greatest amount; one of them is at risk."""
     for number in range(count):
         name = f"customer-{number:02}"
         story.record(name, name, profile("DE" if number % 2 else "GB", "gift"), "2024-01-01", file="profiles.csv")
         story.record(name, f"q{number}", order("2024-05-01", (count - number) * 10_000), "2024-05-01")
+    for number in range(3):
+        story.record("customer-02", f"u{number}", ticket(f"2024-06-1{number}", "high"), f"2024-06-1{number}")

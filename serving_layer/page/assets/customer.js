@@ -12,8 +12,8 @@ import { drawWho } from "./who.js";
 const SETTLE = 400;
 
 export class CustomerView {
-  // `onDay` is called with the day that is chosen, or null for today.
-  constructor(id, asOf, catalogue, onDay) {
+  // `onDay` is called with the day that is chosen, or null for today. `live` is the card of the ticker.
+  constructor(id, asOf, catalogue, live, onDay) {
     Object.assign(this, { id, asOf, catalogue, answer: null, chosen: null });
     this.day = h("input", { type: "date", id: "as-of", value: asOf ?? "", onchange: () => onDay(this.day.value || null) });
     this.status = h("span", { class: "status" });
@@ -31,11 +31,13 @@ export class CustomerView {
     this.timeline = new Timeline(this.cards.timeline.body);
     this.rest = h("div", { class: "cards", hidden: true }, Object.values(this.cards).map((each) => each.section));
     const today = h("button", { type: "button", onclick: () => onDay(null) }, "Today");
+    const jump = ({ section }) => h("li", {}, h("button", { type: "button", class: "jump", onclick: () => this.jump(section) }, section.querySelector("h2").textContent));
+    this.jumps = h("ul", { class: "jumps", "aria-label": "Parts of this page", hidden: true }, [...Object.values(this.cards), live].map(jump));
     this.element = h("div", {},
       h("div", { class: "heading" }, h("h1", { tabindex: "-1" }, "Customer ", h("span", { class: "id" }, id)), this.status,
         h("div", { class: "day" }, h("label", { for: "as-of" }, "As of (UTC day)"), this.day, asOf ? today : null)),
       asOf ? h("p", { class: "note" }, `Days after ${asOf} are left out. It is told with what is known today, not as it was known on that day.`) : null,
-      this.why, this.problem, this.rest);
+      this.why, this.problem, this.jumps, this.rest);
   }
 
   // Reads everything anew; what is shown stays until the new answer is there.
@@ -65,7 +67,7 @@ export class CustomerView {
     const { status, reasons: list } = answer.provenance;
     fill(this.status, pill(status));
     fill(this.why, reasons(list));
-    this.rest.hidden = false;
+    this.rest.hidden = this.jumps.hidden = false;
     drawWho(this.cards.who.body, answer);
     this.drawNumbers();
     const moved = Object.keys(answer.metrics).filter((name) => this.before && this.before[name] !== answer.metrics[name]);
@@ -84,7 +86,10 @@ export class CustomerView {
   explain(name) {
     this.chosen = name;
     drawExplain(this.cards.explain.body, this.answer, name);
-    const { section } = this.cards.explain;
+    this.jump(this.cards.explain.section);
+  }
+
+  jump(section) {
     section.scrollIntoView();
     section.tabIndex = -1;
     section.focus({ preventScroll: true });
@@ -104,6 +109,7 @@ export class CustomerView {
     const unknown = error.status === 404;
     this.problem.hidden = false;
     this.rest.hidden ||= unknown;
+    this.jumps.hidden = this.rest.hidden;
     fill(this.status, error.body?.provenance && pill(error.body.provenance.status));
     fill(this.why, reasons(error.body?.provenance?.reasons ?? error.reasons ?? []));
     const hint = "Check the spelling: upper and lower case count. A customer that was erased is unknown, too.";

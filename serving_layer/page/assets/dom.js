@@ -43,7 +43,7 @@ function keyed(container, selector) {
 export function table(caption, heads, rows, attributes = {}) {
   const cell = (value, tag = "td", more = {}) => {
     const plain = value === null || typeof value !== "object" || value instanceof Node || Array.isArray(value);
-    return plain ? h(tag, more, value) : h(tag, { ...more, class: value.class }, value.text);
+    return plain ? h(tag, more, ...[value].flat()) : h(tag, { ...more, class: value.class }, value.text);
   };
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     h("table", attributes,
@@ -70,7 +70,7 @@ export function reasons(list) {
   return list.length ? h("ul", { class: "reasons", "aria-label": "Why it is degraded" }, list.map((each) => h("li", {}, each))) : null;
 }
 
-let spokenAt = 0;
+let spokenAt = -Infinity;
 
 // Tells screen readers, at most once in five seconds: what comes sooner is left out, since the page shows it anyway.
 export function speak(text) {

@@ -1,6 +1,6 @@
 // Why a number is what it is: the batch's part and the deltas since, side by side, then every delta with its place of origin.
 import { fill, h, table } from "./dom.js";
-import { counted, grouped, kind, label, moment, origin, shown, signed } from "./format.js";
+import { counted, field, grouped, kind, label, moment, origin, shown, signed } from "./format.js";
 
 const FIRST_DELTAS = 10;
 
@@ -67,8 +67,9 @@ function deltaList(deltas, batch) {
 function delta({ position, recorded_at: at, kind: of, entity_id: id, happened, changes, contribution, origin: from }) {
   const title = happened === "erased" ? "customer erased" : `${kind(of)} ${id} ${happened}`;
   const text = Object.entries(changes ?? {}).filter(([, [was, now]]) => was !== null || now !== null).map(([name, [was, now]]) => {
-    const words = name.replaceAll("_", " ");
-    return was === null ? `${words} ${now}` : `${words} ${was} → ${now ?? "none"}`;
+    const words = name.replace(/_seconds$/, "").replaceAll("_", " ");
+    const [before, after] = [field(name, was), field(name, now)];
+    return before === null ? `${words} ${after}` : `${words} ${before} → ${after ?? "none"}`;
   });
   const added = contribution.map(({ measure, day, amount }) => `${label(measure)} ${signed(grouped(amount))} on ${day}`);
   return h("li", { class: happened.replace(" ", "-") },

@@ -61,9 +61,9 @@ export function micros(value) {
 // Returns a span of seconds in its largest unit.
 export function span(seconds) {
   if (seconds === null || seconds === undefined) return NONE;
-  const units = [[86400, "day"], [3600, "hour"], [60, "minute"]];
-  const [size, unit] = units.find(([each]) => seconds >= each * 2) ?? [1, "second"];
-  return counted(Math.round(seconds / size), unit);
+  const units = [[86400, "days"], [3600, "h"], [60, "min"]];
+  const [size, unit] = units.find(([each]) => seconds >= each * 2) ?? [1, "s"];
+  return `${grouped(Math.round(seconds / size))} ${unit}`;
 }
 
 // Returns a name of the tables as words: `avg_order_value` is "Average order value".
@@ -84,10 +84,18 @@ export function origin(from) {
   return from.row === null || from.row === undefined ? name : `${name}, row ${from.row}`;
 }
 
-// Returns a payload's fields as one line: "amount 10.00, status completed". Unknown values are left out.
-export function fields(payload) {
+// Returns a payload's fields as one line: "amount 10.00, status completed". Unknown values, and what `at` says, are left out.
+export function fields(payload, at = null) {
   return Object.entries(payload ?? {})
-    .filter(([name, value]) => name !== "kind" && value !== null)
-    .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`)
+    .map(([name, value]) => [name, field(name, value)])
+    .filter(([name, text]) => name !== "kind" && text !== null && (at === null || text !== moment(at)))
+    .map(([name, text]) => `${name.replace(/_seconds$/, "").replaceAll("_", " ")} ${text}`)
     .join(", ");
+}
+
+// Returns a payload's value as text; null stays null.
+export function field(name, value) {
+  if (value === null || value === undefined) return null;
+  if (name.endsWith("_date") || name.endsWith("_at")) return moment(value);
+  return name.endsWith("_seconds") ? span(value) : String(value);
 }

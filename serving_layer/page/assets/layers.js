@@ -33,8 +33,8 @@ export class Layers {
 
   draw({ batch, speed, status, reasons: list }) {
     this.head(status, list.join("; ") || "Both layers are up to date.");
-    const rows = speed.map((each) => [`${each.partition}`, grouped(each.next_offset ?? 0), count(each.behind_records), span(each.behind_seconds), span(each.silent_seconds)]);
-    const heads = ["Partition", "Next offset", "Records behind", "Behind", "Last heartbeat"];
+    const rows = speed.map((each) => [`${each.partition}`, grouped(each.next_offset ?? 0), count(each.behind_records), span(each.behind_seconds), each.silent_seconds === null ? "never" : `${span(each.silent_seconds)} ago`]);
+    const heads = ["Partition", "Next offset", "Behind", "Time behind", "Heartbeat"];
     fill(this.body, reasons(list), h("h3", {}, "Batch layer"), h("p", {}, about(batch)), h("h3", {}, "Speed layer"),
       rows.length ? table("The speed layer by partition", heads, rows, { class: "numbers" }) : h("p", { class: "empty" }, "The speed layer never ran."));
     const id = batch?.info?.id ?? null;

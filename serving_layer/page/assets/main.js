@@ -33,7 +33,7 @@ async function show(first = false) {
   if (location.hash && !location.hash.startsWith("#/")) return; // a link within the page
   const { id, asOf } = place();
   const metrics = await described();
-  view = id === null ? new Overview(metrics, asOf) : new CustomerView(id, asOf, metrics, (day) => (location.hash = address(id, day)));
+  view = id === null ? new Overview(metrics, asOf) : new CustomerView(id, asOf, metrics, ticker, (day) => (location.hash = address(id, day)));
   document.title = id === null ? "lambda360 dashboard" : `${id} – lambda360`;
   fill($("view"), view.element);
   if (!first) view.element.querySelector("h1").focus();

@@ -26,7 +26,7 @@ export class Overview {
     this.leaders.body.before(h("div", { class: "choices" }, h("label", {}, "By ", this.metric), h("label", {}, "of segment ", this.segment), h("label", {}, "or country ", this.country)));
     this.element = h("div", {}, h("h1", { tabindex: "-1" }, "Overview"),
       asOf && h("p", { class: "note" }, `Customers are opened as of ${asOf}. `, h("a", { href: address(null, null) }, "Open them as of today")),
-      h("div", { class: "cards" }, [this.leaders, this.risky, this.batches].map((each) => each.section)));
+      h("div", { class: "cards" }, h("div", { class: "pair" }, this.leaders.section, this.risky.section), this.batches.section));
   }
 
   // Reads everything anew.
@@ -40,7 +40,7 @@ export class Overview {
   }
 
   drawRisky() {
-    return this.list(this.risky.body, "tickets_30d", { at_risk: true }, "No customer was at risk on that day.");
+    return this.list(this.risky.body, "tickets_30d", { at_risk: true }, "No ranked customer was at risk on that day.");
   }
 
   async list(body, metric, parameters, none) {
@@ -48,11 +48,11 @@ export class Overview {
       const { items, batch, as_of: day } = await ask("v1/customers", { ...parameters, limit: MOST });
       const unit = this.catalogue.get(metric)?.unit;
       const rows = items.map(({ customer_id: id, value, country, segment, at_risk: isAtRisk }) => [
-        h("a", { href: address(id, this.asOf) }, id), { text: shown(value, unit), class: "number" },
-        country ?? NONE, segment ?? NONE, isAtRisk ? h("span", { class: "mark at-risk" }, "at risk") : "no",
+        [h("a", { href: address(id, this.asOf) }, id), isAtRisk ? h("span", { class: "mark at-risk" }, "at risk") : null],
+        { text: shown(value, unit), class: "number" }, country ?? NONE, segment ?? NONE,
       ]);
       fill(body, h("p", { class: "note" }, `From batch ${batch.id}, as of ${day}. What came after the batch is not in this list.`),
-        items.length ? table(`Customers by ${label(metric)}`, ["Customer", label(metric), "Country", "Segment", "At risk"], rows) : h("p", { class: "empty" }, none));
+        items.length ? table(`Customers by ${label(metric)}`, ["Customer", { text: label(metric), class: "number" }, "Country", "Segment"], rows) : h("p", { class: "empty" }, none));
     } catch (error) {
       if (error.status === 404) return fill(body, h("p", { class: "empty" }, "There is no ranking yet: the first batch makes one."));
       fill(body, h("p", { class: "problem" }, `The list cannot be read: ${sentence(error)}`));

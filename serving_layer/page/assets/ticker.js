@@ -53,7 +53,7 @@ export class Ticker {
 
   show(state, why = "") {
     this.state.className = `state ${state}`;
-    this.state.textContent = why ? `${STATES[state]}: ${why} It is tried again.` : STATES[state];
+    this.state.textContent = why ? `${STATES[state]}: ${why.replace(/\.?$/, ".")} It is tried again.` : STATES[state];
   }
 
   take({ event, data }) {

@@ -4,7 +4,7 @@ import { alert } from "./describe.js";
 import { fill, h } from "./dom.js";
 import { fields, kind, moment, origin } from "./format.js";
 
-const PAGE = 25;
+const PAGE = 12;
 const FILTERS = {
   all: "All", order: "Orders", refund: "Refunds", support_ticket: "Tickets", marketing_event: "Campaigns", customer_profile: "Profile", alert: "Alerts",
 };
@@ -75,12 +75,12 @@ export class Timeline {
       changed && !retracted ? h("span", { class: "mark corrected" }, "corrected") : null,
       after ? h("span", { class: "mark after" }, `after batch ${this.batchId}`) : null,
     ];
-    const was = before && fields(before) !== fields(payload) ? h("span", { class: "detail" }, `before: ${fields(before)}`) : null;
+    const was = before && fields(before) !== fields(payload) ? h("span", { class: "detail" }, `before: ${fields(before, at)}`) : null;
     const told = [position && `position ${position}`, updated && updated !== at ? `as of ${moment(updated)}` : null, origin(from)];
     return h("li", { class: `${of}${retracted ? " retracted" : ""}` },
       h("span", { class: "day" }, at ? moment(at) : "no date"),
       h("span", { class: "what" }, h("strong", {}, `${kind(of)} ${id}`), marks,
-        h("span", { class: "detail" }, retracted ? "It counts for nothing, as if it had never been." : fields(payload) || "no details"), was,
+        h("span", { class: "detail" }, retracted ? "It counts for nothing, as if it had never been." : fields(payload, at) || "no details"), was,
         h("span", { class: "origin" }, told.filter(Boolean).join(" · "))));
   }
 }
