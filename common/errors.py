@@ -13,6 +13,7 @@ Lambda360Error
 │   ├── LogUnavailable           Kafka
 │   ├── WarehouseUnavailable     the object store of the warehouse
 │   ├── WebhookUnavailable       the receiver of notifications
+│   ├── ApiUnavailable           our own API, asked by a command (infra.commands.asking)
 │   └── CircuitOpen              any of them; it was not called, since its circuit breaker is open: failures
 ├── NotificationRefused      the receiver answered that it will not take this notification, and would not later
 ├── LogError                 the log is not what it was, or does not take a record (R1, R12, R15)
@@ -29,6 +30,7 @@ Lambda360Error
 ├── PointerUnreadable        a newer release wrote what this one does not know into the pointer row (R17)
 ├── SchemaError              a keyspace's schema does not fit this release (infra.schema.changes)
 ├── StackError               a local server cannot be started, reached or stopped
+├── ApiRefused               our own API answered a command with an error (infra.commands.asking)
 ├── UnreadableCell           a stored cell of another release (R22, serving_layer.read.cells)
 ├── TooMany                  a customer has more facts than a list in progress can sort (serving_layer.answer.facts)
 ├── UnknownCustomer          nothing is known of a customer: provenance (serving_layer.problems)
@@ -80,7 +82,7 @@ class Unavailable(Lambda360Error):
     """A server does not answer as it should; the same request may succeed later."""
 
     server: str
-    """`cassandra`, `kafka`, `warehouse` or `webhook`."""
+    """`cassandra`, `kafka`, `warehouse`, `webhook` or `api`."""
 
 
 class StoreUnavailable(Unavailable):

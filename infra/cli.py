@@ -46,6 +46,8 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "restore": Entry("infra.commands.restore", "restore", "Fill a new log from a master, after a log was lost."),
     "dead-letters": Entry("infra.commands.dead_letters", "dead_letters", "List, replay or discard rejected records."),
     "serve": Entry("infra.commands.serve", "serve", "Answer REST requests on 127.0.0.1:8360."),
+    "get": Entry("infra.commands.get", "get", "Show a customer's metrics, as the running API answers them."),
+    "explain": Entry("infra.commands.explain", "explain", "Show what a customer's metrics are added up from."),
     "doctor": Entry("infra.commands.doctor", "doctor", "Show what is installed, running and reachable."),
     "demo": Entry("infra.commands.demo", "demo", "Run the whole system on real purchases and check every answer."),
 }

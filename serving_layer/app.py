@@ -9,8 +9,9 @@ from fastapi import Depends, FastAPI
 
 from common.errors import StoreUnavailable
 from common.settings import Settings
+from serving_layer.answer.answers import Answers
 from serving_layer.inputs import checked_query
-from serving_layer.problems import MEDIA_TYPE, install
+from serving_layer.problems import MEDIA_TYPE, documented_problem, install
 from serving_layer.read.kafka_topics import KafkaTopics
 from serving_layer.read.link import Connect, cassandra_link
 from serving_layer.read.store import StoreSource, ViewStore
@@ -21,10 +22,19 @@ from serving_layer.routes.health import health
 from serving_layer.routes.home import add_pages
 from serving_layer.routes.metrics import metrics
 from serving_layer.routes.resources import resources
-from serving_layer.schemas.problems import Problem
 
+_EXAMPLE: Final = {
+    "type": "urn:lambda360:problem:invalid-request",
+    "title": "Unprocessable Entity",
+    "status": 422,
+    "detail": "as_of: 'yesterday': a day as YYYY-MM-DD",
+    "instance": "/v1/customers/00001/metrics",
+    "field": "as_of",
+    "value": "yesterday",
+    "rule": "a day as YYYY-MM-DD",
+}
 _INVALID: Final[dict[int | str, dict[str, Any]]] = {
-    422: {"model": Problem, "description": "an input breaks a rule: `field`, `value` and `rule` say which"}
+    422: documented_problem("an input breaks a rule: `field`, `value` and `rule` say which", {"as_of": {"value": _EXAMPLE}})
 }
 
 
@@ -58,8 +68,9 @@ def create_app(
     )
     install(app)
     app.add_middleware(RequestIds)
+    answers = Answers(source, settings, clock)
     routers = (
-        *resources(source, settings, clock, topics=topics or KafkaTopics(settings), admin=admin),
+        *resources(answers, source, settings, clock, topics=topics or KafkaTopics(settings), admin=admin),
         health(source),
         metrics(source, settings, clock),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -77,6 +77,12 @@ def problem(
     }
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return Response(msgspec.json.encode(body), status, {**retry, **(headers or {})}, MEDIA_TYPE)
+
+
+def documented_problem(description: str, examples: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """Returns the documentation of an error. The schema of its body is named, not made again for each route."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema, "examples": dict(examples or {})}}}
 
 
 def encodable(text: str) -> str:

@@ -76,7 +76,7 @@ class Answers:
         batch = batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
-            answers[customer], _ = _answer(customer, as_of, reading, conditions=conditions, batch=batch)
+            answers[customer], _ = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
             if count % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return [answers[customer] for customer in customers]
@@ -86,7 +86,7 @@ class Answers:
         reading = await read(self._source(), (customer,))
         conditions = self._conditions(reading, (customer,))
         batch = batch_info(reading.pin.pointer.published)
-        return _answer(customer, as_of, reading, conditions=conditions, batch=batch)
+        return answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
 
     async def standing(self) -> Standing:
         """Returns how far each layer is behind, in all partitions. Raises StoreUnavailable."""
@@ -112,7 +112,7 @@ class Answers:
         }
 
 
-def _answer(
+def answer_of(
     customer: str, as_of: date, reading: Reading, *, conditions: Mapping[int, Condition], batch: BatchInfo | None
 ) -> tuple[Answer, Parts | None]:
     """Returns the answer, and what was merged for it; None where a stored cell cannot be read."""

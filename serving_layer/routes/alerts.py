@@ -17,6 +17,7 @@ from serving_layer.problems import InvalidRequest
 from serving_layer.read.details import AlertRow
 from serving_layer.read.store import StoreSource
 from serving_layer.read.topics import Topics
+from serving_layer.routes import examples
 from serving_layer.routes.shared import AWAY, Cursor, Customer, Limit, json_response
 from serving_layer.schemas.alerts import AlertItem, Alerts
 
@@ -43,7 +44,9 @@ def alerts(source: StoreSource, topics: Topics) -> APIRouter:
     """Returns the routes `/v1/customers/{id}/alerts` and `/v1/alerts`."""
     router = APIRouter(prefix="/v1", tags=["alerts"])
 
-    @router.get("/customers/{customer_id:anytext}/alerts", response_model=Alerts, responses=AWAY)
+    documented = {**examples.shown(**examples.alerts()), **AWAY}
+
+    @router.get("/customers/{customer_id:anytext}/alerts", response_model=Alerts, responses=documented)
     async def of_customer(customer_id: Customer, limit: Limit = 50, cursor: Cursor = None) -> Response:
         """One customer's alerts, the one that was raised last first; none of an unknown customer."""
         store = source()
@@ -57,7 +60,7 @@ def alerts(source: StoreSource, topics: Topics) -> APIRouter:
         items = [_of_row(customer_id, partition, row) for row in shown if row.offset > reset]
         return json_response(Alerts([each for each in items if each is not None], end))
 
-    @router.get("/alerts", response_model=Alerts, responses=AWAY)
+    @router.get("/alerts", response_model=Alerts, responses=documented)
     async def of_all(
         day: Annotated[str | None, Query(description=_DAY, examples=["2026-11-23"])] = None,
         limit: Limit = 50,

@@ -9,20 +9,20 @@ from common.algebra.pointer import Pointer
 from common.algebra.runs import LOOKED_AT
 from serving_layer.answer.provenance import batch_info
 from serving_layer.answer.runs import shown
-from serving_layer.problems import Forbidden
+from serving_layer.problems import Forbidden, documented_problem
 from serving_layer.read.details import WishedRollback
 from serving_layer.read.run_details import RunDetails, decode
 from serving_layer.read.store import StoreSource, UnknownBatch
+from serving_layer.routes import examples
 from serving_layer.routes.shared import AWAY, json_response
 from serving_layer.schemas.batches import BatchRun, BatchRuns, RollbackRequest, RolledBack
-from serving_layer.schemas.problems import Problem
 
 Admin = Callable[..., Any]
 """A dependency that returns who asks, for the journal, and raises for whoever may not change anything."""
-_UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {404: {"model": Problem, "description": "there is no such batch"}}
+_UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {404: documented_problem("there is no such batch")}
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
-    403: {"model": Problem, "description": "the caller is no admin"},
-    409: {"model": Problem, "description": "no slot holds that batch, or another one became current meanwhile"},
+    403: documented_problem("the caller is no admin"),
+    409: documented_problem("no slot holds that batch, or another one became current meanwhile"),
 }
 
 
@@ -34,14 +34,16 @@ async def nobody() -> str:
 def batches(source: StoreSource, clock: Callable[[], int], admin: Admin = nobody) -> APIRouter:
     """Returns the routes under `/v1/batches`. `clock` returns microseconds since the epoch, UTC."""
     router = APIRouter(prefix="/v1/batches", tags=["batches"])
+    one = {**examples.shown(**examples.batch()), **AWAY, **_UNKNOWN}
+    changed = {**examples.shown(**examples.rollback()), **AWAY, **_REFUSED}
 
-    @router.get("", response_model=BatchRuns, responses=AWAY)
+    @router.get("", response_model=BatchRuns, responses={**examples.shown(**examples.batches()), **AWAY})
     async def list_batches() -> Response:
         """The newest batch runs, the newest first: figures, steps, gate and audit; no customer is named."""
         pointer, runs = await _runs(source)
         return json_response(BatchRuns([shown(run, pointer) for run in runs]))
 
-    @router.get("/current", response_model=BatchRun, responses={**AWAY, **_UNKNOWN})
+    @router.get("/current", response_model=BatchRun, responses=one)
     async def current_batch() -> Response:
         """The batch that answers are merged from now."""
         pointer, runs = await _runs(source)
@@ -49,12 +51,12 @@ def batches(source: StoreSource, clock: Callable[[], int], admin: Admin = nobody
             raise UnknownBatch("there is no batch yet; `lambda360 batch run` makes the first")
         return json_response(_found(pointer.current, pointer, runs))
 
-    @router.get("/{batch_id}", response_model=BatchRun, responses={**AWAY, **_UNKNOWN})
+    @router.get("/{batch_id}", response_model=BatchRun, responses=one)
     async def one_batch(batch_id: Annotated[int, Path(ge=1)]) -> Response:
         """One batch run."""
         return json_response(_found(batch_id, *await _runs(source)))
 
-    @router.post("/rollback", response_model=RolledBack, responses={**AWAY, **_REFUSED})
+    @router.post("/rollback", response_model=RolledBack, responses=changed)
     async def roll_back(asked: RollbackRequest, who: Annotated[str, Depends(admin)]) -> Response:
         """Makes an earlier batch the current one again, as `lambda360 batch rollback` does; the journal keeps it.
 

@@ -10,6 +10,7 @@ from serving_layer.answer.kept import KeptBatches
 from serving_layer.caching import conditional
 from serving_layer.inputs import checked_as_of, checked_customer_id, checked_fields
 from serving_layer.problems import Degraded, InvalidRequest, echo, encodable
+from serving_layer.routes import examples
 from serving_layer.routes.shared import (
     AWAY,
     UNCHANGED,
@@ -43,7 +44,9 @@ def customers(answers: Answers, kept: KeptBatches, batch_get_max: int) -> APIRou
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
     @router.get(
-        "/{customer_id:anytext}/metrics", response_model=CustomerMetrics, responses={**AWAY, **UNKNOWN, **UNCHANGED}
+        "/{customer_id:anytext}/metrics",
+        response_model=CustomerMetrics,
+        responses={**examples.shown(**examples.metrics()), **AWAY, **UNKNOWN, **UNCHANGED},
     )
     async def get_metrics(
         customer_id: Customer,
@@ -70,7 +73,11 @@ def customers(answers: Answers, kept: KeptBatches, batch_get_max: int) -> APIRou
         )
         return conditional(body, tag(answer, day, names, batch), if_none_match)
 
-    @router.post("/metrics:batch-get", response_model=BatchGetResults, responses=AWAY)
+    @router.post(
+        "/metrics:batch-get",
+        response_model=BatchGetResults,
+        responses={**examples.shown(**examples.batch_get()), **AWAY},
+    )
     async def batch_get(asked: BatchGet, only_exact: OnlyExact) -> Response:
         """Many customers' metrics, all from one batch view, in the order asked. A wrong id fails alone.
 

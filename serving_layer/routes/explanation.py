@@ -7,6 +7,7 @@ from serving_layer.answer.answers import Answers
 from serving_layer.answer.explained import FORMULAS, MOST_DELTAS, batch_part, listed, measure_sums
 from serving_layer.caching import conditional
 from serving_layer.inputs import checked_as_of
+from serving_layer.routes import examples
 from serving_layer.routes.shared import (
     AWAY,
     UNCHANGED,
@@ -32,7 +33,7 @@ def explanations(answers: Answers) -> APIRouter:
     @router.get(
         "/customers/{customer_id:anytext}/explain",
         response_model=Explanation,
-        responses={**AWAY, **UNKNOWN, **UNCHANGED},
+        responses={**examples.shown(**examples.explanation()), **AWAY, **UNKNOWN, **UNCHANGED},
         tags=["customers"],
     )
     async def explain(
@@ -56,7 +57,7 @@ def explanations(answers: Answers) -> APIRouter:
         )
         return conditional(body, tag(answer, "explain", day), if_none_match)
 
-    @router.get("/metrics", response_model=Catalogue, tags=["metrics"])
+    @router.get("/metrics", response_model=Catalogue, responses=examples.shown(catalogue=_CATALOGUE), tags=["metrics"])
     async def catalogue() -> Response:
         """Every metric: its unit, what it means, its formula, and whether customers can be ranked by it."""
         return json_response(_CATALOGUE)

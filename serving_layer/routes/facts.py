@@ -15,6 +15,7 @@ from serving_layer.answer.facts import End, TooMany
 from serving_layer.problems import InvalidRequest
 from serving_layer.read.store import StoreSource
 from serving_layer.read.topics import Topics
+from serving_layer.routes import examples
 from serving_layer.routes.shared import AWAY, UNKNOWN, Cursor, Customer, Limit, OnlyExact, checked, json_response
 from serving_layer.schemas.facts import Facts
 from serving_layer.schemas.provenance import Provenance, ReasonName
@@ -29,7 +30,7 @@ def listed_facts(answers: Answers, source: StoreSource, topics: Topics) -> APIRo
     @router.get(
         "/{customer_id:anytext}/facts",
         response_model=Facts,
-        responses={**AWAY, **UNKNOWN},
+        responses={**examples.shown(**examples.facts()), **AWAY, **UNKNOWN},
         description="Orders, refunds, tickets, marketing events and the profile as they stand now: retracted ones say "
         f"so. The newest first for a customer of at most {facts.SORTED} facts (of the kind asked for), else in the "
         "order of kind and id; `order` says which.",

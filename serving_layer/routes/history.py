@@ -11,6 +11,7 @@ from serving_layer.answer.steps import MOST_STEPS, series, steps_in
 from serving_layer.caching import conditional
 from serving_layer.inputs import checked_as_of, checked_day
 from serving_layer.problems import InvalidRequest
+from serving_layer.routes import examples
 from serving_layer.routes.shared import AWAY, UNCHANGED, UNKNOWN, Customer, IfNoneMatch, OnlyExact, checked, tag
 from serving_layer.schemas.history import Grain, History
 
@@ -27,7 +28,7 @@ def histories(answers: Answers) -> APIRouter:
     @router.get(
         "/{customer_id:anytext}/history",
         response_model=History,
-        responses={**AWAY, **UNKNOWN, **UNCHANGED},
+        responses={**examples.shown(**examples.history()), **AWAY, **UNKNOWN, **UNCHANGED},
         description="Revenue, orders, refunds, tickets and engagement by day, week (from Monday) or month. Every step "
         f"of the range has an entry; a range has at most {MOST_STEPS} steps.",
     )

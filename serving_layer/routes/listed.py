@@ -11,19 +11,19 @@ from serving_layer import cursors
 from serving_layer.answer.listing import RISK_METRIC, Listing, Wish, listing, ranked
 from serving_layer.answer.provenance import batch_info
 from serving_layer.inputs import checked_customer_id
-from serving_layer.problems import InvalidRequest
+from serving_layer.problems import InvalidRequest, documented_problem
 from serving_layer.read.reading import PIN_ATTEMPTS
 from serving_layer.read.store import SlotReused, StoreSource, UnknownBatch, ViewStore
+from serving_layer.routes import examples
 from serving_layer.routes.shared import AWAY, Cursor, Limit, json_response
 from serving_layer.schemas.listed import Listed
-from serving_layer.schemas.problems import Problem
 
 _RANKABLE: Final = tuple(metric.name for metric in RANKED)
 _RANK_BY: Final = f"the greatest value first, of one of {', '.join(_RANKABLE)}; total_revenue without it"
 _AT_RISK: Final = f"`true`: only customers at risk, who are ranked by {RISK_METRIC}"
 _PREFIX: Final = "only ids that begin so, in the order of the ids; looks through every ranking, and for this very id"
 _MOST_CHARACTERS: Final = 64
-_NOT_RANKED: Final[dict[int | str, dict[str, Any]]] = {404: {"model": Problem, "description": "no batch has its rankings yet"}}
+_NOT_RANKED: Final[dict[int | str, dict[str, Any]]] = {404: documented_problem("no batch has its rankings yet")}
 
 
 class _End(msgspec.Struct, frozen=True, array_like=True):
@@ -37,7 +37,9 @@ def listed_customers(source: StoreSource) -> APIRouter:
     """Returns the route `/v1/customers`."""
     router = APIRouter(prefix="/v1", tags=["customers"])
 
-    @router.get("/customers", response_model=Listed, responses={**AWAY, **_NOT_RANKED})
+    documented = {**examples.shown(**examples.customers()), **AWAY, **_NOT_RANKED}
+
+    @router.get("/customers", response_model=Listed, responses=documented)
     async def list_customers(
         rank_by: Annotated[str | None, Query(description=_RANK_BY, examples=["total_revenue"])] = None,
         segment: Annotated[str | None, Query(description="only this segment's ranking")] = None,

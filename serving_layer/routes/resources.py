@@ -20,10 +20,15 @@ from serving_layer.routes.status import status
 
 
 def resources(
-    source: StoreSource, settings: Settings, clock: Callable[[], int], *, topics: Topics, admin: Admin
+    answers: Answers,
+    source: StoreSource,
+    settings: Settings,
+    clock: Callable[[], int],
+    *,
+    topics: Topics,
+    admin: Admin,
 ) -> Iterator[APIRouter]:
     """Yields the routers. `clock` returns microseconds since the epoch, UTC; `admin` lets admins pass."""
-    answers = Answers(source, settings, clock)
     yield customers(answers, KeptBatches(source, settings), settings.serving.batch_get_max)
     yield explanations(answers)
     yield histories(answers)

@@ -1,5 +1,6 @@
 """What the routes about one customer share: its id in the path, their documented errors, and how they encode."""
 
+from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -11,15 +12,35 @@ from common.log.texts import CUSTOMER_ID_RULE
 from serving_layer.answer.answers import Answer
 from serving_layer.caching import tag_of
 from serving_layer.inputs import checked_customer_id, checked_spelling
-from serving_layer.problems import Degraded, UnknownCustomer
-from serving_layer.schemas.problems import Problem
+from serving_layer.problems import Degraded, UnknownCustomer, documented_problem
 
-AWAY: Final[dict[int | str, dict[str, Any]]] = {
-    503: {"model": Problem, "description": "the store does not answer; ask again"}
-}
-UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {
-    404: {"model": Problem, "description": "no fact of the customer is known; `provenance` says how complete that is"}
-}
+Documented = dict[int | str, dict[str, Any]]
+
+
+def _documented(status: int, slug: str, description: str, detail: str) -> Documented:
+    """Returns the documentation of a problem, with an example."""
+    example = {
+        "type": f"urn:lambda360:problem:{slug}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": "/v1/customers/00001/metrics",
+    }
+    return {status: documented_problem(description, {slug: {"value": example}})}
+
+
+AWAY: Final = _documented(
+    503,
+    "store-unavailable",
+    "the store does not answer, ask again; or `degraded`, where only an exact answer will do",
+    "Cassandra at 127.0.0.1:19362 does not answer",
+)
+UNKNOWN: Final = _documented(
+    404,
+    "unknown-customer",
+    "no fact of the customer is known; `provenance` says how complete that is",
+    "no current fact of customer '00001' is known",
+)
 AsOf = Annotated[
     str | None,
     Query(
@@ -71,7 +92,7 @@ Cursor = Annotated[str | None, Query(description="the `next_cursor` of the page 
 OnlyExact = Annotated[bool, Depends(_only_exact)]
 """Whether the client takes exact answers only."""
 IfNoneMatch = Annotated[str | None, Header(description="tags of answers that the client has: 304 if one still holds")]
-UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "the client's answer still holds"}}
+UNCHANGED: Final[Documented] = {304: {"description": "the client's answer still holds"}}
 
 
 def checked(answer: Answer, *, only_exact: bool) -> Answer:

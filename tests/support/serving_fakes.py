@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cached_property
-from typing import Final
+from functools import cache, cached_property
+from typing import Final, Self
 
 import httpx
 from fastapi import FastAPI
@@ -241,7 +241,7 @@ class Api:
     admin: Admin = nobody
 
     @classmethod
-    def over(cls, store: ViewStore, **serving: object) -> "Api":
+    def over(cls, store: ViewStore, **serving: object) -> Self:
         settings = Settings(serving=ServingSettings.model_validate(serving))
         return cls(lambda: store, settings)
 
@@ -278,10 +278,48 @@ class Api:
     async def _request(
         self, method: str, url: str, json: object, content: bytes | None, headers: Mapping[str, str] | None
     ) -> httpx.Response:
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        app = self.app
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
-            self.app.router.lifespan_context(self.app),
+            app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://test") as client,
         ):
             sent = {**(_JSON if content else {}), **(headers or {})}
             return await client.request(method, url, json=json, content=content, headers=sent)
+
+
+class Shared(Api):
+    """An `Api` whose application is made once for all of the same settings, since that takes a tenth of a second."""
+
+    @property
+    def app(self) -> FastAPI:  # type: ignore[override] # asked for once more at each request
+        app, bound = _made(self.settings)
+        bound.api = self
+        return app
+
+
+class _Bound:
+    """What the shared application asks: the parts of the `Api` that asks it now."""
+
+    api: Api
+
+    async def origins(self, positions: Collection[Position]) -> Mapping[Position, Origin]:
+        return await self.api.topics.origins(positions)
+
+    async def alerts(self, day: date | None, below: Mapping[int, int] | None, most: int) -> AlertsPage:
+        return await self.api.topics.alerts(day, below, most)
+
+    async def admin(self) -> str:
+        who: str = await self.api.admin()
+        return who
+
+
+@cache
+def _made(settings: Settings) -> tuple[FastAPI, _Bound]:
+    bound = _Bound()
+
+    @asynccontextmanager
+    async def connect(_: Settings) -> AsyncIterator[StoreSource]:
+        yield bound.api.source
+
+    return create_app(settings, lambda: NOW, connect, topics=bound, admin=bound.admin), bound
