@@ -46,6 +46,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "restore": Entry("infra.commands.restore", "restore", "Fill a new log from a master, after a log was lost."),
     "dead-letters": Entry("infra.commands.dead_letters", "dead_letters", "List, replay or discard rejected records."),
     "serve": Entry("infra.commands.serve", "serve", "Answer REST requests on 127.0.0.1:8360."),
+    "keys": Entry("infra.commands.keys", "keys", "Make API keys for the REST interface."),
     "doctor": Entry("infra.commands.doctor", "doctor", "Show what is installed, running and reachable."),
     "demo": Entry("infra.commands.demo", "demo", "Run the whole system on real purchases and check every answer."),
 }

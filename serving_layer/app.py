@@ -6,34 +6,55 @@ from functools import partial
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from common.errors import StoreUnavailable
 from common.settings import Settings
+from serving_layer.access.connections import ON_STOP
+from serving_layer.access.guard import Guard
+from serving_layer.access.headers import cors
+from serving_layer.access.policy import Policy
+from serving_layer.access.scopes import REFUSED
 from serving_layer.answer.answers import Answers
 from serving_layer.inputs import checked_query
+from serving_layer.live.hub import Hub
+from serving_layer.live.topic import ConnectTopic, kafka_topic
 from serving_layer.problems import MEDIA_TYPE, install
 from serving_layer.read.link import Connect, cassandra_link
 from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.routes.customers import customers
+from serving_layer.routes.deltas import deltas
+from serving_layer.routes.docs import docs
 from serving_layer.routes.health import health
 from serving_layer.routes.home import home
 from serving_layer.routes.metrics import metrics
 from serving_layer.schemas.problems import Problem
 
 _INVALID: Final[dict[int | str, dict[str, Any]]] = {
-    422: {"model": Problem, "description": "an input breaks a rule: `field`, `value` and `rule` say which"}
+    **REFUSED,
+    422: {"model": Problem, "description": "an input breaks a rule: `field`, `value` and `rule` say which"},
 }
 
 
-def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = cassandra_link) -> FastAPI:
-    """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC."""
+def create_app(
+    settings: Settings,
+    clock: Callable[[], int],
+    connect: Connect = cassandra_link,
+    topic: ConnectTopic = kafka_topic,
+) -> FastAPI:
+    """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC.
+
+    Raises SettingsError for settings by which nobody could be answered, or anybody would be.
+    """
     source = _Source()
+    policy = Policy.of(settings, clock)
+    hub = Hub(topic(settings), settings.live)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with connect(settings) as connected:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with connect(settings) as connected, hub.running():
             source.connected = connected
-            yield
+            yield {ON_STOP: hub.end}
 
     app = FastAPI(
         title="lambda360",
@@ -43,12 +64,21 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
         docs_url=None,
         redoc_url=None,
     )
+    app.add_middleware(Guard, policy=policy)
+    if policy.origins:
+        app.add_middleware(CORSMiddleware, **cors(policy.origins))  # outermost: refusals can be read, too
     install(app)
     answers = Answers(source, settings, clock)
-    routers = (customers(answers, settings.serving.batch_get_max), health(source), metrics(source, settings, clock))
+    routers = (
+        customers(answers, settings.serving.batch_get_max),
+        deltas(hub, settings.live),
+        health(source),
+        metrics(source, settings, clock),
+    )
     for router in routers:
         app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
     app.include_router(home())  # the page reads its own query
+    app.include_router(docs())
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
 

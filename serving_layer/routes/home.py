@@ -3,20 +3,19 @@
 from importlib.resources import files
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
+
+from serving_layer.access.headers import policy
 
 
 def home() -> APIRouter:
-    """Returns the routes `/` and `/docs`, which redirects to `/`."""
+    """Returns the route `/`."""
     router = APIRouter(include_in_schema=False)
     page = files("serving_layer").joinpath("page", "index.html").read_text(encoding="utf-8")
+    own_policy = {"Content-Security-Policy": policy(page)}
 
     @router.get("/")
     async def index() -> HTMLResponse:
-        return HTMLResponse(page)
-
-    @router.get("/docs")
-    async def docs() -> RedirectResponse:
-        return RedirectResponse("/#routes")
+        return HTMLResponse(page, headers=own_policy)
 
     return router

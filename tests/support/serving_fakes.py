@@ -161,6 +161,6 @@ class Api:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with (
             self.app.router.lifespan_context(self.app),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             return await client.request(method, url, json=json, content=content, headers=_JSON if content else None)
