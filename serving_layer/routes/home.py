@@ -4,7 +4,7 @@ from importlib.resources import files
 from typing import Final
 
 from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -13,7 +13,7 @@ _REVALIDATED: Final = {"Cache-Control": "no-cache"}
 
 
 def add_pages(app: FastAPI) -> None:
-    """Adds `/`, `/dashboard` with what it loads, and `/docs`, which redirects to `/`. None of them is in the schema."""
+    """Adds `/`, and `/dashboard` with what it loads. None of them is in the schema."""
     app.include_router(_pages())
     app.mount("/dashboard/assets", _Assets(packages=[("serving_layer", "page/assets")]))
 
@@ -37,10 +37,6 @@ def _pages() -> APIRouter:
     @router.get("/dashboard")
     async def show_dashboard() -> HTMLResponse:
         return HTMLResponse(dashboard, headers=_REVALIDATED)
-
-    @router.get("/docs")
-    async def docs() -> RedirectResponse:
-        return RedirectResponse("/#routes")
 
     return router
 

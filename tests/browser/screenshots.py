@@ -40,7 +40,9 @@ def _pictures(chromium: Browser, url: str, name: str, place: str, folder: Path) 
         for scheme in SCHEMES:
             with visiting(chromium, url, viewport=viewport, scheme=scheme) as visit:
                 page = visit.open(place)
-                page.locator(".drawing svg" if name == "customer" else "#leaders table, #leaders .empty").first.wait_for()
+                page.locator(
+                    ".drawing svg" if name == "customer" else "#leaders table, #leaders .empty"
+                ).first.wait_for()
                 page.locator(".timeline li" if name == "customer" else "#batches .body > *").first.wait_for()
                 path = folder / f"{name}-{size}-{scheme}.png"
                 page.screenshot(path=path, full_page=True)
@@ -56,7 +58,7 @@ def _served(url: str | None) -> Iterator[str]:
     story = PageStory()
     others(story)
     ada(story)
-    with answering(story.store, NOW) as found:
+    with answering(story.store, NOW, story.topic) as found:
         yield found
 
 

@@ -116,7 +116,9 @@ def test_r8_the_chart_draws_the_cut_and_tells_the_share_of_the_deltas_by_keyboar
     )
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
-    expect(readout).to_have_text("Month from 2024-02-01: revenue 0.00 (-45.00 by deltas), orders 0 (-1 by deltas), tickets 0")
+    expect(readout).to_have_text(
+        "Month from 2024-02-01: revenue 0.00 (-45.00 by deltas), orders 0 (-1 by deltas), tickets 0"
+    )
 
 
 def test_the_chart_is_a_table_too(visit: Visit) -> None:

@@ -18,7 +18,9 @@ def told(story: PageStory) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", PLACES)
-def test_axe_finds_no_fault_in_names_roles_and_contrast(chromium: Browser, url: str, place: str, scheme: Scheme) -> None:
+def test_axe_finds_no_fault_in_names_roles_and_contrast(
+    chromium: Browser, url: str, place: str, scheme: Scheme
+) -> None:
     with visiting(chromium, url, scheme=scheme) as visit:
         page = visit.open(place)
         page.locator("#view h1").wait_for()
@@ -109,4 +111,3 @@ def test_an_answer_that_wants_a_key_asks_for_it_and_sends_it(visit: Visit) -> No
     expect(page.locator("[data-metric=total_revenue] .value")).to_have_text("930.89")
     assert "right" in sent
     assert page.evaluate("localStorage.length") == 0
-

@@ -1,17 +1,18 @@
 """The live ticker: it shows what the stream brings, resumes where it was, and tells what is missing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from common.log.copies import Copy, delta_event
 from common.log.partition import partition_of
 from common.log.position import Position
-from tests.support.browser import Visit
+from tests.support.browser import Visit, visiting
+from tests.support.http_api import answering
 from tests.support.page_story import Change, PageStory, ada, order, others
-from tests.support.serving_fakes import PARTITIONS, RELEASE
+from tests.support.serving_fakes import NOW, PARTITIONS, RELEASE
 
 
 @pytest.fixture(autouse=True)
@@ -112,9 +113,49 @@ def test_a_change_of_the_customer_moves_the_figures_and_leaves_the_focus(story: 
     expect(page.locator("#spoken")).to_contain_text("Total revenue is 942.00")
 
 
+@pytest.fixture
+def live(chromium: Browser, story: PageStory) -> Iterator[Visit]:
+    """A visit of an API whose streams get what the story records from now on."""
+    with answering(story.store, NOW, story.topic) as url, visiting(chromium, url) as found:
+        yield found
+        assert found.faults == []
+
+
+def test_the_story_can_be_watched_while_it_is_told(story: PageStory, live: Visit) -> None:
+    """Through the real stream: a delta is shown, and the figures follow it without another click."""
+    page = live.customer("ada")
+    expect(page.locator("#live .state")).to_have_text("live")
+
+    story.record("ada", "p7", order("2024-06-30", 1111), "2024-06-30")
+    expect(page.locator(".ticker li").first).to_contain_text("order p7 new")
+    expect(page.locator("[data-metric=total_revenue] .value")).to_have_text("942.00")
+    story.record("customer-00", "x", order("2024-06-30", 1), "2024-06-30")
+    story.erase("ada")
+
+    expect(page.locator("#view > div > .problem")).to_contain_text("Nothing is known of a customer ada.")
+    expect(page.locator(".ticker li")).to_have_count(2)
+
+
+def test_a_page_that_was_away_misses_nothing(story: PageStory, live: Visit) -> None:
+    page = live.open()
+    expect(page.locator("#live .state")).to_have_text("live")
+    story.record("ada", "p7", order("2024-06-30", 1111), "2024-06-30")
+    expect(page.locator(".ticker li")).to_have_count(1)
+
+    page.get_by_role("button", name="Pause").click()
+    for number in range(3):
+        story.record("customer-00", f"x{number}", order("2024-06-30", 1), "2024-06-30")
+    page.get_by_role("button", name="Go on").click()
+
+    expect(page.locator(".ticker li")).to_have_count(4)
+    expect(page.locator(".ticker li").first).to_contain_text("order x2 new of customer-00")
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 def test_events_are_read_the_same_wherever_the_stream_is_cut(visit: Visit, newline: str) -> None:
-    text = "event: delta\nid: 0:1\ndata: {\"a\":\ndata: 1}\n\n: a comment\nretry: 5\n\nevent: heartbeat\nid\ndata:x: y\n\n"
+    text = (
+        'event: delta\nid: 0:1\ndata: {"a":\ndata: 1}\n\n: a comment\nretry: 5\n\nevent: heartbeat\nid\ndata:x: y\n\n'
+    )
     page = visit.open()
 
     found = page.evaluate(

@@ -33,8 +33,10 @@ from common.algebra.profile import KIND, CustomerProfile
 from common.algebra.rankings import Entry, RankingKey, Scope
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
+from common.log.partition import partition_of
 from serving_layer.read.details import RankedSlot, RankingRow
-from tests.support.serving_fakes import NOW, MemoryViewStore, published
+from tests.support.live_fakes import MemoryTopic
+from tests.support.serving_fakes import NOW, PARTITIONS, MemoryViewStore, published
 
 HOUR: Final = 3_600_000_000
 FILES: Final = "file:///data/exports"
@@ -60,6 +62,8 @@ class PageStory:
     """A log whose offsets are those of every partition, and the store that both layers have filled from it."""
 
     store: MemoryViewStore = field(default_factory=MemoryViewStore)
+    topic: MemoryTopic = field(default_factory=lambda: MemoryTopic(PARTITIONS))
+    """Of live deltas: it gets a copy of each change."""
     changes: list[Change] = field(default_factory=list)
     current: dict[tuple[str, str, str], Image] = field(default_factory=dict)
     """The current image by customer, kind and entity."""
@@ -96,6 +100,7 @@ class PageStory:
     def _appended(self, customer: str, delta: Delta) -> Change:
         change = Change(len(self.changes), customer, delta)
         self.changes.append(change)
+        self.topic.publish(partition_of(customer, PARTITIONS), change.offset, customer, delta)
         return change
 
     def publish(self, batch_id: int = 1, slot: str = "a") -> Published:
@@ -173,7 +178,9 @@ def order(day: str, cents: int, status: str = "completed") -> Order:
     return Order(at(day), cents, status)
 
 
-def ticket(day: str, priority: str = "normal", resolved: str | None = None, category: str = "delivery") -> SupportTicket:
+def ticket(
+    day: str, priority: str = "normal", resolved: str | None = None, category: str = "delivery"
+) -> SupportTicket:
     end = None if resolved is None else at(resolved)
     seconds = None if end is None else (end - at(day)) // 1_000_000
     return SupportTicket(category, priority, at(day), end, seconds)

@@ -13,7 +13,7 @@ PAGE = ROOT / "serving_layer" / "page"
 MODULES = sorted((PAGE / "assets").glob("*.js"))
 PATHS = ("/", "/dashboard")
 PARSED_AS_MARKUP = re.compile(
-    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|eval\(|new Function|createContextualFragment"
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|eval\(|new Function|ContextualFragment"
 )
 
 
