@@ -6,7 +6,7 @@ SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
 SEEDS ?= 10000
 RECORDS ?= 1000000
 
-.PHONY: help setup setup-s3 demo test test-slow test-feast check format bench bench-speed bench-batch balance simulate faults test-upgrade docs lock clean
+.PHONY: help setup setup-s3 demo test test-slow test-feast test-page screenshots check format bench bench-speed bench-batch balance simulate faults test-upgrade docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,13 +19,21 @@ demo: $(SETUP) ## the whole system on real purchases, every answer checked, and 
 	.venv/bin/lambda360 demo
 
 test: $(SETUP) check ## the checks, then the tests, on servers of their own; those without servers run beside the others
-	$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadscope -m "not slow"
+	$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadscope -m "not slow and not browser"
 
 test-slow: $(SETUP) ## the tests of a minute and more, on servers of their own; to be run before an issue is closed
 	$(PYTHON_IN_VENV) -m pytest -m slow
 
 test-feast: $(SETUP) .feast/.done ## features served by Feast, in an environment of its own: parity, pushes, point-in-time joins
 	$(PYTHON_IN_VENV) -m pytest -m feast
+
+test-page: .venv/.done ## the dashboard in a real headless Chromium, over a store in memory; installs Chromium if it may
+	@infra/local/setup/browser.sh
+	$(PYTHON_IN_VENV) -m pytest -m browser tests/browser
+
+screenshots: .venv/.done ## pictures of the dashboard, wide and phone, light and dark, into var/screenshots; URL=http://… for a running one
+	@infra/local/setup/browser.sh
+	$(PYTHON_IN_VENV) -m tests.browser.screenshots $(if $(URL),--url $(URL)) $(if $(CUSTOMER),--customer $(CUSTOMER)) $(if $(AS_OF),--as-of $(AS_OF))
 
 check: .venv/.done ## format, lint, types, import rules and dependencies
 	.venv/bin/ruff format --check .

@@ -299,6 +299,74 @@ class LineageSettings(Group):
     )
 
 
+class AccessSettings(Group):
+    """Who may ask the REST interface, and how much one connection may take of it."""
+
+    keys_file: str = Field(
+        "", description="file of API keys, a line `ID:SCOPE:HASH` each, as `lambda360 keys new` prints it; empty: none"
+    )
+    keys: str = Field("", description="further API keys, as lines of `keys_file` separated by commas")
+    require_key: bool = Field(
+        False,
+        description="whether a request needs a key on a loopback address, too; set it behind a reverse proxy on this "
+        "machine. Beyond loopback, and for what changes something, a key is always needed",
+    )
+    hosts: str = Field(
+        "",
+        description="names, separated by commas, that a request's `Host` may have besides `localhost` and IP addresses",
+    )
+    origins: str = Field(
+        "",
+        description="origins, separated by commas, whose pages may read answers (CORS), such as "
+        "`https://shop.example`; empty: none",
+    )
+    rate_per_minute: Annotated[int, Field(ge=0)] = Field(
+        6000, description="requests that one key may send in a minute to one process; 0: no limit"
+    )
+    max_body_bytes: Positive = Field(1_048_576, description="bytes of a request's body, at most; more is a 413")
+    max_header_bytes: Annotated[int, Field(ge=1024)] = Field(
+        16_384, description="bytes of a request's headers, at most; more is a 431"
+    )
+    max_url_bytes: Annotated[int, Field(ge=1024)] = Field(
+        8192, description="bytes of a request's path and query, at most; more is a 414"
+    )
+    max_connections: Positive = Field(
+        1000, description="open connections of one process, at most; a further one is answered with a 503 and closed"
+    )
+    header_seconds: Seconds = Field(
+        10.0, description="seconds that a client may take to send a request's headers; then it gets a 408"
+    )
+    body_seconds: Seconds = Field(
+        30.0, description="seconds that a client may take to send a request's body; then its connection is closed"
+    )
+    write_seconds: Seconds = Field(
+        30.0,
+        description="seconds in which a client must have read what waits for it (some 64 KiB); then its connection is "
+        "closed",
+    )
+
+
+class LiveSettings(Group):
+    """The streams of live deltas: server-sent events from the topic of deltas."""
+
+    clients: Positive = Field(500, description="streams that one process keeps open, at most; a further one gets a 503")
+    queue: Positive = Field(
+        1000, description="events that wait for a slow client, at most; then its stream ends with the event `dropped`"
+    )
+    recent: Positive = Field(
+        5000, description="newest deltas that a process keeps in memory, at most, for streams that are resumed"
+    )
+    catch_ups: Positive = Field(
+        4, description="resumed streams that may read from Kafka at once what is in memory no more; others get a 503"
+    )
+    catch_up_messages: Positive = Field(
+        1_000_000, description="messages that one resumed stream may read from Kafka; beyond them it gets a `gap`"
+    )
+    heartbeat_seconds: Annotated[Seconds, Field(le=15)] = Field(
+        15.0, description="seconds of silence after which a stream sends the event `heartbeat`"
+    )
+
+
 class Settings(Group):
     """All settings; every field's environment name is `LAMBDA360_<GROUP>_<FIELD>`."""
 
@@ -312,6 +380,8 @@ class Settings(Group):
     erasure: ErasureSettings = ErasureSettings()
     notify: NotifySettings = NotifySettings()
     lineage: LineageSettings = LineageSettings()
+    access: AccessSettings = AccessSettings()
+    live: LiveSettings = LiveSettings()
 
     @model_validator(mode="after")
     def _deltas_outlive_the_batch_interval(self) -> Self:
@@ -405,7 +475,19 @@ class Settings(Group):
 
 TOPIC_FIELDS: Final = ("topic", "errors_topic", "deltas_topic", "alerts_topic")
 """The settings of `log` that name a topic; the log is the first."""
-GROUPS: Final = ("stack", "log", "cassandra", "speed", "batch", "serving", "erasure", "notify", "lineage")
+GROUPS: Final = (
+    "stack",
+    "log",
+    "cassandra",
+    "speed",
+    "batch",
+    "serving",
+    "erasure",
+    "notify",
+    "lineage",
+    "access",
+    "live",
+)
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:

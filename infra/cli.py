@@ -48,6 +48,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "serve": Entry("infra.commands.serve", "serve", "Answer REST requests on 127.0.0.1:8360."),
     "get": Entry("infra.commands.get", "get", "Show a customer's metrics, as the running API answers them."),
     "explain": Entry("infra.commands.explain", "explain", "Show what a customer's metrics are added up from."),
+    "keys": Entry("infra.commands.keys", "keys", "Make API keys for the REST interface."),
     "doctor": Entry("infra.commands.doctor", "doctor", "Show what is installed, running and reachable."),
     "demo": Entry("infra.commands.demo", "demo", "Run the whole system on real purchases and check every answer."),
 }

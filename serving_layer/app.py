@@ -6,21 +6,32 @@ from functools import partial
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from common.errors import StoreUnavailable
 from common.settings import Settings
+from serving_layer.access.connections import ON_STOP
+from serving_layer.access.guard import Guard
+from serving_layer.access.headers import cors
+from serving_layer.access.policy import Policy
+from serving_layer.access.scopes import REFUSED
+from serving_layer.access.scopes import admin as admin_scope
 from serving_layer.answer.answers import Answers
 from serving_layer.inputs import checked_query
+from serving_layer.live.hub import Hub
+from serving_layer.live.topic import ConnectTopic, kafka_topic
 from serving_layer.problems import MEDIA_TYPE, documented_problem, install
 from serving_layer.read.kafka_topics import KafkaTopics
 from serving_layer.read.link import Connect, cassandra_link
 from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.read.topics import Topics
 from serving_layer.request_ids import RequestIds
-from serving_layer.routes.batches import Admin, nobody
+from serving_layer.routes.batches import Admin
+from serving_layer.routes.deltas import deltas
+from serving_layer.routes.docs import docs
 from serving_layer.routes.examples import with_nulls
 from serving_layer.routes.health import health
-from serving_layer.routes.home import home
+from serving_layer.routes.home import add_pages
 from serving_layer.routes.metrics import metrics
 from serving_layer.routes.resources import resources
 
@@ -35,9 +46,10 @@ _EXAMPLE: Final = {
     "rule": "a day as YYYY-MM-DD",
 }
 _INVALID: Final[dict[int | str, dict[str, Any]]] = {
+    **REFUSED,
     422: documented_problem(
         "an input breaks a rule: `field`, `value` and `rule` say which", {"as_of": {"value": _EXAMPLE}}
-    )
+    ),
 }
 
 
@@ -45,21 +57,25 @@ def create_app(
     settings: Settings,
     clock: Callable[[], int],
     connect: Connect = cassandra_link,
+    topic: ConnectTopic = kafka_topic,
     *,
     topics: Topics | None = None,
-    admin: Admin = nobody,
+    admin: Admin = admin_scope,
 ) -> FastAPI:
     """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC.
 
-    `topics` is Kafka unless given. `admin` is a dependency that lets admins pass, and returns who asks.
+    `topic` and `topics` are Kafka unless given. `admin` is a dependency that lets admins pass, and returns who asks.
+    Raises SettingsError for settings by which nobody could be answered, or anybody would be.
     """
     source = _Source()
+    policy = Policy.of(settings, clock)
+    hub = Hub(topic(settings), settings.live)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with connect(settings) as connected:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with connect(settings) as connected, hub.running():
             source.connected = connected
-            yield
+            yield {ON_STOP: hub.end}
 
     app = FastAPI(
         title="lambda360",
@@ -69,17 +85,22 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.add_middleware(Guard, policy=policy)
+    if policy.origins:
+        app.add_middleware(CORSMiddleware, **cors(policy.origins))  # outermost: refusals can be read, too
     install(app)
     app.add_middleware(RequestIds)
     answers = Answers(source, settings, clock)
     routers = (
         *resources(answers, source, settings, clock, topics=topics or KafkaTopics(settings), admin=admin),
+        deltas(hub, settings.live),
         health(source),
         metrics(source, settings, clock),
     )
     for router in routers:
         app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
-    app.include_router(home())  # the page reads its own query
+    add_pages(app)
+    app.include_router(docs())
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
 

@@ -185,6 +185,11 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _defect(request: Request, _: Exception) -> Response:
-    """Tells the client nothing of the exception. Starlette raises it again, so that the server logs the traceback."""
+    """Starlette raises the exception again, so that the server logs the traceback."""
+    return defect(request)
+
+
+def defect(request: Request) -> Response:
+    """Returns the answer to a request that met a defect. It tells the client nothing of the exception."""
     detail = "an unexpected error; the server's log has the details"
     return problem(request, 500, "internal-error", detail, headers={HEADER: str(request.scope.get(KEY, ""))})

@@ -32,7 +32,7 @@ searched.register_profile("thorough", max_examples=2000, deadline=None, suppress
 searched.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 _NICENESS: Final = 5
 _WITH_SERVERS: Final = ("tests/integration/", "tests/e2e/")
-_LIVE: Final = ("ingest", "kafka_faults", "operation", "schema", "serving", "speed", "stack", "watch")
+_LIVE: Final = ("ingest", "kafka_faults", "live", "operation", "schema", "serving", "speed", "stack", "watch")
 """About half of what the tests with servers take: those of the running system. The others are of what is recomputed."""
 
 

@@ -13,9 +13,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from common.errors import SettingsError
-from common.settings import ServingSettings
+from common.settings import AccessSettings, ServingSettings
 from infra.context import clock, settings_of
 from infra.local.stack.ports import owner
+from serving_layer.access.connections import guarded
 from serving_layer.app import create_app
 
 log = structlog.get_logger(__name__)
@@ -35,19 +36,20 @@ def serve(context: click.Context) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with listening(settings.serving) as listener:
         click.echo(f"answering on http://{settings.serving.host}:{settings.serving.port}", err=True)
-        server_of(app, settings.serving).run(sockets=[listener])
+        server_of(app, settings.serving, settings.access).run(sockets=[listener])
 
 
-def server_of(app: FastAPI, settings: ServingSettings) -> uvicorn.Server:
+def server_of(app: FastAPI, settings: ServingSettings, access: AccessSettings) -> uvicorn.Server:
     """Returns a server of `app` that logs to this process's log, requests included."""
     if settings.access_log:
-        access = logging.getLogger("uvicorn.access")
-        access.setLevel(logging.INFO)
-        access.addFilter(_request)
+        requests = logging.getLogger("uvicorn.access")
+        requests.setLevel(logging.INFO)
+        requests.addFilter(_request)
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=guarded(access),
+        ws="none",
         log_config=None,
         access_log=settings.access_log,
         server_header=False,

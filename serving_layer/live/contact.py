@@ -19,6 +19,11 @@ class Contact:
         self._is_lost = False
         self._is_reported = False
 
+    @property
+    def is_away(self) -> bool:
+        """Whether Kafka was reported as not answering, and not yet as answering again."""
+        return self._is_reported
+
     def failed(self, error: KafkaError) -> None:
         """Keeps in mind that all brokers are lost. Ignores other errors: one broker of several may be down."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 # the client's name of the error

@@ -10,17 +10,20 @@ import uvicorn
 from common.settings import Settings
 from serving_layer.app import create_app
 from serving_layer.read.store import StoreSource, ViewStore
+from tests.support.live_fakes import MemoryTopic
+from tests.support.serving_fakes import MemoryTopics
 
 
 @contextmanager
-def answering(store: ViewStore, now: int) -> Iterator[str]:
-    """Yields the API's URL; to the API it is always `now`, in microseconds (UTC)."""
+def answering(store: ViewStore, now: int, topic: MemoryTopic | None = None) -> Iterator[str]:
+    """Yields the API's URL; to the API it is always `now`, in microseconds (UTC). `topic` has the live deltas."""
 
     @asynccontextmanager
     async def connect(_: Settings) -> AsyncIterator[StoreSource]:
         yield lambda: store
 
-    app = create_app(Settings(), lambda: now, connect)
+    live = MemoryTopic() if topic is None else topic
+    app = create_app(Settings(), lambda: now, connect, lambda _: live, topics=MemoryTopics())
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

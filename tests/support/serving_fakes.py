@@ -282,7 +282,7 @@ class Api:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             sent = {**(_JSON if content else {}), **(headers or {})}
             return await client.request(method, url, json=json, content=content, headers=sent)

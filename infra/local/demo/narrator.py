@@ -89,19 +89,21 @@ class Narrator:
     def json(self, text: str) -> None:
         self._console.print_json(text)
 
-    def next_steps(self, settings: Settings, url: str, customer: str) -> None:
+    def next_steps(self, settings: Settings, url: str, customer: str, dashboard: str) -> None:
+        """Prints commands to try. The address of the dashboard comes last, where a reader finds it."""
         command = f"LAMBDA360_HOME={_short(settings.home)} {_short(Path(sys.executable).parent / 'lambda360')}"
         base = f"http://{settings.serving.host}:{settings.serving.port}"
         body = json.dumps({"customer_ids": [customer, "00002"], "as_of": "1998-06-30"})
         self.act("What to try next")
         self.plain(f"  curl '{url}'")
         self.plain(f"  curl -H 'content-type: application/json' -d '{body}' {base}/v1/customers/metrics:batch-get")
-        self.plain(f"  {base}/   a page with the same answers")
         self.plain(
             f"  {command} import order {_short(settings.home / 'files' / 'changes.csv')}   # again: no answer moves"
         )
         self.plain(f"  {command} batch run && {command} batch list")
         self.plain(f"  {command} schema show order   # what a record must look like")
+        self.plain("")
+        self.plain(f"  the dashboard, with this customer: {dashboard}")
 
 
 def _short(path: Path) -> str:

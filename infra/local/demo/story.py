@@ -11,7 +11,7 @@ from infra.local.demo.feed import Feed
 from infra.local.demo.judge import Judge
 from infra.local.demo.narrator import Narrator
 from infra.local.demo.people import customer_to_show, write_profiles
-from infra.local.demo.purchases import Purchase, parts
+from infra.local.demo.purchases import AS_OF, Purchase, parts
 from infra.local.stack import servers
 from infra.schema import apply as schema
 
@@ -59,6 +59,12 @@ class Story:
         if not self._crew.wait(self._judge.ready, READY_SECONDS):
             raise StackError(f"the API is not ready after {READY_SECONDS:.0f} s; see {self._settings.home / 'logs'}")
         self._narrator.say(f"the API is ready at {self._judge.url}")
+        self._narrator.say(f"watch the story on the dashboard while it is told: {self._dashboard()}")
+
+    def _dashboard(self, customer: str | None = None) -> str:
+        """Returns the dashboard's address, as of the last day of the data: of one customer, or of all."""
+        shown = "" if customer is None else f"customers/{customer}"
+        return f"{self._judge.url}/dashboard#/{shown}?as_of={AS_OF.isoformat()}"
 
     def _first_part(self, orders: list[Purchase]) -> None:
         self._narrator.act(
@@ -136,7 +142,7 @@ class Story:
         url, answer = self._judge.one(customer)
         self._narrator.act(f"Customer {customer}, with a corrected and a refunded order, and a made-up profile", url)
         self._narrator.json(answer)
-        self._narrator.next_steps(self._settings, url, customer)
+        self._narrator.next_steps(self._settings, url, customer, self._dashboard(customer))
 
     def _stop(self, name: str) -> None:
         """Waits until the speed layer has applied the log's end, then checks the answer of every customer."""

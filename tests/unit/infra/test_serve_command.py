@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from common.settings import ServingSettings
+from common.settings import AccessSettings, ServingSettings
 from infra.commands.serve import listening, server_of
 
 
@@ -27,7 +27,7 @@ def access() -> Iterator[logging.Logger]:
 async def _asked(settings: ServingSettings, path: str) -> list[EventDict]:
     """What is logged while a server with these settings answers one request."""
     with listening(settings) as listener, capture_logs() as events:
-        server = server_of(FastAPI(openapi_url=None), settings)
+        server = server_of(FastAPI(openapi_url=None), settings, AccessSettings())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with httpx.AsyncClient(trust_env=False) as client:
             await client.get(f"http://127.0.0.1:{listener.getsockname()[1]}{path}")

@@ -43,6 +43,12 @@ class FakeMessage:
     def topic(self) -> str:
         return "customer_deltas"
 
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return 0
+
 
 @dataclass
 class FakeKafka:

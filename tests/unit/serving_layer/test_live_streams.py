@@ -1,0 +1,177 @@
+"""R14: what a stream gives is each delta once, in the order of its partition, or a gap that names what is missing."""
+
+import asyncio
+from collections import defaultdict
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.settings import LiveSettings
+from serving_layer.live.feed import Feed
+from serving_layer.live.hub import Hub
+from serving_layer.live.streams import Sent, Wish, vector_of
+from tests.support.live_fakes import MemoryTopic
+
+HEARTBEAT = 0.0005
+EVERYTHING = Wish()
+
+
+class SteppedHub(Hub):
+    """A process whose feed reads when the test says so."""
+
+    def __init__(self, topic: MemoryTopic, settings: LiveSettings, settle: int) -> None:
+        super().__init__(topic, settings)
+        self.stepped = Feed(topic, settings.recent, settle=settle)
+
+    async def _started(self) -> Feed:
+        return self.stepped
+
+    def read_all(self) -> None:
+        while deltas := self.stepped._reading.deltas(0):
+            for delta in deltas:
+                self.stepped.fanout.publish(delta)
+
+
+@dataclass
+class Client:
+    """Somebody who follows all deltas, over many connections; `id` is the last one that they got."""
+
+    id: str | None = None
+    begun: dict[int, int] = field(default_factory=dict)
+    got: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    missing: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    names: list[str] = field(default_factory=list)
+
+    async def follow(self, hub: Hub, most: int, topic: MemoryTopic) -> None:
+        """Takes at most so many events of a new connection, or all until nothing comes, and loses what is in flight."""
+        async with AsyncExitStack() as stack:
+            after = None if self.id is None else vector_of(self.id)
+            opened = await stack.enter_async_context(hub.opened(EVERYTHING, after))
+            events = await stack.enter_async_context(aclosing(opened.events(HEARTBEAT)))
+            silent = 0
+            async for sent in events:
+                self._take(sent, topic)
+                silent = silent + 1 if sent.name == "heartbeat" else 0
+                most -= 1
+                if most <= 0 or silent == 2:
+                    return
+
+    def _take(self, sent: Sent, topic: MemoryTopic) -> None:
+        if self.id is None:
+            self.begun = vector_of(sent.id)
+        before, self.id = self.id, sent.id
+        self.names.append(sent.name)
+        if sent.name == "delta":
+            data = msgspec.json.decode(sent.data)["data"]
+            self.got[data["partition"]].append(data["offset"])
+            assert vector_of(sent.id)[data["partition"]] == data["offset"] + 1
+        elif sent.name == "gap":
+            for each in msgspec.json.decode(sent.data)["missing"]:
+                last = topic.ends[each["partition"]] - 1 if each["last"] is None else each["last"]
+                self.missing[each["partition"]] |= set(range(each["first"], last + 1))
+        if before is not None:
+            old, new = vector_of(before), vector_of(sent.id)
+            assert all(new[partition] >= offset for partition, offset in old.items()), "an id never goes back"
+
+    def check(self, topic: MemoryTopic) -> None:
+        """Everything since it began, once and in order; what is missing was named, and was not sent."""
+        for partition in range(topic.count):
+            published = {each.position.offset for each in topic.messages[partition]}
+            due = {offset for offset in published if offset >= self.begun[partition]}
+            got, missing = self.got[partition], self.missing[partition]
+            assert got == sorted(set(got)), f"repeated or out of order: {got}"
+            assert set(got) | missing >= due, f"lost: {due - set(got) - missing}"
+            assert set(got) <= due
+            assert not set(got) & missing
+
+
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(0, 1), st.integers(1, 3)),
+        st.tuples(st.just("repeat"), st.integers(0, 1), st.integers(1, 6)),
+        st.tuples(st.just("expire"), st.integers(0, 1), st.integers(1, 5)),
+        st.tuples(st.just("read"), st.integers(0, 1), st.just(0)),
+        st.tuples(st.just("follow"), st.integers(0, 1), st.integers(1, 8)),
+        st.tuples(st.just("restart"), st.integers(0, 1), st.just(0)),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@dataclass
+class World:
+    """A topic, two processes that read at their own pace and restart, and a client who is cut off and resumes."""
+
+    topic: MemoryTopic
+    settings: LiveSettings
+    hubs: list[SteppedHub] = field(default_factory=list)
+    client: Client = field(default_factory=Client)
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def new_process(self) -> SteppedHub:
+        hub = SteppedHub(self.topic, self.settings, settle=8)
+        await self.stack.enter_async_context(hub.running())
+        return hub
+
+    def publish(self, partition: int, step: int) -> None:
+        self.topic.publish(partition, self.topic.ends[partition] + step - 1)
+
+    def repeat(self, partition: int, count: int) -> None:
+        """A worker that was killed publishes again from its progress on, in order."""
+        known = sorted({each.position.offset for each in self.topic.messages[partition]})
+        for offset in known[-count:]:
+            self.topic.publish(partition, offset)
+
+    def expire(self, partition: int, count: int) -> None:
+        """Retention takes nothing that a live process has not read."""
+        self.read(0, 0)
+        self.read(1, 0)
+        self.topic.expire(partition, count)
+
+    def read(self, which: int, _: int) -> None:
+        self.hubs[which].read_all()
+
+    async def follow(self, which: int, most: int) -> None:
+        await self.client.follow(self.hubs[which], most, self.topic)
+
+    async def restart(self, which: int, _: int) -> None:
+        self.hubs[which] = await self.new_process()
+
+    async def finish(self) -> None:
+        """Everything is read, by whatever number of connections that takes."""
+        self.read(0, 0)
+        before: str | None = ""
+        while before != self.client.id:
+            before = self.client.id
+            await self.follow(0, 1000)
+
+
+@given(operations=OPERATIONS, recent=st.integers(1, 6), queue=st.integers(1, 4), knows_times=st.booleans())
+def test_r14_each_delta_comes_once_and_in_order_whatever_happens(
+    operations: list[tuple[str, int, int]], recent: int, queue: int, knows_times: bool
+) -> None:
+    async def story() -> None:
+        settings = LiveSettings(recent=recent, queue=queue, catch_ups=1)
+        world = World(MemoryTopic(2, knows_times=knows_times), settings)
+        async with world.stack:
+            world.hubs = [await world.new_process(), await world.new_process()]
+            await world.follow(0, 1)
+            for name, which, amount in operations:
+                done = getattr(world, name)(which, amount)
+                if done is not None:
+                    await done
+            await world.finish()
+            world.client.check(world.topic)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("text", ["", "0", "0:1,0:2", "0:-1", "a:1", "0:1,", "0:1;1:2", "9" * 40])
+def test_another_text_is_no_vector(text: str) -> None:
+    with pytest.raises(ValueError, match=r"PARTITION|once"):
+        vector_of(text)
