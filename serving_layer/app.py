@@ -1,5 +1,6 @@
 """Builds the REST application from settings, a clock and a way to the store."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -8,11 +9,13 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 
 from common.errors import StoreUnavailable
-from common.settings import Settings
+from common.settings import ServingSettings, Settings
+from serving_layer.admission import Admission
 from serving_layer.answer.answers import Answers
 from serving_layer.inputs import checked_query
 from serving_layer.problems import MEDIA_TYPE, install
 from serving_layer.read.link import Connect, cassandra_link
+from serving_layer.read.pins import PinKeeper
 from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.routes.customers import customers
 from serving_layer.routes.health import health
@@ -28,10 +31,11 @@ _INVALID: Final[dict[int | str, dict[str, Any]]] = {
 def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = cassandra_link) -> FastAPI:
     """Returns the application. It connects when it is started, not before. `clock` returns microseconds, UTC."""
     source = _Source()
+    pins = PinKeeper(source, settings.serving)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with connect(settings) as connected:
+        async with connect(settings) as connected, _kept(pins, settings.serving):
             source.connected = connected
             yield
 
@@ -44,13 +48,28 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
         redoc_url=None,
     )
     install(app)
-    answers = Answers(source, settings, clock)
-    routers = (customers(answers, settings.serving.batch_get_max), health(source), metrics(source, settings, clock))
+    app.add_middleware(Admission, settings=settings.serving)
+    answers = Answers(source, settings, clock, pins)
+    routers = (customers(answers, settings.serving.batch_get_max), health(answers), metrics(source, settings, clock))
     for router in routers:
         app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
     app.include_router(home())  # the page reads its own query
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
+
+
+@asynccontextmanager
+async def _kept(pins: PinKeeper, settings: ServingSettings) -> AsyncIterator[None]:
+    """Renews the kept pin meanwhile, unless the setting says that none is used."""
+    if not settings.pin_max_age_seconds:
+        yield
+        return
+    keeping = asyncio.create_task(pins.keep())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 class _Source:
