@@ -6,7 +6,7 @@ SETUP := .venv/.done .jars/.done .data/CDNOW_master.txt
 SEEDS ?= 10000
 RECORDS ?= 1000000
 
-.PHONY: help setup setup-s3 demo test test-slow test-feast test-page screenshots check format bench bench-speed bench-batch balance simulate faults test-upgrade docs lock clean
+.PHONY: help setup setup-s3 demo test test-slow test-feast test-page screenshots check format bench bench-speed bench-batch bench-serving balance simulate faults test-upgrade docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ bench-batch: $(SETUP) ## 5, 10 and 20 million orders recomputed beside DuckDB, a
 	$(PYTHON_IN_VENV) -m tests.bench.recomputing --records 20000000 --customers 1000000 --hot 1000000
 	$(PYTHON_IN_VENV) -m tests.bench.upkeep
 	$(PYTHON_IN_VENV) -m tests.bench.night --records 20000000 --customers 1000000
+
+bench-serving: $(SETUP) ## merged answers beside two bare reads and FastAPI alone, on a million customers (needs wrk); then hot ones
+	$(PYTHON_IN_VENV) -m tests.bench.serve
+	$(PYTHON_IN_VENV) -m tests.bench.serve --hot
 
 balance: $(SETUP) ## a million records with 1 % poison: counts, dead letters, their replay, and every answer
 	$(PYTHON_IN_VENV) -m tests.bench.balance --records $(RECORDS)

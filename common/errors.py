@@ -9,7 +9,8 @@ Lambda360Error
 │   └── InvalidRequest           an input of an HTTP request (serving_layer.problems)
 ├── Unavailable              a server does not answer, and may answer later: server (R14)
 │   ├── StoreUnavailable         Cassandra
-│   │   └── SlotReused               the slot was overwritten while it was read (R20, serving_layer.read.store)
+│   │   ├── SlotReused               the slot was overwritten while it was read (R20, serving_layer.read.store)
+│   │   └── StatementRefused         a table was dropped or changed since (serving_layer.read.store)
 │   ├── LogUnavailable           Kafka
 │   ├── WarehouseUnavailable     the object store of the warehouse
 │   ├── WebhookUnavailable       the receiver of notifications

@@ -214,8 +214,37 @@ class ServingSettings(Group):
         description="seconds behind the log, or without a heartbeat, above which answers are degraded; at most 1800, "
         "since nobody knows for longer which deltas have expired",
     )
+    pin_interval_seconds: Seconds = Field(
+        0.25,
+        description="seconds between two reads of pointer and progress in the background, which requests are answered "
+        "by: two reads are then left for each of them",
+    )
+    pin_max_age_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
+        2.0,
+        description="seconds above which what was read in the background is too old, and requests read everything "
+        "themselves; 0 means that they always do. A batch is served so much later at most, and a lag noticed",
+    )
     batch_get_max: Positive = Field(1000, description="customers in one batch-get request, at most")
     in_flight: Positive = Field(256, description="statements awaiting Cassandra at once, at most")
+    reads_together: Annotated[int, Field(ge=1, le=32)] = Field(
+        16,
+        description="customers that one statement reads for as many requests, at most, while others are under way; 1 "
+        "means that each request sends statements of its own",
+    )
+    requests_in_flight: Positive = Field(
+        512,
+        description="requests under way at once in one process, at most; a further one is refused (503), not queued",
+    )
+    request_seconds: Seconds = Field(
+        5.0, description="seconds in which the response to a request must begin, or it is refused (503)"
+    )
+    breaker_threshold: Positive = Field(
+        5,
+        description="failures in a row after which the circuit breaker of Cassandra opens: requests are refused (503)",
+    )
+    breaker_recovery_seconds: Seconds = Field(
+        2.0, description="seconds that the open circuit breaker lets no statement pass, before it sends one probe"
+    )
     access_log: bool = Field(
         False,
         description="writes a line for each request; lines name customers, and an erasure removes them from logs in "
@@ -435,6 +464,12 @@ class Settings(Group):
     def _pauses_grow(self) -> Self:
         if self.speed.retry_min_seconds > self.speed.retry_max_seconds:
             raise ValueError("speed.retry_min_seconds must not be above speed.retry_max_seconds")
+        return self
+
+    @model_validator(mode="after")
+    def _a_pin_is_renewed_before_it_is_too_old(self) -> Self:
+        if 0 < self.serving.pin_max_age_seconds < self.serving.pin_interval_seconds:
+            raise ValueError("serving.pin_max_age_seconds must be 0, or not below serving.pin_interval_seconds")
         return self
 
     @model_validator(mode="after")

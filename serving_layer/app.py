@@ -1,5 +1,6 @@
 """Builds the REST application from settings, a clock and a way to the store."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,13 +10,14 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from common.errors import StoreUnavailable
-from common.settings import Settings
+from common.settings import ServingSettings, Settings
 from serving_layer.access.connections import ON_STOP
 from serving_layer.access.guard import Guard
 from serving_layer.access.headers import cors
 from serving_layer.access.policy import Policy
 from serving_layer.access.scopes import REFUSED
 from serving_layer.access.scopes import admin as admin_scope
+from serving_layer.admission import Admission
 from serving_layer.answer.answers import Answers
 from serving_layer.inputs import checked_query
 from serving_layer.live.hub import Hub
@@ -23,6 +25,7 @@ from serving_layer.live.topic import ConnectTopic, kafka_topic
 from serving_layer.problems import MEDIA_TYPE, documented_problem, install
 from serving_layer.read.kafka_topics import KafkaTopics
 from serving_layer.read.link import Connect, cassandra_link
+from serving_layer.read.pins import PinKeeper
 from serving_layer.read.store import StoreSource, ViewStore
 from serving_layer.read.topics import Topics
 from serving_layer.request_ids import RequestIds
@@ -70,10 +73,11 @@ def create_app(
     source = _Source()
     policy = Policy.of(settings, clock)
     hub = Hub(topic(settings), settings.live)
+    pins = PinKeeper(source, settings.serving)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with connect(settings) as connected, hub.running():
+        async with connect(settings) as connected, _kept(pins, settings.serving), hub.running():
             source.connected = connected
             yield {ON_STOP: hub.end}
 
@@ -85,16 +89,17 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.add_middleware(Admission, settings=settings.serving)
     app.add_middleware(Guard, policy=policy)
     if policy.origins:
         app.add_middleware(CORSMiddleware, **cors(policy.origins))  # outermost: refusals can be read, too
     install(app)
     app.add_middleware(RequestIds)
-    answers = Answers(source, settings, clock)
+    answers = Answers(source, settings, clock, pins)
     routers = (
         *resources(answers, source, settings, clock, topics=topics or KafkaTopics(settings), admin=admin),
         deltas(hub, settings.live),
-        health(source),
+        health(answers),
         metrics(source, settings, clock),
     )
     for router in routers:
@@ -103,6 +108,20 @@ def create_app(
     app.include_router(docs())
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
+
+
+@asynccontextmanager
+async def _kept(pins: PinKeeper, settings: ServingSettings) -> AsyncIterator[None]:
+    """Renews the kept pin meanwhile, unless the setting says that none is used."""
+    if not settings.pin_max_age_seconds:
+        yield
+        return
+    keeping = asyncio.create_task(pins.keep())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 class _Source:

@@ -5,11 +5,12 @@ The second one is `batch_layer.view.columns`, which the batch layer uses: whole 
 For each current fact that it counts, a measure adds a value to one UTC day of the fact's customer.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from common.algebra.dates import MICROS_PER_DAY
-from common.algebra.facts import Delta, Image
+from common.algebra.facts import Delta
 from common.algebra.payloads import Payload
 from common.algebra.state import State
 
@@ -56,6 +57,8 @@ MEASURES: Final = (
     Measure("email_clicks", "marketing_event", "count", "event_date", where=Where("event_type", ("email_click",))),
     Measure("campaign_views", "marketing_event", "count", "event_date", where=Where("event_type", ("campaign_view",))),
 )
+Days = dict[int, list[int]]
+"""A state while it is added up: values by UTC day."""
 INDEX: Final = {measure.name: index for index, measure in enumerate(MEASURES)}
 
 
@@ -64,24 +67,35 @@ def contribution(payload: Payload) -> State:
 
     A retracted fact adds nothing, and neither does a profile.
     """
-    days: dict[int, list[int]] = {}
+    days: Days = {}
+    _count(payload, 1, days)
+    return State({day: tuple(values) for day, values in days.items()})
+
+
+def value(delta: Delta) -> State:
+    """Returns what a delta adds to its customer's state (R9): `contribution(after) - contribution(before)`."""
+    return sum_of(State({}), (delta,))
+
+
+def sum_of(start: State, deltas: Iterable[Delta]) -> State:
+    """Returns the sum of a state and the values of deltas, without a state for each of them."""
+    days = {day: list(values) for day, values in start.days.items()}
+    for delta in deltas:
+        for image, sign in ((delta.after, 1), (delta.before, -1)):
+            if image is not None:
+                _count(image.payload, sign, days)
+    return State({day: tuple(values) for day, values in days.items()})
+
+
+def _count(payload: Payload, sign: int, days: Days) -> None:
+    """Adds a payload's contribution to `days`, or subtracts it where `sign` is -1."""
     for index, measure in _BY_KIND.get(str(payload.__struct_config__.tag), ()):
         at = getattr(payload, measure.day)
         if at is not None and _holds(measure.where, payload):
             day = at // MICROS_PER_DAY
             if day not in days:
                 days[day] = list(_ZEROS)
-            days[day][index] += 1 if measure.value is None else getattr(payload, measure.value)
-    return State({day: tuple(values) for day, values in days.items()})
-
-
-def value(delta: Delta) -> State:
-    """Returns what a delta adds to its customer's state (R9): `contribution(after) - contribution(before)`."""
-    return _contribution_of(delta.after) - _contribution_of(delta.before)
-
-
-def _contribution_of(image: Image | None) -> State:
-    return State({}) if image is None else contribution(image.payload)
+            days[day][index] += sign if measure.value is None else sign * getattr(payload, measure.value)
 
 
 def _holds(where: Where | None, payload: Payload) -> bool:

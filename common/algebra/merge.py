@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.algebra.facts import Delta, Image
-from common.algebra.measures import value
+from common.algebra.measures import sum_of
 from common.algebra.profile import KIND as PROFILE
 from common.algebra.profile import CustomerProfile
 from common.algebra.state import State
@@ -86,7 +86,7 @@ def add_up(of: Parts) -> Merged:
 
 def _state(base: ViewRow | None, live: Sequence[tuple[int, Delta]]) -> State:
     start = State({}) if base is None else base.state
-    return State.sum((start, *(value(delta) for _, delta in live))) if live else start
+    return sum_of(start, (delta for _, delta in live)) if live else start
 
 
 def _image(base: ViewRow | None, live: Sequence[tuple[int, Delta]]) -> Image | None:

@@ -108,8 +108,8 @@ def _click_through_rate(view: View) -> str | None:
 
 
 def _last_engagement_date(view: View) -> str | None:
-    indices = [INDEX[measure] for measure in ("email_opens", "email_clicks", "campaign_views")]
-    engaged = [day for day, values in view.days.items() if any(values[index] > 0 for index in indices)]
+    opens, clicks, views = INDEX["email_opens"], INDEX["email_clicks"], INDEX["campaign_views"]
+    engaged = [day for day, each in view.days.items() if each[opens] > 0 or each[clicks] > 0 or each[views] > 0]
     return date_of(max(engaged)).isoformat() if engaged else None
 
 

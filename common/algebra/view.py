@@ -1,11 +1,14 @@
 """A view: one customer as of a day, from which every metric is computed (R6). Knows no metric and no clock."""
 
 from datetime import date
+from typing import Final
 
 from common.algebra.dates import day_of
 from common.algebra.measures import INDEX
 from common.algebra.profile import CustomerProfile
 from common.algebra.state import State, Vector
+
+_ORDERS: Final = INDEX["order_count"]
 
 
 class View:
@@ -19,7 +22,7 @@ class View:
         self.as_of = day_of(as_of)
         self.profile = profile
         self.days = state.until(self.as_of).days
-        self.ordered = [day for day, values in self.days.items() if values[INDEX["order_count"]] > 0]
+        self.ordered = [day for day, values in self.days.items() if values[_ORDERS] > 0]
         self._computed: dict[int | None, Vector] = {}
 
     def total(self, measure: str) -> int:

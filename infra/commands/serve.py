@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 import structlog
@@ -13,7 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from common.errors import SettingsError
-from common.settings import AccessSettings, ServingSettings
+from common.settings import ServingSettings, Settings
+from infra.commands.serve_tls import Tls, tls_of
 from infra.context import clock, settings_of
 from infra.local.stack.ports import owner
 from serving_layer.access.connections import guarded
@@ -22,40 +23,90 @@ from serving_layer.app import create_app
 log = structlog.get_logger(__name__)
 DRAIN_SECONDS: Final = 5
 """How long a request under way may take to finish after SIGTERM."""
+_FILE: Final = click.Path(exists=True, dir_okay=False)
 
 
 @click.command()
+@click.option("--host", help="Address to listen on, instead of the setting's.")
+@click.option("--port", type=click.IntRange(1024, 65_535), help="Port to listen on, instead of the setting's.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes on the one port.")
+@click.option(
+    "--tls-cert", type=_FILE, help="File of the certificate chain (PEM); with it, answers are by https alone."
+)
+@click.option("--tls-key", type=_FILE, help="File of the certificate's private key (PEM), not encrypted.")
 @click.pass_context
-def serve(context: click.Context) -> None:
-    """Answer REST requests on 127.0.0.1:8360."""
-    settings = settings_of(context)
-    logging.getLogger("cassandra").setLevel(logging.WARNING)
-    logging.getLogger("cassandra.cluster").addFilter(_without_traceback)
+def serve(
+    context: click.Context, host: str | None, port: int | None, workers: int, tls_cert: str | None, tls_key: str | None
+) -> None:
+    """Answer REST requests on 127.0.0.1:8360.
+
+    A worker that dies is replaced. SIGTERM lets requests under way finish.
+    """
+    from infra.commands.serve_workers import run_workers
+
+    tls = tls_of(tls_cert, tls_key)
+    settings = listening_on(settings_of(context), host, port)
+    serving = settings.serving
+    with listening(serving) as listener:
+        scheme = "http" if tls is None else "https"
+        click.echo(f"answering on {scheme}://{serving.host}:{serving.port} (workers: {workers})", err=True)
+        if workers > 1:
+            run_workers(settings, listener, workers, tls)
+        else:
+            run_alone(settings, listener, tls)
+
+
+def listening_on(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """Returns the settings with another address or port, where one is given."""
+    asked = {"host": host, "port": port}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return settings.model_copy(update={"serving": settings.serving.model_copy(update=given)})
+
+
+def run_alone(settings: Settings, listener: socket.socket, tls: Tls | None) -> None:
+    """Answers in this process until SIGTERM or SIGINT."""
+    prepare_logs()
     app = create_app(settings, clock=clock)
     # When uvicorn gets the signal, it drains, puts this handler back and raises the signal again: exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with listening(settings.serving) as listener:
-        click.echo(f"answering on http://{settings.serving.host}:{settings.serving.port}", err=True)
-        server_of(app, settings.serving, settings.access).run(sockets=[listener])
+    server_of(app, settings, tls).run(sockets=[listener])
 
 
-def server_of(app: FastAPI, settings: ServingSettings, access: AccessSettings) -> uvicorn.Server:
+def prepare_logs() -> None:
+    """Leaves out what the driver logs beside our own lines."""
+    logging.getLogger("cassandra").setLevel(logging.WARNING)
+    logging.getLogger("cassandra.cluster").addFilter(_without_traceback)
+
+
+def server_of(app: FastAPI, settings: Settings, tls: Tls | None = None) -> uvicorn.Server:
     """Returns a server of `app` that logs to this process's log, requests included."""
-    if settings.access_log:
-        requests = logging.getLogger("uvicorn.access")
-        requests.setLevel(logging.INFO)
-        requests.addFilter(_request)
-    config = uvicorn.Config(
+    log_requests(settings.serving)
+    return uvicorn.Server(config_of(app, settings, tls))
+
+
+def config_of(app: FastAPI | str, settings: Settings, tls: Tls | None, **more: Any) -> uvicorn.Config:
+    """Returns uvicorn's configuration."""
+    return uvicorn.Config(
         app,
         loop="uvloop",
-        http=guarded(access),
+        http=guarded(settings.access),
         ws="none",
         log_config=None,
-        access_log=settings.access_log,
+        access_log=settings.serving.access_log,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
+        **more,
     )
-    return uvicorn.Server(config)
+
+
+def log_requests(settings: ServingSettings) -> None:
+    """Makes each request an event of ours, if the setting says that requests are logged."""
+    if settings.access_log:
+        access = logging.getLogger("uvicorn.access")
+        access.setLevel(logging.INFO)
+        access.addFilter(_request)
 
 
 def _request(record: logging.LogRecord) -> bool:

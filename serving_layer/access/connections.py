@@ -6,7 +6,8 @@ off, and memory per connection is bounded.
 """
 
 import asyncio
-from typing import Any, ClassVar, Final
+from functools import partial
+from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -33,12 +34,11 @@ class _Refused(Exception):  # never leaves this module
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. `guarded` makes the class with its limits."""
+    """One connection, with its limits."""
 
-    limits: ClassVar[Limits]
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(self, *arguments: Any, limits: Limits, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.limits = limits
         self._refusal: Refusal | None = None
         self._arrival: asyncio.TimerHandle | None = None
         """Fires if the headers or the body that are awaited do not arrive in time."""
@@ -189,9 +189,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._arrival = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
 
-def guarded(settings: AccessSettings) -> type[GuardedProtocol]:
-    """Returns the protocol with the settings' limits, for `uvicorn.Config(http=…)`."""
-    return type("Guarded", (GuardedProtocol,), {"limits": Limits.of(settings)})
+def guarded(settings: AccessSettings) -> Any:
+    """Returns what makes the protocol with the settings' limits, for `uvicorn.Config(http=…)`. It can be pickled."""
+    return partial(GuardedProtocol, limits=Limits.of(settings))
 
 
 def _nothing() -> None: ...

@@ -1,7 +1,7 @@
 """Answers for customers: reads both layers, merges, presents, and adds the provenance (R21, R22)."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
@@ -13,14 +13,17 @@ from common.algebra.pointer import cut_of
 from common.algebra.profile import present_profile
 from common.algebra.state import State
 from common.log.partition import partition_of
+from common.progress import Progress
 from common.settings import Settings
 from serving_layer.answer.losses import loss_reasons
 from serving_layer.answer.provenance import Condition, Release, batch_info, condition
 from serving_layer.answer.reasons import Reason, names, texts
 from serving_layer.answer.standing import standing
 from serving_layer.read.cells import UnreadableCell, decoded, mark_reason, view_row
+from serving_layer.read.pins import PinKeeper, seconds_since_boot, take
+from serving_layer.read.quick import quick_read
 from serving_layer.read.reading import Reading, read
-from serving_layer.read.store import StoreSource
+from serving_layer.read.store import Pin, StoreSource
 from serving_layer.schemas.batches import Standing
 from serving_layer.schemas.provenance import BatchInfo, LogInfo, Provenance, ReasonName, SpeedInfo
 
@@ -52,12 +55,15 @@ class Answer:
 
 
 class Answers:
-    """Answers requests from the stored views. It keeps nothing between two requests."""
+    """Answers requests from the stored views. Between two requests it keeps nothing but what `pins` holds."""
 
-    def __init__(self, source: StoreSource, settings: Settings, clock: Callable[[], int]) -> None:
-        """`clock` returns microseconds, UTC."""
+    def __init__(
+        self, source: StoreSource, settings: Settings, clock: Callable[[], int], pins: PinKeeper | None = None
+    ) -> None:
+        """`clock` returns microseconds, UTC. Without `pins` each request pins for itself."""
         self._source = source
         self._clock = clock
+        self._pins = pins
         self._limits = settings.serving
         self._release = Release.of(settings)
 
@@ -71,8 +77,9 @@ class Answers:
         Raises StoreUnavailable if the store does not answer, or if its slots are reused faster than they are read.
         """
         asked = dict.fromkeys(customers)
-        reading = await read(self._source(), asked)
-        conditions = self._conditions(reading, asked)
+        reading = await self.read(asked)
+        partitions = {partition_of(customer, reading.pin.partitions) for customer in asked}
+        conditions = self._conditions(reading.pin, reading.progress, partitions)
         batch = batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
@@ -83,27 +90,47 @@ class Answers:
 
     async def with_parts(self, customer: str, as_of: date) -> tuple[Answer, Parts | None]:
         """Returns what `of` returns for one customer, and what was merged; None where a cell cannot be read."""
-        reading = await read(self._source(), (customer,))
-        conditions = self._conditions(reading, (customer,))
+        reading = await self.read((customer,))
+        partition = partition_of(customer, reading.pin.partitions)
+        conditions = self._conditions(reading.pin, reading.progress, (partition,))
         batch = batch_info(reading.pin.pointer.published)
         return answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
 
     async def standing(self) -> Standing:
         """Returns how far each layer is behind, in all partitions. Raises StoreUnavailable."""
         store = self._source()
-        pin = await store.pin()
-        progress = await store.progress(pin.pointer.generation, range(pin.partitions))
-        return standing(pin, progress, release=self._release, limits=self._limits, now=self._clock())
+        kept = await take(store, seconds_since_boot, await store.pin())
+        return standing(kept.pin, kept.progress, release=self._release, limits=self._limits, now=self._clock())
 
-    def _conditions(self, reading: Reading, customers: Iterable[str]) -> dict[int, Condition]:
-        published = reading.pin.pointer.published
+    async def read(self, customers: Collection[str]) -> Reading:
+        """Returns both layers' rows, by the kept pin where it is young and vouches for them, else by one of their own.
+
+        Raises StoreUnavailable as `of` does.
+        """
+        store = self._source()
+        kept = None if self._pins is None else self._pins.young()
+        quick = None if kept is None else await quick_read(store, kept, customers)
+        return await read(store, customers) if quick is None else quick
+
+    async def reasons(self) -> list[str]:
+        """Returns why answers would be degraded now, or nothing if each one would be exact.
+
+        Accepted drift of single customers is not among them. Raises StoreUnavailable if the store does not answer.
+        """
+        now = await self.standing()
+        named = zip(now.reasons, now.reason_names, strict=True)
+        return [text for text, name in named if name is not ReasonName.ACCEPTED_DRIFT]
+
+    def _conditions(
+        self, pin: Pin, progress: Mapping[int, Progress], partitions: Iterable[int]
+    ) -> dict[int, Condition]:
+        published = pin.pointer.published
         now = self._clock()
-        partitions = {partition_of(customer, reading.pin.partitions) for customer in customers}
         return {
             partition: condition(
                 partition,
                 published,
-                reading.progress.get(partition),
+                progress.get(partition),
                 release=self._release,
                 limits=self._limits,
                 now=now,

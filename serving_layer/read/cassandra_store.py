@@ -10,14 +10,16 @@ from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
 from common.algebra import pointer
-from common.errors import PointerUnreadable, StoreUnavailable
+from common.errors import CircuitOpen, PointerUnreadable, StoreUnavailable
 from common.progress import Progress, select_progress
+from common.servers.breaker import Breaker
 from common.servers.cassandra import UNAVAILABLE, AsyncSession, in_one_page
 from common.servers.off_loop import OffLoop
 from common.settings import Settings
 from common.tables import FIRST_GENERATION, Tables
 from serving_layer.read.cassandra_details import CassandraDetails
-from serving_layer.read.store import DeltaRow, Pin, SlotRow
+from serving_layer.read.store import DeltaRow, Pin, SlotRow, StatementRefused
+from serving_layer.read.together import Read, Together
 
 CHUNK: Final = 32
 """Customers in one statement. One statement a customer cost the client five times the CPU (measured: 1121, not 201 us).
@@ -37,12 +39,24 @@ _LOG: Final = "SELECT partitions FROM {keyspace}.{tables.log_identity} WHERE top
 class CassandraViewStore:
     """Implements `serving_layer.read.store.ViewStore` with one session, whose rows must be plain tuples."""
 
-    def __init__(self, session: Session, settings: Settings, off_loop: OffLoop = asyncio.to_thread) -> None:
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        off_loop: OffLoop = asyncio.to_thread,
+        breaker: Breaker | None = None,
+        together: Together | None = None,
+    ) -> None:
         """Prepares every statement but those of later generations, which are prepared at their first use.
+
+        While `breaker` is open, no statement is sent. One that Cassandra refuses does not count: it answered. With
+        `together`, reads of single customers are joined.
 
         Raises StoreUnavailable if a table is missing or the store does not answer.
         """
         self._session = AsyncSession(session, settings.serving.in_flight)
+        self._breaker = breaker
+        self._together = together
         self._topic = settings.log.topic
         self._keyspace = settings.cassandra.keyspace
         self._off_loop = off_loop
@@ -102,27 +116,39 @@ class CassandraViewStore:
         return _ByCustomer(one, many)
 
     def _prepare_deltas(self, generation: int) -> "_ByCustomer":
-        """Returns the select of a generation's deltas, and keeps it. Raises StoreUnavailable without the table."""
+        """Returns the select of a generation's deltas, and keeps it. Raises StatementRefused without the table."""
         try:
             made = self._by_customer_id(_DELTAS, deltas=Tables(generation).deltas)
         except (*UNAVAILABLE, DriverException) as error:
-            raise StoreUnavailable(f"generation {generation} of the speed tables cannot be read: {error}") from error
+            refused = StoreUnavailable if isinstance(error, UNAVAILABLE) else StatementRefused
+            raise refused(f"generation {generation} of the speed tables cannot be read: {error}") from error
         self._deltas[generation] = _ByCustomer(in_one_page(made.one), in_one_page(made.many))
         return self._deltas[generation]
 
     async def _by_customer(self, select: "_ByCustomer", customers: Collection[str], *parameters: object) -> list[Any]:
         members = list(customers)
+        if len(members) == 1 and self._together is not None:
+            return list(
+                await self._together.rows((select.one, parameters), self._read_of(select, parameters), *members)
+            )
         parts = (members[start : start + CHUNK] for start in range(0, len(members), CHUNK))
         found = await asyncio.gather(*(self._rows(*select.bind(part, parameters)) for part in parts))
         return [row for rows in found for row in rows]
 
+    def _read_of(self, select: "_ByCustomer", parameters: Sequence[object]) -> Read:
+        return lambda customers: self._rows(*select.bind(customers, parameters))
+
     async def _rows(self, statement: PreparedStatement, parameters: Sequence[object]) -> list[Any]:
-        """Returns all rows, of every page. Raises StoreUnavailable also if Cassandra refuses the statement."""
+        """Returns all rows, of every page. Raises StatementRefused if Cassandra refuses the statement."""
         try:
-            return await self._session.fetch_all(statement, parameters)
+            if self._breaker is None:
+                return await self._session.fetch_all(statement, parameters)
+            return await self._breaker.call(partial(self._session.fetch_all, statement, parameters))
+        except CircuitOpen as error:
+            raise StoreUnavailable(str(error)) from error
         except DriverException as error:
             # A statement that could be prepared and is refused now: a table was dropped or changed.
-            raise StoreUnavailable(f"Cassandra refused the statement: {error}") from error
+            raise StatementRefused(f"Cassandra refused the statement: {error}") from error
 
 
 class _ByCustomer(NamedTuple):

@@ -9,10 +9,12 @@ import structlog
 from cassandra.query import tuple_factory
 
 from common.errors import StoreUnavailable
+from common.servers.breaker import Breaker
 from common.servers.cassandra import connected
 from common.settings import Settings
 from serving_layer.read.cassandra_store import CassandraViewStore
 from serving_layer.read.store import StoreSource, ViewStore
+from serving_layer.read.together import Together
 
 Connect = Callable[[Settings], AbstractAsyncContextManager[StoreSource]]
 """Gives `create_app` its store. The source exists at once, and raises StoreUnavailable until it is connected."""
@@ -63,7 +65,10 @@ def _open(settings: Settings, resources: ExitStack) -> ViewStore:
     """Returns a connected store, which `resources` closes. If it raises, nothing is left open."""
     with ExitStack() as attempt:
         session = attempt.enter_context(connected(settings, row_factory=tuple_factory))
-        store = CassandraViewStore(session, settings)
+        serving = settings.serving
+        breaker = Breaker("cassandra", serving.breaker_threshold, serving.breaker_recovery_seconds)
+        together = Together(serving.reads_together) if serving.reads_together > 1 else None
+        store = CassandraViewStore(session, settings, breaker=breaker, together=together)
         resources.push(attempt.pop_all())
         return store
 

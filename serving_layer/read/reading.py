@@ -38,7 +38,7 @@ async def read(store: ViewStore, customers: Collection[str]) -> Reading:
         published = pin.pointer.published
         try:
             rows, (progress, found) = await asyncio.gather(
-                _batch_side(store, published, customers), _speed_side(store, pin, customers)
+                batch_side(store, published, customers), _speed_side(store, pin, customers)
             )
         except SlotReused:
             continue
@@ -48,7 +48,7 @@ async def read(store: ViewStore, customers: Collection[str]) -> Reading:
     )
 
 
-async def _batch_side(
+async def batch_side(
     store: ViewStore, published: Published | None, customers: Collection[str]
 ) -> Mapping[str, SlotRow]:
     """Returns the rows of the pinned batch. A row of an older batch counts as absent. Raises SlotReused for a newer."""

@@ -18,6 +18,10 @@ class UnknownBatch(Lambda360Error):
     """There is no such batch, or no slot holds it."""
 
 
+class StatementRefused(StoreUnavailable):
+    """Cassandra answered, and refuses the statement: its table was dropped or changed, as an old generation's is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """What one request is answered from: the pointer, read once, and the log's recorded partition count."""
@@ -58,7 +62,10 @@ class ViewStore(Protocol):
         """Returns the slot's rows by customer, of whatever batch. A customer without a row is absent."""
 
     async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
-        """Returns a generation's deltas at or above `cut`, resets and marks included. One without any is absent."""
+        """Returns a generation's deltas at or above `cut`, resets and marks included. One without any is absent.
+
+        Raises StatementRefused if the generation's table was dropped.
+        """
 
 
 StoreSource = Callable[[], ViewStore]

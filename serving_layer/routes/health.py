@@ -1,15 +1,15 @@
-"""Reports whether the process is alive, and whether it can answer requests."""
+"""Reports whether the process is alive, and whether it would answer exactly."""
 
 from fastapi import APIRouter
 
 from common.errors import StoreUnavailable
+from serving_layer.answer.answers import Answers
 from serving_layer.problems import NotReady
-from serving_layer.read.store import StoreSource
 from serving_layer.schemas.answers import Health
 from serving_layer.schemas.problems import Problem
 
 
-def health(source: StoreSource) -> APIRouter:
+def health(answers: Answers) -> APIRouter:
     """Returns the routes `/healthz` and `/readyz`."""
     router = APIRouter(tags=["health"])
 
@@ -20,12 +20,13 @@ def health(source: StoreSource) -> APIRouter:
 
     @router.get("/readyz", response_model=Health, responses={503: {"model": Problem, "description": "with reasons"}})
     async def readyz() -> Health:
-        """The store answers, and its schema and log are there: requests will be answered."""
+        """The store answers, and no partition is degraded: requests will be answered, and exactly."""
         try:
-            pin = await source().pin()
-            await source().progress(pin.pointer.generation, range(pin.partitions))
+            reasons = await answers.reasons()
         except StoreUnavailable as error:
             raise NotReady([str(error)]) from error
+        if reasons:
+            raise NotReady(reasons)
         return Health("ready")
 
     return router

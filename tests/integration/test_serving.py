@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import httpx
+import psutil
 import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
@@ -63,11 +64,17 @@ class Views:
         self._cuts[batch_id] = Published(batch_id, slot, self._plan(cut), 1_700_000_000_000_000, len(rows), "x")
 
     def point_at(self, batch_id: int | None) -> None:
+        """The pointer names the batch, or none, and the API has read it."""
         if batch_id is None:
             self.session.execute("DELETE FROM batch_pointer WHERE name = %s", (pointer.NAME,))
-            return
-        text = pointer.encode(Pointer(batch_id, batch_id, (self._cuts[batch_id],)))
-        self.session.execute("INSERT INTO batch_pointer (name, value) VALUES (%s, %s)", (pointer.NAME, text))
+        else:
+            text = pointer.encode(Pointer(batch_id, batch_id, (self._cuts[batch_id],)))
+            self.session.execute("INSERT INTO batch_pointer (name, value) VALUES (%s, %s)", (pointer.NAME, text))
+        wait_until(lambda: self._pinned() == batch_id, 30, f"the API has read that batch {batch_id} is current", 0.02)
+
+    def _pinned(self) -> int | None:
+        batch = self.get("nobody, whom no batch has").json()["provenance"]["batch"]
+        return None if batch is None else int(batch["id"])
 
     def deltas(self, customer: str, cells: dict[int, str]) -> None:
         insert = self.session.prepare(
@@ -117,7 +124,8 @@ def free_port() -> int:
 
 
 def serving(settings: Settings) -> Settings:
-    return settings.model_copy(update={"serving": ServingSettings(port=free_port(), max_behind_seconds=1800)})
+    serving = ServingSettings(port=free_port(), max_behind_seconds=1800, pin_interval_seconds=0.05)
+    return settings.model_copy(update={"serving": serving})
 
 
 def url_of(settings: Settings) -> str:
@@ -141,9 +149,11 @@ def views(stack: Settings) -> Iterator[Views]:
         connected(patient(settings)) as session,
         httpx.Client(base_url=url_of(settings), timeout=30.0) as client,
     ):
-        wait_until(lambda: status_of(client, "/readyz") == 200, 60, "the API is ready")
+        wait_until(lambda: status_of(client, "/readyz") == 503, 60, "the API answers")
         made = Views(settings, session, client)
+        assert "never ran" in client.get("/readyz").text, "it would not answer exactly"
         made.progress(100)
+        wait_until(lambda: status_of(client, "/readyz") == 200, 60, "the API is ready")
         yield made
 
 
@@ -226,6 +236,49 @@ def test_a_batch_get_over_many_statements_answers_each_customer_as_a_get_does(vi
         )
     revenues = [result["metrics"]["total_revenue"] for result in results[:4]]
     assert revenues == ["0.07", "1.00", "2.07", "0.07"]
+
+
+def test_statements_survive_a_change_of_the_schema(views: Views) -> None:
+    """Prepared ones: a column comes and goes, and rows are read meanwhile, as they were."""
+    views.batch(55, "b", 5, {"altered": 1000})
+    views.point_at(55)
+    views.deltas("altered", {7: delta(2000, 1000)})
+    for change in ("ADD note text", "DROP note"):
+        for table in ("batch_view_b", "speed_deltas", "speed_progress", "batch_pointer"):
+            views.session.execute(f"ALTER TABLE {table} {change}")
+            assert views.revenue("altered") == "20.00"
+    assert views.client.get("/readyz").status_code == 200
+
+
+def test_two_workers_answer_on_one_port_and_one_that_dies_is_replaced(views: Views) -> None:
+    views.point_at(None)
+    views.deltas("shared", {7: delta(2000)})
+    settings = serving(views.settings)
+    with running(settings, "serve", "--workers", "2", name="workers") as parent:
+        with httpx.Client(base_url=url_of(settings), timeout=30.0) as client:
+            wait_until(lambda: status_of(client, "/readyz") == 200, 60, "a worker is ready")
+        wait_until(lambda: len(workers_of(parent)) == 2, 60, "both workers are there")
+        first, _ = workers_of(parent)
+        first.kill()
+        wait_until(lambda: first not in workers_of(parent) and len(workers_of(parent)) == 2, 60, "it is replaced")
+        for _ in range(20):
+            wait_until(lambda: asked_anew(settings, "shared") == 200, 30, "whoever takes the connection answers")
+        left = workers_of(parent)
+        assert parent.stop() == 0
+        assert not any(worker.is_running() for worker in left)
+        assert "Traceback" not in parent.tail()
+
+
+def workers_of(parent: Child) -> list[psutil.Process]:
+    """The processes that answer, without the one that multiprocessing keeps for itself."""
+    children = psutil.Process(parent.process.pid).children()
+    return [each for each in children if any("spawn_main" in word for word in each.cmdline())]
+
+
+def asked_anew(settings: Settings, customer: str) -> int | None:
+    """The status of an answer on a connection of its own."""
+    with httpx.Client(base_url=url_of(settings), timeout=30.0) as client:
+        return status_of(client, f"/v1/customers/{customer}/metrics")
 
 
 def test_a_taken_port_is_named_with_its_holder_and_sigterm_is_a_clean_stop(views: Views) -> None:

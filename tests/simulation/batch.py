@@ -1,6 +1,6 @@
 """The batch layer over the log: its runs, which audit before they publish; and readers who take their time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from batch_layer.view import publish
@@ -11,11 +11,13 @@ from common.algebra.versions import logic_version
 from common.errors import BatchError, ClaimLost, LogError, StoreUnavailable
 from common.log.events import validation_version
 from common.log.partition import partition_of
+from common.progress import Progress
 from common.servers.cassandra import AsyncSession, in_one_page
 from common.speed_cql import insert_reset
 from common.tables import Tables
 from serving_layer.answer.answers import Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
+from serving_layer.read.pins import PinKeeper
 from serving_layer.read.store import Pin
 from tests.simulation import judge
 from tests.simulation.audit import Audit, Recomputation, Report
@@ -128,19 +130,26 @@ class BatchRun(Process):
 
 
 class NotingStore(CassandraViewStore):
-    """Notes what was pinned last, and what was acknowledged then."""
+    """Notes what was pinned last, and what was acknowledged then, and when progress was asked for last."""
 
     pinned = Pointer()
     since = judge.Since({}, {})
+    since_progress = judge.Since({}, {})
+    pins = 0
 
     def __init__(self, world: "World", reader: "Reader") -> None:
         super().__init__(Session(world, reader, named=False), SETTINGS, at_once)
         self._world = world
 
     async def pin(self) -> Pin:
+        self.pins += 1
         found = await super().pin()
         self.pinned, self.since = found.pointer, self._world.judge.now()
         return found
+
+    async def progress(self, generation: int, partitions: Collection[int]) -> Mapping[int, Progress]:
+        self.since_progress = self._world.judge.now()
+        return await super().progress(generation, partitions)
 
 
 class Reader(Process):
@@ -150,15 +159,33 @@ class Reader(Process):
         super().__init__(world, name)
         self._customers = customers
         self.store = NotingStore(world, self)
-        self._answers = Answers(lambda: self.store, SETTINGS, lambda: world.loop.now)
-        self.spawn(self._ask())
+        self._pins = PinKeeper(lambda: self.store, SETTINGS.serving, world.loop.time) if world.profile.kept else None
+        self._answers = Answers(lambda: self.store, SETTINGS, lambda: world.loop.now, self._pins)
+        self.spawn(self._run())
 
-    async def _ask(self) -> None:
+    async def _run(self) -> None:
         try:
-            answers = await self._answers.of(self._customers, AS_OF)
+            await (self._ask() if self._pins is None else self._ask_by_a_kept_pin(self._pins))
         except StoreUnavailable:
             self.world.count("reader refused (503)")
-        else:
-            self.world.count("slow reader answered")
-            self.world.judge.check(answers, self.store.since, self.store.pinned)
         self.dead = True
+
+    async def _ask(self) -> None:
+        answers = await self._answers.of(self._customers, AS_OF)
+        self.world.count("slow reader answered")
+        self.world.judge.check(answers, self.store.since, self.store.pinned)
+
+    async def _ask_by_a_kept_pin(self, pins: PinKeeper) -> None:
+        """Takes a pin and holds it for a while. The answer is that pin's, or that of a request which pinned itself."""
+        kept, world = await pins.renew(), self.world
+        since = self.store.since_progress
+        for _ in range(world.random.choice((0, 1, 5))):
+            await self.later("holds its pin")
+        before, asked = self.store.pins, judge.Asked(world.loop.now, world.judge.now())
+        answers = await self._answers.of(self._customers, AS_OF)
+        if self.store.pins == before:
+            world.count("slow reader answered by a kept pin")
+            world.judge.check(answers, since, kept.pin.pointer, asked)
+        else:
+            world.count("slow reader pinned past its kept pin")
+            world.judge.check(answers, self.store.since, self.store.pinned)

@@ -104,6 +104,26 @@ async def a_pointer_of_before_a_loss() -> None:
     await stage.answer((0, 1), (0, 1))
 
 
+async def a_loss_beside_a_kept_pin() -> None:
+    """A loss is accepted, and a worker passes the gap, between the two reads of which a kept pin is made.
+
+    No worker of ours does (docs/adr/0030); R15 allows it. The pin must not have the progress of behind the gap without
+    the loss, or its answers would be exact, and lack what was lost, for as long as it is kept.
+    """
+    stage = Stage()
+    for name in ("o1", "o2", "o3"):
+        stage.append(order(order_id=name))
+    stage.write(0)
+    await stage.progress(1)
+
+    async def pass_the_gap() -> None:
+        stage.lose(1, 2)
+        stage.write(2)
+        await stage.progress(3)
+
+    await stage.answer_by_a_kept_pin(between=pass_the_gap)
+
+
 async def another_release_goes_on() -> tuple[Sequence[str], Sequence[str]]:
     """A worker of a newer release goes on where an older one was; both releases' readers are told of what they miss.
 

@@ -18,6 +18,7 @@ from infra.proof.oracle import Answer as Expected
 from infra.proof.oracle import Oracle
 from serving_layer.answer.answers import Answer, Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
+from serving_layer.read.store import Pin, StatementRefused
 from tests.simulation.cql import Put
 from tests.simulation.network import Session
 from tests.simulation.pointer import decoded
@@ -87,11 +88,29 @@ class Glance(CassandraViewStore):
         session: Any = Session(world, None, named=False)
         super().__init__(session, SETTINGS, at_once)
         self._world = world
+        self.pins = 0
+        """How often a pointer was pinned."""
+
+    async def pin(self) -> Pin:
+        self.pins += 1
+        return await super().pin()
 
     def _rows(self, statement: Any, parameters: Sequence[object]) -> Awaitable[list[Any]]:  # type: ignore[override] # a task each is slow
         done: asyncio.Future[list[Any]] = self._world.loop.create_future()
-        done.set_result(self._world.network.glance(statement.compile(parameters)))
+        select = statement.compile(parameters)
+        if select.table.name in self._world.dropped:
+            done.set_exception(StatementRefused(f"{select.table.name} was dropped"))
+        else:
+            done.set_result(self._world.network.glance(select))
         return done
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When a request began that a kept pin answered, and what was acknowledged then."""
+
+    at: int
+    since: Since
 
 
 @dataclass
@@ -107,6 +126,8 @@ class Judge:
     _marked: dict[tuple[int, str], Mark] = field(default_factory=dict)
     """Those that were acknowledged."""
     _acknowledged: dict[Lane, Acknowledged] = field(default_factory=dict)
+    _history: dict[Lane, list[tuple[int, int]]] = field(default_factory=dict)
+    """By lane, each time at which a progress row was acknowledged, and its next offset."""
     pair: tuple[int, int] = (0, 1)
     _named: dict[str | None, tuple[int, str, str]] = field(default_factory=dict)
     _seen: set[object] = field(default_factory=set)
@@ -133,6 +154,7 @@ class Judge:
             new = Acknowledged(old.next_offset, beat, caught)
         if old is None or new.next_offset >= old.next_offset:
             self._acknowledged[lane] = new
+            self._history.setdefault(lane, []).append((self.world.loop.now, new.next_offset))
 
     def marked(self, generation: int, customer: str, mark: Mark) -> None:
         """A mark was acknowledged."""
@@ -205,13 +227,16 @@ class Judge:
             self._named[pointer] = named.generation, Tables(named.generation).deltas, slot
         return self._named[pointer]
 
-    def check(self, answers: Sequence[Answer], since: Since, pinned: Pointer) -> None:
-        """Every answer, whose reading of what is `pinned` began at `since`, is right. Raises Wrong."""
+    def check(self, answers: Sequence[Answer], since: Since, pinned: Pointer, asked: Asked | None = None) -> None:
+        """Every answer, whose reading of what is `pinned` began at `since`, is right. Raises Wrong.
+
+        By a kept pin, that is when the pin was taken, and the request began at `asked`.
+        """
         self.answers += len(answers)
         for answer in answers:
-            self._check(answer, since, pinned)
+            self._check(answer, since, pinned, asked)
 
-    def _check(self, answer: Answer, since: Since, pinned: Pointer) -> None:
+    def _check(self, answer: Answer, since: Since, pinned: Pointer, asked: Asked | None) -> None:
         log, customer = answer.provenance.log, answer.customer_id
         if log.partition != partition_of(customer, PARTITIONS):
             raise Wrong(f"{customer}: partition {log.partition} is another's")
@@ -222,13 +247,30 @@ class Judge:
             raise Wrong(f"{customer}: names offset {log.next_offset}, acknowledged were {least}")
         kinds = [self._verified(reason, answer, since, pinned) for reason in answer.provenance.reasons]
         self.degraded.update(kinds)
-        self._check_mark(kinds, answer, since, generation)
+        self._check_mark(kinds, answer, since if asked is None else asked.since, generation)
         absent = self.world.losses.absent(generation, pinned)
         self._check_losses(answer, pinned, absent, applied=least)
         expected = self.expected(customer, log.next_offset, absent)
         served = {**answer.metrics, "profile": answer.profile} if answer.known else None
         if served != expected and not self._excused(kinds, answer, pinned):
             raise Wrong(f"{customer} at offset {log.next_offset}: {difference(served, expected)}; {answer.provenance}")
+        if asked is not None and not self._excused(kinds, answer, pinned):
+            self._check_age(answer, served, asked, generation, absent)
+
+    def _check_age(
+        self, answer: Answer, served: object, asked: Asked, generation: int, absent: frozenset[Position]
+    ) -> None:
+        """R20, R22: a kept pin is young, and the values are those of all that was acknowledged before the request."""
+        log, customer = answer.provenance.log, answer.customer_id
+        bound = asked.at - LATE.pin_max_age_seconds * 1e6
+        history = self._history.get((generation, log.partition), ())
+        least = max((offset for at, offset in history if at < bound), default=0)
+        if log.next_offset < least:
+            raise Wrong(f"{customer}: names offset {log.next_offset}, and {least} was acknowledged before the bound")
+        row = asked.since.rows.get((generation, log.partition))
+        now = self.expected(customer, max(log.next_offset, 0 if row is None else row.next_offset), absent)
+        if served != now:
+            raise Wrong(f"{customer} is not what was acknowledged before the request: {served}, {now}")
 
     def expected(self, customer: str, offset: int, absent: frozenset[Position] = frozenset()) -> Expected | None:
         """The answer of the oracle that never heard of some records.

@@ -1,6 +1,6 @@
 """The core, broken on purpose: each mutant forgets one clause of the contract, and some seed must see it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -29,7 +29,7 @@ from speed_layer.progress import keeper
 from speed_layer.progress.keeper import Keeper, Kept
 from speed_layer.progress.table import ProgressTable
 from speed_layer.store.statements import Statements
-from tests.simulation import batch_mutants, loss_mutants, network
+from tests.simulation import batch_mutants, kept_mutants, loss_mutants, network
 from tests.simulation.batch_mutants import Patch
 from tests.simulation.cql import Table
 from tests.simulation.network import Bound, said
@@ -149,9 +149,9 @@ def keep_the_profile(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]],
     return replace(merged, image=batch.profile) if batch is not None and merged.image is None else merged
 
 
-def retraction_takes_nothing_away(delta: Delta) -> State:
+def retraction_takes_nothing_away(start: State, deltas: Iterable[Delta]) -> State:
     """In the speed layer a retracted fact still counts."""
-    return State({}) if delta.after is not None and delta.after.retracted else VALUE(delta)
+    return SUM(start, (delta for delta in deltas if delta.after is None or not delta.after.retracted))
 
 
 def repeat_undoes_a_retraction(current: Fact | None, image: Image, offset: int) -> Decision:
@@ -168,7 +168,7 @@ def _at_no_time(one: Any) -> Any:
 
 
 ADD, RESET = Statements._add, Statements._reset
-MERGE, VALUE = merge.merge, measures.value
+MERGE, SUM = merge.merge, measures.sum_of
 READ, BEGIN = ProgressTable.read, Keeper._begin
 LAST_READ: Final[dict[int, dict[int, Progress]]] = {}
 """By table's identity."""
@@ -194,10 +194,11 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "a point read repairs half a mutation": [(network, "is_repaired", repair_every_table)],
     "the profile of the older version wins": [(merge, "_image", first_profile_wins)],
     "the profile is kept over a reset": [(answers, "merge", keep_the_profile)],
-    "a retracted fact still counts in one layer": [(merge, "value", retraction_takes_nothing_away)],
+    "a retracted fact still counts in one layer": [(merge, "sum_of", retraction_takes_nothing_away)],
     "a repeat undoes a retraction": [(apply, "decide", repeat_undoes_a_retraction)],
     **batch_mutants.MUTANTS,
     **loss_mutants.MUTANTS,
+    **kept_mutants.MUTANTS,
 }
 FOCUS: Final = {
     "trust one read of two replicas": "readers",
@@ -207,6 +208,7 @@ FOCUS: Final = {
     "the profile is kept over a reset": "erasures",
     **batch_mutants.FOCUS,
     **loss_mutants.FOCUS,
+    **kept_mutants.FOCUS,
 }
 """The kind of world that shows a mutant, where the usual one seldom does."""
 RARE: Final = frozenset(
@@ -214,6 +216,7 @@ RARE: Final = frozenset(
         "a heartbeat is younger than what is known of expiry",
         "a point read repairs half a mutation",
         "from_offset from another read than the start",
+        kept_mutants.POINTER_FIRST,
     }
 )
 """Mutants that one seed in thousands shows: test_histories.py and a recorded seed show them."""

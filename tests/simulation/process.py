@@ -42,7 +42,7 @@ SETTINGS: Final = Settings(
         breaker_threshold=3,
         breaker_recovery_seconds=5.0,
     ),
-    serving=ServingSettings(max_behind_records=12, max_behind_seconds=60.0),
+    serving=ServingSettings(max_behind_records=12, max_behind_seconds=60.0, pin_max_age_seconds=30.0),
 )
 RULES: Final = Rules(SETTINGS.log.currency)
 ALERTS: Final = AlertSettings(SETTINGS.speed.large_refund_cents)

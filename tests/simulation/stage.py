@@ -1,13 +1,16 @@
 """A history step by step: replicas, a worker's statements, its keeper and serving's own code; nothing is drawn."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from common.algebra.cut import Cut
-from common.algebra.pointer import Plan, Pointer, Published, encode
+from common.algebra.losses import Range
+from common.algebra.pointer import Loss, Plan, Pointer, Published, encode
 from common.algebra.versions import logic_version
 from common.log.events import Event, parse, validation_version
 from common.log.partition import partition_of
@@ -20,6 +23,8 @@ from common.tables import FIRST_GENERATION, Tables
 from serving_layer.answer.answers import Answer, Answers
 from serving_layer.answer.provenance import Release, condition
 from serving_layer.read import cassandra_store as serving
+from serving_layer.read.pins import PinKeeper
+from serving_layer.read.store import Pin
 from speed_layer.apply.decide import Applied, mutations
 from speed_layer.apply.known import Known
 from speed_layer.apply.lanes import Lanes
@@ -29,8 +34,8 @@ from speed_layer.progress.table import ProgressTable
 from speed_layer.store.cassandra_store import CassandraFactStore
 from speed_layer.store.statements import Statements
 from tests.simulation.cql import Change, Delete, Put, Select
-from tests.simulation.judge import Judge
-from tests.simulation.losses import Losses, Master
+from tests.simulation.judge import Asked, Judge
+from tests.simulation.losses import Gone, Losses, Master
 from tests.simulation.network import Read, Response, Session, said
 from tests.simulation.pointer import decoded
 from tests.simulation.process import ALERTS, RULES, SETTINGS, TTL_SECONDS, at_once
@@ -44,6 +49,8 @@ ADA: Final = "ada"
 """The only customer."""
 PARTITION: Final = partition_of(ADA, PARTITIONS)
 EVERYWHERE: Final = (0, 1, 2)
+READS_OF_A_KEPT_PIN: Final = 3
+"""The pointer, to guess the generation by, and then progress and the pointer."""
 TABLES: Final = Tables(FIRST_GENERATION)
 
 
@@ -129,6 +136,24 @@ class Stage:
         self.judge.check([answer], since, decoded(self.pointer))
         return answer
 
+    def lose(self, start: int, end: int) -> None:
+        """The records of that range are lost, and accepted as lost."""
+        records = [record for record in self.log.from_offset(PARTITION, start) if record.offset < end]
+        self.losses.firsts[PARTITION] = end
+        self.losses.gone.append(Gone(Range(PARTITION, start, end), records, frozenset()))
+        loss = Loss(partition=PARTITION, from_offset=start, to_offset=end, accepted_at=self.now)
+        self.pointer = encode(replace(decoded(self.pointer), losses=(loss,)))
+
+    async def answer_by_a_kept_pin(self, between: Callable[[], Awaitable[None]]) -> Answer:
+        """The answer by a pin that is kept, between whose two reads something happens. Raises Wrong."""
+        store, since = TwoReads(self.session(named=False), between), self.judge.now()
+        pins = PinKeeper(lambda: store, SETTINGS.serving, lambda: 0.0)
+        kept = await pins.renew()
+        asked = Asked(self.now, since)
+        (answer,) = await Answers(lambda: store, SETTINGS, lambda: self.now, pins).of([ADA], AS_OF)
+        self.judge.check([answer], since, kept.pin.pointer, asked if store.reads == READS_OF_A_KEPT_PIN else None)
+        return answer
+
     async def reasons(self, validation: str) -> Sequence[str]:
         """Why a reader of a release with this validation version calls its answers degraded."""
         store = serving.CassandraViewStore(self.session(named=False), SETTINGS, at_once)
@@ -153,6 +178,30 @@ class Stage:
         if select.table.name == "batch_pointer":
             return [] if self.pointer is None else [(self.pointer,)]
         return [(PARTITIONS,)] if select.table.name == "log_identity" else None
+
+
+class TwoReads(serving.CassandraViewStore):
+    """A store between whose first and second read something happens, the first pin of all left aside."""
+
+    def __init__(self, session: Any, between: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(session, SETTINGS, at_once)
+        self._between = between
+        self.reads = 0
+
+    async def pin(self) -> Pin:
+        found = await super().pin()
+        await self._read()
+        return found
+
+    async def progress(self, generation: int, partitions: Collection[int]) -> Mapping[int, Progress]:
+        found = await super().progress(generation, partitions)
+        await self._read()
+        return found
+
+    async def _read(self) -> None:
+        self.reads += 1
+        if self.reads == READS_OF_A_KEPT_PIN - 1:
+            await self._between()
 
 
 class Wire:

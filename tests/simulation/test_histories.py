@@ -8,6 +8,7 @@ import pytest
 
 from common.log.events import validation_version
 from tests.simulation import histories
+from tests.simulation.kept_mutants import POINTER_FIRST
 from tests.simulation.mutants import mutated
 from tests.simulation.process import RULES
 from tests.simulation.wrong import Wrong
@@ -32,6 +33,15 @@ def test_r12_r15_a_worker_never_passes_a_gap_since_a_request_may_know_of_no_loss
 def test_r12_r15_the_history_sees_a_worker_that_jumps() -> None:
     with mutated("a worker jumps a gap"), pytest.raises(Wrong, match="at offset 3"):
         asyncio.run(histories.a_pointer_of_before_a_loss())
+
+
+def test_r15_r22_a_kept_pin_has_no_progress_behind_a_loss_that_its_pointer_lacks() -> None:
+    asyncio.run(histories.a_loss_beside_a_kept_pin())
+
+
+def test_r15_r22_the_history_sees_a_pointer_that_is_read_before_progress() -> None:
+    with mutated(POINTER_FIRST), pytest.raises(Wrong, match="at offset 3"):
+        asyncio.run(histories.a_loss_beside_a_kept_pin())
 
 
 def test_r12_r22_readers_of_both_releases_are_told_where_a_worker_of_a_newer_one_went_on() -> None:

@@ -24,6 +24,8 @@ from tests.simulation.cql import GENERATION, Change, Put, Select
 from tests.simulation.finale import check
 from tests.simulation.group import Group
 from tests.simulation.judge import Judge
+from tests.simulation.kept import RATE as KEPT_RATE
+from tests.simulation.kept import Keepers
 from tests.simulation.loop import SimLoop
 from tests.simulation.losses import RATE, Losses, Master
 from tests.simulation.network import Network, Op
@@ -53,11 +55,15 @@ class World:
         fate = Random(f"{seed} losses")
         if fate.random() < RATE:
             self.profile = replace(self.profile, losses=1.0)
+        kept = Random(f"{seed} kept")
+        if kept.random() < KEPT_RATE:
+            self.profile = replace(self.profile, kept=1.0)
         self.messages = list(messages(self.random, self.profile))
         self.loop, self.log = SimLoop(APPENDED_AT), SimLog()
         self.replicas = [Replica(name) for name in range(3)]
         self.network, self.judge, self.group, self.stepper = Network(self), Judge(self), Group(self), Steps(self)
         self.others: list[Process] = []
+        self.keepers = Keepers(self, kept)
         self.tampering = Tampering(self)
         self.losses, self.master = Losses(self, fate), Master(self)
         self.pointer: str | None = None
@@ -102,6 +108,7 @@ class World:
             customers = sorted(self._touched)
             self._touched.clear()
             self.judge.look(customers)
+            self.keepers.look(customers)
 
     def _finish(self) -> None:
         """Without further faults everything is applied, acknowledged and published, and a last batch is audited.
@@ -116,9 +123,11 @@ class World:
         self._until(self._is_applied)
         for _ in range(3):
             self.judge.look(self.judge.oracle.mentioned)
+            self.keepers.look(self.judge.oracle.mentioned)
         for batch in decoded(self.pointer).complete:
             switch_to(self, batch.batch_id)
             self.judge.look(self.judge.oracle.mentioned)
+            self.keepers.look(self.judge.oracle.mentioned)
         check(self)
 
     def _until(self, is_so: Callable[[], bool]) -> None:

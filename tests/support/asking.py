@@ -1,6 +1,7 @@
 """Asks an API for all customers, again and again, while something is done to the system; the answers are kept."""
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,8 @@ from tests.support.release import Versions
 from tests.support.stage import Stage
 
 _PAUSE_SECONDS: Final = 0.5
+_PIN_SECONDS: Final = 0.5
+"""An API answers by a pointer that it read so long ago, at most, while its reads do not fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Asker(threading.Thread):
         try:
             while not is_last:
                 is_last = self._ending.wait(_PAUSE_SECONDS if self.rounds else 0.0)
+                time.sleep(_PIN_SECONDS if is_last else 0.0)
                 self.rounds.append(self._round())
         except Exception as error:  # raised again where the thread is ended
             self._failure = error

@@ -53,7 +53,7 @@ def server(store: ViewStore, topic: MemoryTopic, settings: Settings) -> uvicorn.
     async def connect(_: Settings) -> AsyncIterator[StoreSource]:
         yield lambda: store
 
-    return server_of(create_app(settings, lambda: NOW, connect, lambda _: topic), settings.serving, settings.access)
+    return server_of(create_app(settings, lambda: NOW, connect, lambda _: topic), settings)
 
 
 def free_socket() -> socket.socket:

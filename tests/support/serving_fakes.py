@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, cached_property
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import httpx
 from fastapi import FastAPI
@@ -81,7 +81,10 @@ def progress(
 
 @dataclass
 class MemoryViewStore:
-    """Rows by slot, customer and partition; `calls` names the reads in their order, `on_read` may change it first."""
+    """Rows by slot, customer and partition; `calls` names the reads in their order, `on_read` may change it first.
+
+    A kept pin's own reads are not among the `calls` of a request.
+    """
 
     pointer: Pointer = field(default_factory=Pointer)
     slots: dict[str, dict[str, SlotRow]] = field(default_factory=dict)
@@ -206,6 +209,18 @@ class MemoryViewStore:
         self.calls.append(name)
 
 
+FULL: Final = 0.0
+"""The greatest age of a kept pin where requests read everything themselves."""
+QUICK: Final = 60.0
+"""The greatest age of a kept pin where requests are answered by one."""
+
+
+def _settings(max_age: float = FULL, **serving: object) -> Settings:
+    """Settings with which a pin is renewed at the start alone, and a busy machine is no reason to refuse a request."""
+    given = {"pin_max_age_seconds": max_age, "pin_interval_seconds": QUICK, "request_seconds": 120.0, **serving}
+    return Settings(serving=ServingSettings.model_validate(given))
+
+
 @dataclass
 class MemoryTopics:
     """What Kafka would give: origins by position, and alerts, the newest first."""
@@ -233,17 +248,20 @@ class MemoryTopics:
 
 @dataclass
 class Api:
-    """The application over a source of stores; each request starts it, asks, and stops it."""
+    """The application over a source of stores; each request starts it, asks, and stops it.
 
+    With `max_age` QUICK, requests are answered by a pin that was taken right before.
+    """
+
+    max_age: ClassVar[float] = FULL
     source: StoreSource
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=_settings)
     topics: MemoryTopics = field(default_factory=MemoryTopics)
     admin: Admin = nobody
 
     @classmethod
     def over(cls, store: ViewStore, **serving: object) -> Self:
-        settings = Settings(serving=ServingSettings.model_validate(serving))
-        return cls(lambda: store, settings)
+        return cls(lambda: store, _settings(Api.max_age, **serving))
 
     def get(self, url: str, **headers: str) -> httpx.Response:
         """Header names are written with underscores."""
@@ -275,13 +293,27 @@ class Api:
 
         return create_app(self.settings, lambda: NOW, connect, topics=self.topics, admin=self.admin)
 
+    @asynccontextmanager
+    async def _started(self, app: FastAPI) -> AsyncIterator[None]:
+        """The application runs, and has its pin, whose reads are not among a store's calls."""
+        async with app.router.lifespan_context(app):
+            if self.settings.serving.pin_max_age_seconds:
+                store = self.source()
+                if isinstance(store, MemoryViewStore):
+                    before = len(store.calls), len(store.generations)
+                for _ in range(20):  # a store in memory lets nobody wait for long
+                    await asyncio.sleep(0)
+                if isinstance(store, MemoryViewStore):
+                    del store.calls[before[0] :], store.generations[before[1] :]
+            yield
+
     async def _request(
         self, method: str, url: str, json: object, content: bytes | None, headers: Mapping[str, str] | None
     ) -> httpx.Response:
         app = self.app
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
-            app.router.lifespan_context(app),
+            self._started(app),
             httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             sent = {**(_JSON if content else {}), **(headers or {})}

@@ -52,6 +52,15 @@ def test_the_homes_file_is_read_and_the_environment_wins(tmp_path: Path) -> None
     assert (settings.log.topic, settings.log.group) == ("a", "c")
 
 
+@pytest.mark.parametrize(("max_age", "interval"), [("0.1", "0.25"), ("61", "0.25"), ("-1", "0.25")])
+def test_a_pin_that_would_never_be_young_or_may_be_too_old_is_refused(max_age: str, interval: str) -> None:
+    """R20, R22: and none at all is a choice."""
+    given = {"LAMBDA360_SERVING_PIN_INTERVAL_SECONDS": interval}
+    with pytest.raises(SettingsError):
+        load_settings({**given, "LAMBDA360_SERVING_PIN_MAX_AGE_SECONDS": max_age})
+    assert load_settings({**given, "LAMBDA360_SERVING_PIN_MAX_AGE_SECONDS": "0"}).serving.pin_max_age_seconds == 0
+
+
 @pytest.mark.parametrize("name", ["LAMBDA360_LOG_TOPICS", "LAMBDA360_NONSENSE", "LAMBDA360_", "LAMBDA360_LOG"])
 def test_an_unknown_name_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="no such setting") as refused:

@@ -17,12 +17,15 @@ from common.algebra.cut import Cut
 from common.algebra.pointer import Plan, Pointer
 from common.algebra.runs import LOOKED_AT
 from common.errors import StoreUnavailable
-from common.settings import Settings
+from common.settings import ServingSettings, Settings
 from serving_layer.answer.batches import CACHE_SECONDS
 from serving_layer.app import create_app
 from serving_layer.read.runs import decode
 from serving_layer.read.store import StoreSource
 from tests.support.serving_fakes import NOW, Api, MemoryViewStore, pointing_at, published
+
+UNKEPT = Settings(serving=ServingSettings(pin_max_age_seconds=0))
+"""Without reads in the background."""
 
 HOUR = 3_600_000_000
 PLAN = Plan(1, Cut.zero(), "logic", "validation")
@@ -160,7 +163,7 @@ class Scraper:
         async def connect(_: Settings) -> AsyncIterator[StoreSource]:
             yield lambda: self.store
 
-        app = create_app(Settings(), lambda: self.now, connect)
+        app = create_app(UNKEPT, lambda: self.now, connect)
         transport = httpx.ASGITransport(app)
         found: list[httpx.Response] = []
         async with (

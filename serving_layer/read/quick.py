@@ -1,0 +1,66 @@
+"""Reads for one request by a kept pin: the slot's rows and the deltas, in flight together (R20, R22)."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from common.algebra.pointer import cut_of
+from common.log.partition import partition_of
+from serving_layer.read.pins import KeptPin
+from serving_layer.read.reading import Reading, batch_side, complete_below, read_from
+from serving_layer.read.store import DeltaRow, SlotReused, StatementRefused, ViewStore
+
+_NO_MARKS: Final[Mapping[str, str]] = {}
+
+
+async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]) -> Reading | None:
+    """Returns both layers' rows by the kept pin, or None where it cannot vouch for them: then `reading.read` does.
+
+    An answer from it is that of a request of `reading.read` which was held up, for as long as the pin is old, between
+    its read of progress and its other reads. Such a request may take any time, so each clause holds as it does there:
+
+    1. *One pin* (R20). Slot, cut, generation and losses are those of one pointer row, read at one moment. An old
+       pointer with its own cut is exact: its slot's rows carry the batch id. A row of a newer batch means that the slot
+       was reused: None.
+    2. *No claim beyond what is held* (R22). Progress was read before the deltas, so every delta below `complete_below`
+       was readable when they were read. That is the offset which the answer names: at an old pin it claims less.
+    3. *Nothing above that claim.* A delta or a reset at or above `complete_below` may be torn (R11), may have been
+       decided by a validation version or written behind a loss that the pin does not know (R12, R15), and a reset
+       there has deleted others: None, for all that are asked. A mark of accepted drift is above all offsets (R18).
+    4. *As fresh as ever.* The deltas are read now. Without one at or above `complete_below`, nothing that was
+       acknowledged before this read changes the values that are answered.
+    5. *Losses* (R15). A worker's progress is beyond an accepted loss only after the loss stood in the pointer, and the
+       pin's pointer was read after its progress. Where the loss came later, the progress does not cover it.
+    6. *Generation* (R13). Progress is that of the pointer's generation. Its tables stay until the next rebuild; if they
+       are dropped, Cassandra refuses the statement: None.
+    7. *Expiry* (R12). `from_offset` is right for an hour after its heartbeat, and an answer is degraded as `silent`
+       if that heartbeat is older than `max_behind_seconds`, half an hour at most, when the answer is made. An old pin
+       only looks older: the bound on its age adds nothing.
+    8. *How late the speed layer is* is what the heartbeat said that the pin has. It is as old as the pin, and the
+       bound on the pin's age bounds that.
+
+    Raises StoreUnavailable if the store does not answer: to read everything would take it as long again.
+    """
+    pointer, partitions = kept.pin.pointer, kept.pin.partitions
+    cut = cut_of(pointer.published)
+    by_partition: dict[int, list[str]] = {}
+    for customer in customers:
+        by_partition.setdefault(partition_of(customer, partitions), []).append(customer)
+    try:
+        deltas_of = (
+            store.deltas(pointer.generation, members, read_from(pointer, partition))
+            for partition, members in by_partition.items()
+        )
+        rows, found = await asyncio.gather(batch_side(store, pointer.published, customers), asyncio.gather(*deltas_of))
+    except (SlotReused, StatementRefused):
+        return None
+    for partition, deltas in zip(by_partition, found, strict=True):
+        if not is_vouched_for(deltas, complete_below(kept.progress.get(partition), cut[partition])):
+            return None
+    together = {customer: each for deltas in found for customer, each in deltas.items()}
+    return Reading(kept.pin, rows, kept.progress, together, _NO_MARKS)
+
+
+def is_vouched_for(deltas: Mapping[str, Sequence[DeltaRow]], below: int) -> bool:
+    """Whether all of these rows, marks included, are below the offset."""
+    return all(offset < below for rows in deltas.values() for offset, _ in rows)

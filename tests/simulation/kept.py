@@ -1,0 +1,77 @@
+"""Requests that are answered by a kept pin of before, at every step beside those that pin for themselves."""
+
+from collections.abc import Awaitable, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from common.algebra.pointer import Pointer
+from serving_layer.answer.answers import Answers
+from serving_layer.read.pins import PinKeeper
+from tests.simulation.judge import PAIRS, Asked, Glance, Since
+from tests.simulation.process import SETTINGS
+from tests.support.builders import AS_OF
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+RATE: Final = 0.1
+"""The part of all seeds whose slow readers use a kept pin."""
+LOOKED: Final = 0.4
+"""The part of all looks at which a keeper is asked, and that at which one of them renews its pin."""
+T = TypeVar("T")
+
+
+class Keeper:
+    """One process of the API: it renews its pin now and then, at once, and answers by it at once."""
+
+    def __init__(self, world: "World") -> None:
+        self._world, self._store = world, Glance(world)
+        self._pins = PinKeeper(lambda: self._store, SETTINGS.serving, world.loop.time)
+        self._answers = Answers(lambda: self._store, SETTINGS, lambda: world.loop.now, self._pins)
+        self._pinned, self._since = Pointer(), Since({}, {})
+
+    def renew(self) -> None:
+        self._since = self._world.judge.now()
+        self._pinned = self._done(self._pins.renew()).pin.pointer
+
+    def ask(self, customers: Sequence[str]) -> None:
+        """Raises Wrong. What pins past the kept pin is what the judge asks for itself."""
+        world, before = self._world, self._store.pins
+        asked = Asked(world.loop.now, world.judge.now())
+        answers = self._done(self._answers.of(customers, AS_OF))
+        is_quick = self._store.pins == before
+        world.count("answered by a kept pin" if is_quick else "pinned past a kept pin")
+        if is_quick:
+            world.judge.check(answers, self._since, self._pinned, asked)
+
+    def _done(self, work: Awaitable[T]) -> T:
+        """The result of what asks for nothing but statements that are answered at once."""
+        found: list[T] = []
+
+        async def run() -> None:
+            found.append(await work)
+
+        task = self._world.loop.create_task(run())
+        self._world.loop.drain()
+        task.result()
+        return found[0]
+
+
+class Keepers:
+    """Two keepers, so that a pin is old while another one is new. `random` is their own, and changes no other draw."""
+
+    def __init__(self, world: "World", random: Random) -> None:
+        self._world, self._random = world, random
+        self._keepers: list[Keeper] = []
+
+    def look(self, customers: Sequence[str]) -> None:
+        """Now and then one renews its pin, and one is asked for these customers, at two replicas. Raises Wrong."""
+        if not self._keepers:
+            self._keepers = [Keeper(self._world), Keeper(self._world)]
+        self._world.judge.pair = self._random.choice(PAIRS)
+        if self._random.random() < LOOKED / 2:
+            self._random.choice(self._keepers).renew()
+        self._world.judge.pair = self._random.choice(PAIRS)
+        if self._random.random() < LOOKED:
+            asked = self._random.sample(list(customers), self._random.randint(1, len(customers)))
+            self._random.choice(self._keepers).ask(asked)

@@ -1,0 +1,269 @@
+"""R20, R22: a request by a kept pin makes two reads, and reads everything itself where the pin cannot vouch."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+
+from common.algebra.facts import Delta
+from common.algebra.marks import MARK_OFFSET, Mark, encode_mark
+from common.algebra.pointer import Loss, Pointer
+from common.errors import StoreUnavailable
+from common.log.partition import partition_of
+from common.settings import ServingSettings
+from serving_layer.read.pins import ATTEMPTS, KeptPin, PinKeeper
+from serving_layer.read.quick import quick_read
+from serving_layer.read.reading import Reading
+from serving_layer.read.store import StatementRefused
+from tests.support.serving_fakes import PARTITIONS, MemoryViewStore, delta, order, pointing_at, progress, published
+
+ADA = partition_of("ada", PARTITIONS)
+LIMITS = ServingSettings(pin_max_age_seconds=2.0, pin_interval_seconds=0.5)
+QUICK = ["deltas", "slot_rows"]
+
+
+@dataclass
+class Scene:
+    """A store with one customer of each layer, a keeper of pins, and the keeper's clock."""
+
+    store: MemoryViewStore = field(default_factory=lambda: MemoryViewStore(pointing_at(published(batch_id=3, cut=10))))
+    now: float = 1000.0
+    away: bool = False
+
+    def __post_init__(self) -> None:
+        self.store.put_order("ada", 1000, batch_id=3)
+        self.pins = PinKeeper(self._source, LIMITS, lambda: self.now)
+
+    def _source(self) -> MemoryViewStore:
+        if self.away:
+            raise StoreUnavailable("away")
+        return self.store
+
+    def renewed(self) -> KeptPin:
+        kept = asyncio.run(self.pins.renew())
+        self.store.calls.clear()
+        return kept
+
+    def read(self, kept: KeptPin, *customers: str) -> Reading | None:
+        return asyncio.run(quick_read(self.store, kept, customers or ("ada",)))
+
+
+def test_two_reads_are_left_and_what_is_below_progress_is_answered() -> None:
+    scene = Scene()
+    scene.store.put_delta("ada", 99, delta(order(500), entity_id="o2"))
+
+    found = scene.read(scene.renewed())
+
+    assert sorted(scene.store.calls) == QUICK
+    assert found is not None
+    assert [offset for offset, _ in found.deltas["ada"]] == [99]
+    assert found.rows["ada"].batch_id == 3
+
+
+def test_the_reads_of_several_partitions_are_one_of_the_slot_and_one_of_deltas_for_each() -> None:
+    scene = Scene()
+    customers = [f"c{number}" for number in range(40)]
+
+    assert scene.read(scene.renewed(), *customers) is not None
+    assert sorted(scene.store.calls) == ["deltas"] * PARTITIONS + ["slot_rows"]
+
+
+@pytest.mark.parametrize("change", [delta(order(500), entity_id="o2"), delta(None)], ids=["a delta", "a reset"])
+@pytest.mark.parametrize("offset", [100, 105])
+def test_a_delta_at_or_above_progress_is_read_with_everything_else(change: Delta, offset: int) -> None:
+    """It may be torn, or decided by a validation version that the pin does not know (R11, R12)."""
+    scene = Scene()
+    kept = scene.renewed()
+    scene.store.put_delta("ada", offset, change)
+
+    assert scene.read(kept) is None
+    assert scene.read(kept, "bob") is not None
+
+
+def test_one_customer_above_progress_sends_the_whole_request_to_one_new_pin() -> None:
+    scene = Scene()
+    kept = scene.renewed()
+    scene.store.put_delta("ada", 100, delta(order(500), entity_id="o2"))
+
+    assert scene.read(kept, "bob", "ada", "cy") is None
+
+
+def test_a_cut_ahead_of_the_speed_layer_is_what_the_pin_vouches_for() -> None:
+    """R21, R22: the greater of cut and progress."""
+    scene = Scene(MemoryViewStore(pointing_at(published(batch_id=3, cut=200))))
+    kept = scene.renewed()
+    scene.store.put_delta("ada", 150, delta(order(500), entity_id="o2"))
+    assert scene.read(kept) is not None
+
+    scene.store.put_delta("ada", 200, delta(order(500), entity_id="o3"))
+    assert scene.read(kept) is None
+
+
+def test_r20_a_row_of_a_newer_batch_is_read_with_everything_else_and_one_of_an_older_counts_as_absent() -> None:
+    scene = Scene()
+    kept = scene.renewed()
+    scene.store.put_order("ada", 1, batch_id=2)
+    found = scene.read(kept)
+    assert found is not None
+    assert found.rows == {}
+
+    scene.store.put_order("ada", 1, batch_id=4)
+    assert scene.read(kept) is None
+
+
+def test_r20_an_old_pointer_with_its_own_cut_is_answered_from_its_own_slot() -> None:
+    scene = Scene()
+    kept = scene.renewed()
+    scene.store.pointer = pointing_at(published(batch_id=4, cut=90, slot="b"))
+
+    found = scene.read(kept)
+
+    assert found is not None
+    assert (found.pin.pointer.current, found.rows["ada"].batch_id) == (3, 3)
+
+
+def test_r18_a_customer_with_a_mark_is_read_with_everything_else() -> None:
+    scene = Scene()
+    kept = scene.renewed()
+    scene.store.delta_rows["ada"] = [(MARK_OFFSET, encode_mark(Mark(accepted_drift=3, classes=("missing delta",))))]
+
+    assert scene.read(kept) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "is_answered"), [(StatementRefused("dropped"), False), (StoreUnavailable("no"), True)]
+)
+def test_r13_a_dropped_generation_is_pinned_past_and_a_store_that_is_away_is_not_asked_again(
+    error: StoreUnavailable, is_answered: bool
+) -> None:
+    scene = Scene()
+    kept = scene.renewed()
+
+    def fail(read: str) -> None:
+        if read == "deltas":
+            raise error
+
+    scene.store.on_read = fail
+    if not is_answered:
+        assert scene.read(kept) is None
+    else:
+        with pytest.raises(StoreUnavailable, match="no"):
+            scene.read(kept)
+
+
+def test_a_pin_is_young_up_to_its_bound_and_a_process_that_was_suspended_has_none() -> None:
+    scene = Scene()
+    assert scene.pins.young() is None
+    kept = scene.renewed()
+
+    scene.now += 2.0
+    assert scene.pins.young() is kept
+    scene.now += 0.001
+    assert scene.pins.young() is None
+
+
+def test_the_age_of_a_pin_counts_from_before_its_first_read() -> None:
+    scene = Scene()
+
+    def slow(read: str) -> None:
+        scene.now += 1.5
+
+    scene.store.on_read = slow
+    scene.renewed()
+    assert scene.pins.young() is None, "progress took 1.5 s, and the pointer as long"
+
+
+def test_a_renewal_that_fails_leaves_the_last_pin_until_it_is_too_old() -> None:
+    scene = Scene()
+    kept = scene.renewed()
+    scene.away = True
+
+    with pytest.raises(StoreUnavailable):
+        scene.renewed()
+    assert scene.pins.young() is kept
+    scene.now += 2.1
+    assert scene.pins.young() is None
+
+
+def test_the_keeper_goes_on_after_failures_and_defects() -> None:
+    scene = Scene()
+    failures: list[Exception] = [StoreUnavailable("away"), ZeroDivisionError()]
+
+    def fail(read: str) -> None:
+        if read == "pin" and failures:
+            raise failures.pop(0)
+
+    scene.store.on_read = fail
+    pins = PinKeeper(scene._source, LIMITS.model_copy(update={"pin_interval_seconds": 0.0}), lambda: scene.now)
+
+    async def run() -> None:
+        keeping = asyncio.create_task(pins.keep())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        keeping.cancel()
+
+    asyncio.run(run())
+    assert pins.young() is not None
+
+
+@pytest.mark.parametrize("at", ["progress", "pin"])
+def test_r13_progress_is_of_the_generation_that_the_pointer_names(at: str) -> None:
+    scene = Scene()
+    scene.renewed()
+    moved = msgspec.structs.replace(scene.store.pointer, generation=2)
+
+    def move(read: str) -> None:
+        if read == at:
+            scene.store.pointer = moved
+
+    scene.store.on_read = move
+    scene.store.generations.clear()
+
+    kept = asyncio.run(scene.pins.renew())
+
+    assert kept.pin.pointer == moved
+    assert scene.store.generations[-1] == 2
+
+
+def test_r13_a_generation_that_moves_all_the_time_is_no_pin() -> None:
+    scene = Scene()
+    scene.renewed()
+
+    def move(read: str) -> None:
+        if read == "pin":
+            scene.store.pointer = msgspec.structs.replace(
+                scene.store.pointer, generation=scene.store.pointer.generation + 1
+            )
+
+    scene.store.on_read = move
+    with pytest.raises(StoreUnavailable, match=f"after each of {ATTEMPTS}"):
+        scene.renewed()
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_r15_no_pin_has_progress_behind_a_loss_that_its_pointer_lacks(step: int) -> None:
+    """Whichever read is under way when the loss is accepted, and after which a worker passes the gap."""
+    scene = Scene(MemoryViewStore(Pointer(), progress_rows=dict.fromkeys(range(PARTITIONS), progress(20))))
+    reads = iter(range(100))
+    lost = Loss(partition=ADA, from_offset=20, to_offset=30, accepted_at=1)
+
+    def happen(_: str) -> None:
+        if next(reads) == step:
+            scene.store.pointer = Pointer(losses=(lost,))
+            scene.store.progress_rows[ADA] = progress(40)
+
+    scene.store.on_read = happen
+    kept = asyncio.run(scene.pins.renew())
+
+    assert kept.progress[ADA].next_offset == 20 or kept.pin.pointer.losses == (lost,)
+
+
+def test_an_unknown_partition_of_progress_claims_the_cut_alone() -> None:
+    scene = Scene()
+    scene.store.progress_rows.clear()
+    kept = scene.renewed()
+    assert scene.read(kept) is not None
+
+    scene.store.put_delta("ada", 10, delta(order(500), entity_id="o2"))
+    assert scene.read(kept) is None
