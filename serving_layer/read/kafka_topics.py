@@ -146,6 +146,7 @@ class _Reader:
                 yield _Read(message.timestamp()[1], partition, offset, value)
             if error is not None or offset >= end - 1:
                 waiting.discard(partition)
+                self._client.pause([TopicPartition(topic, partition)])
 
     def _at(self, place: TopicPartition, day: date, high: int, until: float) -> int:
         """Returns the first offset that was published at or after the day's begin, or `high` where there is none."""

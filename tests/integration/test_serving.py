@@ -127,7 +127,11 @@ class Views:
         offsets: list[int] = []
         producer = Producer({"bootstrap.servers": self.settings.bootstrap_servers})
         producer.produce(
-            topic, value, customer, partition_of(customer, 4), on_delivery=lambda _, told: offsets.append(told.offset())
+            topic,
+            value,
+            customer,
+            partition_of(customer, 4),
+            on_delivery=lambda _, told: offsets.append(told.offset() or 0),
         )
         producer.flush(30)
         return offsets[0]
