@@ -20,7 +20,7 @@ from common.log.partition import partition_of
 from common.log.position import Position
 from common.progress import Progress
 from common.settings import ServingSettings, Settings
-from serving_layer.answer.answers import Answer, answer_of
+from serving_layer.answer.answers import Answer, answer_of, parts_of
 from serving_layer.answer.explained import FORMULAS, batch_part, listed, measure_sums
 from serving_layer.answer.facts import Found, item
 from serving_layer.answer.provenance import Release, batch_info, condition
@@ -215,7 +215,8 @@ def _answer(*, late: bool = False) -> tuple[Answer, Parts]:
         now=_NOW,
     )
     batch = batch_info(published)
-    answer, parts = answer_of(_CUSTOMER, DAY, reading, conditions={partition: layers}, batch=batch)
+    answer = answer_of(_CUSTOMER, DAY, reading, conditions={partition: layers}, batch=batch)
+    parts = parts_of(_CUSTOMER, reading)
     assert parts is not None  # noqa: S101 # for the type checker: its cells are of this release
     return answer, parts
 
