@@ -30,11 +30,11 @@ from common.algebra.payloads import (
 )
 from common.algebra.pointer import Pointer, Published
 from common.algebra.profile import KIND, CustomerProfile
-from common.algebra.rankings import Entry, RankingKey, Scope
+from common.algebra.rankings import Entry, RankedSlot, RankingKey, Scope
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 from common.log.partition import partition_of
-from serving_layer.read.details import RankedSlot, RankingRow
+from serving_layer.read.details import RankingRow
 from tests.support.live_fakes import MemoryTopic
 from tests.support.serving_fakes import NOW, PARTITIONS, MemoryViewStore, published
 
