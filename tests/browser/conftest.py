@@ -24,8 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    """One browser. It ends with this folder's tests: while it runs, no other test can run a loop of asyncio."""
     with browser.chromium() as found:
         yield found
 
@@ -40,7 +41,7 @@ class Current:
         return getattr(self.store, name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served() -> Iterator[tuple[Current, str]]:
     current = Current()
     with answering(cast(ViewStore, current), NOW) as url:

@@ -134,6 +134,8 @@ def test_the_chart_is_a_table_too(visit: Visit) -> None:
 def test_r5b_the_timeline_says_what_was_corrected_and_what_was_taken_back(visit: Visit) -> None:
     page = visit.customer("ada")
     timeline = page.locator(".timeline")
+    expect(timeline.locator("li")).to_have_count(13)
+    page.get_by_role("button", name="Show older").click()
 
     expect(timeline.locator("li", has_text="order p6").locator(".corrected")).to_have_text("corrected")
     back = timeline.locator("li", has_text="order p2")
@@ -150,6 +152,7 @@ def test_the_timeline_shows_one_kind_when_it_is_chosen(visit: Visit) -> None:
     expect(page.locator(".timeline li")).to_have_count(1)
     expect(page.locator(".timeline")).to_contain_text("amount 25.00")
     expect(page.locator(".timeline")).to_contain_text("after batch 1")
+    expect(page.locator(".timeline")).to_contain_text("arrived 2024-06-30 07:00:28 UTC")
 
 
 def test_r6_a_day_in_the_past_says_that_it_is_told_with_todays_knowledge(visit: Visit) -> None:

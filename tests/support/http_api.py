@@ -15,7 +15,9 @@ from tests.support.serving_fakes import MemoryTopics
 
 
 @contextmanager
-def answering(store: ViewStore, now: int, topic: MemoryTopic | None = None) -> Iterator[str]:
+def answering(
+    store: ViewStore, now: int, topic: MemoryTopic | None = None, *, settings: Settings | None = None
+) -> Iterator[str]:
     """Yields the API's URL; to the API it is always `now`, in microseconds (UTC). `topic` has the live deltas."""
 
     @asynccontextmanager
@@ -23,7 +25,7 @@ def answering(store: ViewStore, now: int, topic: MemoryTopic | None = None) -> I
         yield lambda: store
 
     live = MemoryTopic() if topic is None else topic
-    app = create_app(Settings(), lambda: now, connect, lambda _: live, topics=MemoryTopics())
+    app = create_app(settings or Settings(), lambda: now, connect, lambda _: live, topics=MemoryTopics())
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

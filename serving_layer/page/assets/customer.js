@@ -48,8 +48,7 @@ export class CustomerView {
       if (turn !== this.turn) return;
       this.problem.hidden = true;
       this.draw(answer, this.answer);
-      const cut = answer.batch === null ? null : (answer.batch.info.cut[answer.provenance.log.partition] ?? 0);
-      await Promise.all([this.course.show(answer), this.timeline.show(this.id, cut, answer.batch?.info.id)]);
+      await Promise.all([this.course.show(answer), this.timeline.show(answer)]);
     } catch (error) {
       this.fail(error);
     }

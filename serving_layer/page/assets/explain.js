@@ -42,7 +42,7 @@ function metrics({ metrics: now, batch, formulas }, chosen) {
   ];
 }
 
-function measures({ measures: all, batch }) {
+function measures({ measures: all, batch, as_of: day }) {
   const zero = (text) => text === null || Number(text) === 0;
   const some = all.filter((each) => !zero(each.batch) || !zero(each.deltas) || !zero(each.sum));
   if (!some.length) return h("p", { class: "empty" }, "Nothing of this customer counts.");
@@ -50,7 +50,7 @@ function measures({ measures: all, batch }) {
     label(measure), part === null ? "–" : shown(part, unit),
     { text: zero(deltas) ? "–" : signed(shown(deltas, unit)), class: zero(deltas) ? "" : "differs" }, shown(sum, unit),
   ]);
-  return table("Measures: the batch's part, the deltas' part and their sum", ["Measure, over all days", batch ? `Batch ${batch.info.id}` : "No batch", "+ deltas", "= sum"], rows, { class: "numbers" });
+  return table("Measures: the batch's part, the deltas' part and their sum", [`Measure, up to ${day}`, batch ? `Batch ${batch.info.id}` : "No batch", "+ deltas", "= sum"], rows, { class: "numbers" });
 }
 
 function deltaList(deltas, batch) {

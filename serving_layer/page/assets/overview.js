@@ -48,7 +48,7 @@ export class Overview {
       const { items, batch, as_of: day } = await ask("v1/customers", { ...parameters, limit: MOST });
       const unit = this.catalogue.get(metric)?.unit;
       const rows = items.map(({ customer_id: id, value, country, segment, at_risk: isAtRisk }) => [
-        [h("a", { href: address(id, this.asOf) }, id), isAtRisk ? h("span", { class: "mark at-risk" }, "at risk") : null],
+        [h("a", { href: address(id, this.asOf) }, id), isAtRisk && !parameters.at_risk ? h("span", { class: "mark at-risk" }, "at risk") : null],
         { text: shown(value, unit), class: "number" }, country ?? NONE, segment ?? NONE,
       ]);
       fill(body, h("p", { class: "note" }, `From batch ${batch.id}, as of ${day}. What came after the batch is not in this list.`),

@@ -21,9 +21,13 @@ export class Timeline {
     fill(body, h("fieldset", { class: "choices" }, h("legend", { class: "hidden" }, "What the timeline shows"), choices), this.error, this.unsorted, this.list, this.more);
   }
 
-  // Reads the newest part anew. `cut` is the batch's offset in the customer's partition, or null without a batch.
-  async show(id, cut, batchId) {
-    Object.assign(this, { id, cut, batchId });
+  // Reads the newest part anew, for an answer of GET …/explain: its deltas know when their records arrived.
+  async show(answer) {
+    const { batch, provenance, deltas } = answer;
+    this.id = answer.customer_id;
+    this.batchId = batch?.info.id;
+    this.cut = batch === null ? null : (batch.info.cut[provenance.log.partition] ?? 0);
+    this.arrived = new Map(deltas.map((each) => [each.position, each.recorded_at]));
     await this.choose(this.chosen);
   }
 
@@ -76,7 +80,8 @@ export class Timeline {
       after ? h("span", { class: "mark after" }, `after batch ${this.batchId}`) : null,
     ];
     const was = before && fields(before) !== fields(payload) ? h("span", { class: "detail" }, `before: ${fields(before, at)}`) : null;
-    const told = [position && `position ${position}`, updated && updated !== at ? `as of ${moment(updated)}` : null, origin(from)];
+    const arrived = this.arrived.get(position);
+    const told = [arrived && `arrived ${moment(arrived)}`, position && `position ${position}`, updated && updated !== at ? `as of ${moment(updated)}` : null, origin(from)];
     return h("li", { class: `${of}${retracted ? " retracted" : ""}` },
       h("span", { class: "day" }, at ? moment(at) : "no date"),
       h("span", { class: "what" }, h("strong", {}, `${kind(of)} ${id}`), marks,
