@@ -37,10 +37,13 @@ class View:
         """Every measure's sum over the window of `days`, or over all days where that is None; computed once."""
         found = self._computed.get(days)
         if found is None:
-            chosen = [values for day, values in self.days.items() if days is None or self.as_of - day <= days]
+            chosen = list(self.days.values()) if days is None else self._since(self.as_of - days)
             found = tuple(map(sum, zip(*chosen, strict=True))) if chosen else (0,) * len(INDEX)
             self._computed[days] = found
         return found
+
+    def _since(self, first: int) -> list[Vector]:
+        return [values for day, values in self.days.items() if day >= first]
 
     @property
     def lifetime_days(self) -> int:

@@ -176,16 +176,17 @@ class Reader(Process):
         self.world.judge.check(answers, self.store.since, self.store.pinned)
 
     async def _ask_by_a_kept_pin(self, pins: PinKeeper) -> None:
-        """Takes a pin and holds it for a while. The answer is that pin's, or that of a request which pinned itself."""
+        """Takes a pin, and asks by it again and again. What it vouches for no more is answered by another pin."""
         kept, world = await pins.renew(), self.world
         since = self.store.since_progress
-        for _ in range(world.random.choice((0, 1, 5))):
-            await self.later("holds its pin")
-        before, asked = self.store.pins, judge.Asked(world.loop.now, world.judge.now())
-        answers = await self._answers.of(self._customers, AS_OF)
-        if self.store.pins == before:
-            world.count("slow reader answered by a kept pin")
-            world.judge.check(answers, since, kept.pin.pointer, asked)
-        else:
-            world.count("slow reader pinned past its kept pin")
-            world.judge.check(answers, self.store.since, self.store.pinned)
+        for holds in (0, 1, 5):
+            for _ in range(holds):
+                await self.later("holds its pin")
+            before, asked = self.store.pins, judge.Asked(world.loop.now, world.judge.now())
+            answers = await self._answers.of(self._customers, AS_OF)
+            if self.store.pins == before:
+                world.count("slow reader answered by a kept pin")
+                world.judge.check(answers, since, kept.pin.pointer, asked)
+            else:
+                world.count("slow reader pinned past its kept pin")
+                world.judge.check(answers, self.store.since, self.store.pinned)

@@ -124,6 +124,51 @@ async def a_loss_beside_a_kept_pin() -> None:
     await stage.answer_by_a_kept_pin(between=pass_the_gap)
 
 
+async def a_slot_reused_under_a_kept_pin() -> None:
+    """A newer batch is loaded into the slot that a kept pin names; the pin's cut is not that batch's."""
+    stage = Stage()
+    stage.append(order(order_id="o1"))
+    stage.append(order(order_id="o2"))
+    stage.write(0, 1)
+    await stage.progress(2)
+    stage.batch(cut=1)
+
+    async def reuse() -> None:
+        stage.batch(cut=2, batch_id=4)
+
+    assert (await stage.answer_by_a_kept_pin(later=reuse)).provenance.log.next_offset == 2
+
+
+async def a_pin_that_is_kept_too_long() -> None:
+    """Of a customer whose records change nothing no delta says that the pin is old; the bound does."""
+    stage = Stage()
+    stage.append(order(order_id="o1"))
+    stage.append(order(order_id="o1"))
+    stage.write(0)
+    await stage.progress(1)
+
+    async def go_on() -> None:
+        await stage.progress(2)
+        stage.pass_time(31)
+
+    assert (await stage.answer_by_a_kept_pin(later=go_on)).provenance.log.next_offset == 2
+
+
+async def progress_beside_a_kept_pins_deltas() -> None:
+    """A record is applied right after a request has read its deltas: the answer must not claim to hold it."""
+    stage = Stage()
+    stage.append(order(order_id="o1"))
+    stage.append(order(order_id="o2"))
+    stage.write(0)
+    await stage.progress(1)
+
+    async def apply() -> None:
+        stage.write(1)
+        await stage.progress(2)
+
+    assert (await stage.answer_by_a_kept_pin(meanwhile=apply)).provenance.log.next_offset == 1
+
+
 async def another_release_goes_on() -> tuple[Sequence[str], Sequence[str]]:
     """A worker of a newer release goes on where an older one was; both releases' readers are told of what they miss.
 

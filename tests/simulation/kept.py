@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 RATE: Final = 0.1
 """The part of all seeds whose slow readers use a kept pin."""
 LOOKED: Final = 0.4
-"""The part of all looks at which a keeper is asked, and that at which one of them renews its pin."""
+"""The part of all looks at which a keeper is asked."""
+RENEWED: Final = (0.2, 0.05)
+"""The part of all looks at which each keeper renews its pin: one has a new pin most of the time, and one an old one."""
 T = TypeVar("T")
 
 
@@ -65,13 +67,13 @@ class Keepers:
         self._keepers: list[Keeper] = []
 
     def look(self, customers: Sequence[str]) -> None:
-        """Now and then one renews its pin, and one is asked for these customers, at two replicas. Raises Wrong."""
+        """Now and then each renews its pin, and one is asked for one of these customers. Raises Wrong."""
         if not self._keepers:
-            self._keepers = [Keeper(self._world), Keeper(self._world)]
-        self._world.judge.pair = self._random.choice(PAIRS)
-        if self._random.random() < LOOKED / 2:
-            self._random.choice(self._keepers).renew()
+            self._keepers = [Keeper(self._world) for _ in RENEWED]
+        for keeper, rate in zip(self._keepers, RENEWED, strict=True):
+            self._world.judge.pair = self._random.choice(PAIRS)
+            if self._random.random() < rate:
+                keeper.renew()
         self._world.judge.pair = self._random.choice(PAIRS)
         if self._random.random() < LOOKED:
-            asked = self._random.sample(list(customers), self._random.randint(1, len(customers)))
-            self._random.choice(self._keepers).ask(asked)
+            self._random.choice(self._keepers).ask([self._random.choice(customers)])

@@ -24,7 +24,7 @@ from serving_layer.answer.answers import Answer, Answers
 from serving_layer.answer.provenance import Release, condition
 from serving_layer.read import cassandra_store as serving
 from serving_layer.read.pins import PinKeeper
-from serving_layer.read.store import Pin
+from serving_layer.read.store import DeltaRow, Pin
 from speed_layer.apply.decide import Applied, mutations
 from speed_layer.apply.known import Known
 from speed_layer.apply.lanes import Lanes
@@ -51,14 +51,20 @@ PARTITION: Final = partition_of(ADA, PARTITIONS)
 EVERYWHERE: Final = (0, 1, 2)
 READS_OF_A_KEPT_PIN: Final = 3
 """The pointer, to guess the generation by, and then progress and the pointer."""
+DELTAS: Final = -1
+"""The number of a read of deltas."""
 TABLES: Final = Tables(FIRST_GENERATION)
+
+
+async def at_rest() -> None:
+    """Nothing happens."""
 
 
 class Stage:
     """The log, three replicas and the judge of one history. Its statements are answered at once, unless held back."""
 
     def __init__(self) -> None:
-        self.loop, self.now = SimpleNamespace(now=APPENDED_AT), APPENDED_AT
+        self.loop = SimpleNamespace(now=APPENDED_AT)
         self.log = SimLog()
         self.replicas = [Replica(name) for name in EVERYWHERE]
         self.events: dict[Position, Event] = {}
@@ -71,6 +77,13 @@ class Stage:
         """Answers of reads that are under way, while reads are held back."""
         self.network, self.judge = Wire(self), Judge(self.as_world)
         self._statements, self._known = Statements(self.session(), TABLES, TTL_SECONDS), Known()
+
+    @property
+    def now(self) -> int:
+        return int(self.loop.now)
+
+    def pass_time(self, seconds: float) -> None:
+        self.loop.now += round(seconds * 1e6)
 
     @property
     def as_world(self) -> Any:
@@ -114,15 +127,15 @@ class Stage:
         clocks = (lambda: self.now), (lambda: self.now / 1e6)
         return Keeper(SETTINGS.speed, self.progress_table(), watch, Lanes(), retry(), retry(), validation, *clocks)
 
-    def batch(self, cut: int) -> None:
-        """A batch of the records below `cut` is current."""
+    def batch(self, cut: int, batch_id: int = 1) -> None:
+        """A batch of the records below `cut` is current, in slot a."""
         at = Cut.of({PARTITION: cut})
         state = recomputed(self.as_world, at)[ADA].to_json()
-        row = Put("batch_view_a", ADA, (), (("batch_id", 1), ("state", state)), 1, None)
+        row = Put("batch_view_a", ADA, (), (("batch_id", batch_id), ("state", state)), batch_id, None)
         for replica in self.replicas:
             replica.write([row], self.now)
         plan = Plan(1, at, logic_version(), validation_version(RULES))
-        self.pointer = encode(Pointer(1, 1, (Published(1, "a", plan, self.now, 1, "checksum"),)))
+        self.pointer = encode(Pointer(batch_id, batch_id, (Published(batch_id, "a", plan, self.now, 1, "checksum"),)))
 
     def no_batch(self) -> None:
         """The pointer is as a reader may have pinned it before the batch."""
@@ -144,14 +157,29 @@ class Stage:
         loss = Loss(partition=PARTITION, from_offset=start, to_offset=end, accepted_at=self.now)
         self.pointer = encode(replace(decoded(self.pointer), losses=(loss,)))
 
-    async def answer_by_a_kept_pin(self, between: Callable[[], Awaitable[None]]) -> Answer:
-        """The answer by a pin that is kept, between whose two reads something happens. Raises Wrong."""
-        store, since = TwoReads(self.session(named=False), between), self.judge.now()
-        pins = PinKeeper(lambda: store, SETTINGS.serving, lambda: 0.0)
+    async def answer_by_a_kept_pin(
+        self,
+        *,
+        between: Callable[[], Awaitable[None]] = at_rest,
+        later: Callable[[], Awaitable[None]] = at_rest,
+        meanwhile: Callable[[], Awaitable[None]] = at_rest,
+    ) -> Answer:
+        """The answer by a pin: something happens between its two reads, before the request, and after its deltas.
+
+        Raises Wrong.
+        """
+        store, since = Hooked(self.session(named=False)), self.judge.now()
+        store.happens[READS_OF_A_KEPT_PIN - 1] = between
+        pins = PinKeeper(lambda: store, SETTINGS.serving, lambda: self.now / 1e6)
         kept = await pins.renew()
-        asked = Asked(self.now, since)
+        await later()
+        reads, asked = store.reads, Asked(self.now, self.judge.now())
+        store.happens[DELTAS] = meanwhile
         (answer,) = await Answers(lambda: store, SETTINGS, lambda: self.now, pins).of([ADA], AS_OF)
-        self.judge.check([answer], since, kept.pin.pointer, asked if store.reads == READS_OF_A_KEPT_PIN else None)
+        is_quick = store.pins == 2
+        pinned = kept.pin.pointer if is_quick else decoded(self.pointer)
+        self.judge.check([answer], since if is_quick else asked.since, pinned, asked if is_quick else None)
+        assert store.reads > reads
         return answer
 
     async def reasons(self, validation: str) -> Sequence[str]:
@@ -180,15 +208,16 @@ class Stage:
         return [(PARTITIONS,)] if select.table.name == "log_identity" else None
 
 
-class TwoReads(serving.CassandraViewStore):
-    """A store between whose first and second read something happens, the first pin of all left aside."""
+class Hooked(serving.CassandraViewStore):
+    """A store after some of whose reads something happens: of pointer or progress, by number, or of deltas."""
 
-    def __init__(self, session: Any, between: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, session: Any) -> None:
         super().__init__(session, SETTINGS, at_once)
-        self._between = between
-        self.reads = 0
+        self.happens: dict[int, Callable[[], Awaitable[None]]] = {}
+        self.reads = self.pins = 0
 
     async def pin(self) -> Pin:
+        self.pins += 1
         found = await super().pin()
         await self._read()
         return found
@@ -198,10 +227,15 @@ class TwoReads(serving.CassandraViewStore):
         await self._read()
         return found
 
+    async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+        found = await super().deltas(generation, customers, cut)
+        await self.happens.pop(DELTAS, at_rest)()
+        self.reads += 1
+        return found
+
     async def _read(self) -> None:
         self.reads += 1
-        if self.reads == READS_OF_A_KEPT_PIN - 1:
-            await self._between()
+        await self.happens.pop(self.reads, at_rest)()
 
 
 class Wire:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from common.log.events import validation_version
-from tests.simulation import histories
-from tests.simulation.kept_mutants import POINTER_FIRST
+from tests.simulation import histories, kept_mutants
 from tests.simulation.mutants import mutated
 from tests.simulation.process import RULES
 from tests.simulation.wrong import Wrong
@@ -35,13 +34,21 @@ def test_r12_r15_the_history_sees_a_worker_that_jumps() -> None:
         asyncio.run(histories.a_pointer_of_before_a_loss())
 
 
-def test_r15_r22_a_kept_pin_has_no_progress_behind_a_loss_that_its_pointer_lacks() -> None:
-    asyncio.run(histories.a_loss_beside_a_kept_pin())
+BY_A_KEPT_PIN = {
+    kept_mutants.POINTER_FIRST: histories.a_loss_beside_a_kept_pin,
+    kept_mutants.REUSED: histories.a_slot_reused_under_a_kept_pin,
+    kept_mutants.TOO_OLD: histories.a_pin_that_is_kept_too_long,
+    kept_mutants.LATE_PROGRESS: histories.progress_beside_a_kept_pins_deltas,
+}
+"""By the mutant of kept pins that the history shows."""
 
 
-def test_r15_r22_the_history_sees_a_pointer_that_is_read_before_progress() -> None:
-    with mutated(POINTER_FIRST), pytest.raises(Wrong, match="at offset 3"):
-        asyncio.run(histories.a_loss_beside_a_kept_pin())
+@pytest.mark.parametrize("mutant", BY_A_KEPT_PIN)
+def test_r15_r20_r22_a_history_by_a_kept_pin_ends_well_and_sees_its_mutant(mutant: str) -> None:
+    asyncio.run(BY_A_KEPT_PIN[mutant]())
+
+    with mutated(mutant), pytest.raises(Wrong, match="offset"):
+        asyncio.run(BY_A_KEPT_PIN[mutant]())
 
 
 def test_r12_r22_readers_of_both_releases_are_told_where_a_worker_of_a_newer_one_went_on() -> None:

@@ -1,13 +1,15 @@
 """A system whose slot and deltas are written directly: no log is read, no batch runs."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from itertools import groupby, islice
 from random import Random
 from typing import Final, NamedTuple
 
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.concurrent import execute_concurrent
+from cassandra.query import BatchStatement, BatchType
 
 from batch_layer.view.load import Writer
 from common.algebra import pointer
@@ -32,6 +34,8 @@ STATES: Final = 200
 CUT: Final = 1_000
 PROGRESS: Final = 10_000_000
 TTL_SECONDS: Final = 2_592_000
+ROWS: Final = 50
+"""Deltas in one statement, at most."""
 
 
 class Set(NamedTuple):
@@ -83,12 +87,22 @@ def beat(session: Session, settings: Settings) -> None:
         session.execute(insert, cells_of(1, row))
 
 
-def write_deltas(session: Session, rows: Iterator[tuple[str, int, str]]) -> None:
+def write_deltas(session: Session, rows: Iterable[tuple[str, int, str]]) -> None:
+    """Writes the rows; those of a customer that follow one another share statements."""
     insert = session.prepare(
         "INSERT INTO speed_deltas (customer_id, kafka_offset, value) VALUES (?, ?, ?) USING TTL ? AND TIMESTAMP ?"
     )
-    values = ((customer, offset, cell, TTL_SECONDS, offset) for customer, offset, cell in rows)
-    execute_concurrent_with_args(session, insert, values, concurrency=64, results_generator=False)
+
+    def statements() -> Iterator[tuple[BatchStatement, tuple[()]]]:
+        for _, of in groupby(rows, key=lambda row: row[0]):
+            while chunk := list(islice(of, ROWS)):
+                batch = BatchStatement(BatchType.UNLOGGED)
+                for customer, offset, cell in chunk:
+                    batch.add(insert, (customer, offset, cell, TTL_SECONDS, offset))
+                yield batch, ()
+
+    results = execute_concurrent(session, statements(), concurrency=32, results_generator=True)
+    assert all(success for success, _ in results)
 
 
 def delta_cell(number: int) -> str:
