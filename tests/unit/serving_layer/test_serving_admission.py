@@ -150,12 +150,13 @@ def test_ready_means_that_every_partition_would_be_answered_exactly(partition: i
     assert reason.startswith(f"partition {partition}: validation_version of the speed layer is other")
 
 
-def test_ready_names_the_partitions_of_one_reason_together_and_a_loss() -> None:
+def test_ready_names_the_partition_of_each_reason() -> None:
     store = MemoryViewStore(progress_rows={0: progress(), 1: progress()})
     store.progress_rows |= {2: progress(beat_at=None), 3: progress(beat_at=None)}
 
     assert Api.over(store).get("/readyz").json()["reasons"] == [
-        "partition 2, 3: the speed layer has never sent a heartbeat"
+        "partition 2: the speed layer has never sent a heartbeat",
+        "partition 3: the speed layer has never sent a heartbeat",
     ]
 
 
