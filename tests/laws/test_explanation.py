@@ -64,13 +64,14 @@ def fold(history: History, below: int) -> tuple[dict[tuple[str, str], Fact], lis
 def test_r21_batch_and_deltas_add_up_to_the_sum_which_is_the_merges(history: History, cut: int, as_of: date) -> None:
     """For every cut: with corrections, retractions, repeats, stale versions and erasures on both sides of it."""
     absorbed, _ = fold(history, cut)
-    _, deltas = fold(history, len(history))
+    current, deltas = fold(history, len(history))
     row = ViewRow(State.sum(contribution(fact.after.payload) for fact in absorbed.values())) if absorbed else None
 
     of = parts(row, deltas, cut)
-    merged = merge(row, deltas, cut)
 
-    until = merged.state.until(day_of(as_of))
+    whole = State.sum(contribution(fact.after.payload) for fact in current.values())
+    assert merge(row, deltas, cut).state == whole
+    until = whole.until(day_of(as_of))
     for each in measure_sums(of, as_of):
         total = sum(values[INDEX[each.measure]] for values in until.days.values())
         assert each.sum == (money(total) if each.unit == "money" else total)

@@ -144,3 +144,14 @@ def test_ours_speak_from_info_on(stream: io.StringIO, log: Any) -> None:
 
 def test_a_plain_value_stays_as_it_is() -> None:
     assert [quoted(each) for each in ("a:1,b", 'a"b', "a=b")] == ["a:1,b", r'"a\"b"', '"a=b"']
+
+
+def test_every_line_of_a_request_has_its_id(stream: io.StringIO, log: Any) -> None:
+    """As the API binds it, and no line after the request."""
+    with structlog.contextvars.bound_contextvars(request="r1"):
+        log.info("said")
+    log.info("said")
+
+    first, second = stream.getvalue().splitlines()
+    assert "request=r1" in first
+    assert "request" not in second

@@ -72,6 +72,8 @@ def test_progress_alone_does_not_change_the_tag_and_everything_that_is_answered_
     tags.append(api.get(URL).headers["etag"])
     made.delta_rows["ada"].append((MARK_OFFSET, encode_mark(Mark(accepted_drift=2, classes=("x",)))))
     tags.append(api.get(URL).headers["etag"])
+    late(made)
+    tags.append(api.get(URL).headers["etag"])
     made.pointer = Pointer(2, 2, (published(2, 5, "b"),), generation=2, last_generation=2)
     tags.append(api.get(URL).headers["etag"])
     made.put_order("ben")
