@@ -31,6 +31,8 @@ Lambda360Error
 ├── StackError               a local server cannot be started, reached or stopped
 ├── UnreadableCell           a stored cell of another release (R22, serving_layer.read.cells)
 ├── UnknownCustomer          nothing is known of a customer: provenance (serving_layer.problems)
+├── Busy                     no further stream can be opened now (serving_layer.live.hub)
+├── BadVector                a stream cannot be resumed there: the position is none of this log (serving_layer.live.hub)
 └── NotReady                 the API cannot answer yet: reasons (serving_layer.problems)
 
 A class that one layer alone knows stands in that layer. The oracle's `Invalid` is outside on purpose: the oracle
