@@ -38,6 +38,8 @@ Lambda360Error
 ├── UnknownBatch             there is no such batch, or no slot holds it (serving_layer.read.store)
 ├── Degraded                 an exact answer was asked for, and there is none: provenance (serving_layer.problems)
 ├── Forbidden                the caller may not do this (serving_layer.problems)
+├── Busy                     no further stream can be opened now (serving_layer.live.hub)
+├── BadVector                a stream cannot be resumed there: the position is none of this log (serving_layer.live.hub)
 └── NotReady                 the API cannot answer yet: reasons (serving_layer.problems)
 
 A class that one layer alone knows stands in that layer. The oracle's `Invalid` is outside on purpose: the oracle

@@ -31,10 +31,6 @@ ON_STOP: Final = "on_stop"
 begins to stop: it must end answers that would never end by themselves."""
 
 
-class _Refused(Exception):  # never leaves this module
-    """Ends the parser, from inside of one of its callbacks."""
-
-
 class GuardedProtocol(HttpToolsProtocol):
     """One connection, with its limits."""
 
@@ -165,7 +161,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _end_parsing(self, refusal: Refusal) -> None:
         self._refusal = refusal
-        raise _Refused
+        raise httptools.HttpParserError(refusal.detail)  # the way out of a callback of the parser
 
     def _refuse(self, refusal: Refusal) -> None:
         """Ends the connection with the refusal, unless an answer has begun; the client has a moment to read it."""

@@ -17,6 +17,8 @@ CHANGED = {
     "LAMBDA360_ERASURE_LEDGER": "/kept/erasures.jsonl",
     "LAMBDA360_NOTIFY_KEEP_DAYS": "3",
     "LAMBDA360_LINEAGE_URL": "http://marquez:5000/api/v1/lineage",
+    "LAMBDA360_ACCESS_HOSTS": "api.example",
+    "LAMBDA360_LIVE_CLIENTS": "7",
 }
 
 

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from common.errors import SettingsError
 from common.settings import AccessSettings, ServingSettings, Settings
+from infra.cli import run
 from infra.commands.keys import keys as command
 from serving_layer.access.keys import Caller, KeyRing, Scope, new_key
 from serving_layer.access.policy import Policy, is_loopback
@@ -31,7 +32,7 @@ def test_a_key_is_recognized_by_its_line_with_its_scope(scope: Scope) -> None:
 
 def test_the_line_does_not_hold_the_key() -> None:
     made = new_key("read")
-    secret = made.key.rpartition("_")[2]
+    secret = made.key.split("_", maxsplit=2)[2]
     assert len(secret) == 43, "256 bits"
     assert secret not in made.line
 
@@ -100,6 +101,18 @@ def test_on_loopback_reading_needs_no_key_unless_the_setting_says_so(host: str) 
     assert policy(host, require_key=True, keys=new_key("read").line).key_needed
     with pytest.raises(SettingsError, match="LAMBDA360_ACCESS_REQUIRE_KEY"):
         policy(host, require_key=True)
+
+
+def test_serve_beyond_loopback_without_a_key_ends_with_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LAMBDA360_HOME", str(tmp_path))
+    monkeypatch.setenv("LAMBDA360_SERVING_HOST", "0.0.0.0")  # noqa: S104 # what must be refused
+
+    assert run(["serve"]) == 1
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: LAMBDA360_SERVING_HOST: '0.0.0.0': an address beyond this machine needs")
 
 
 def test_keys_new_prints_a_key_and_its_line() -> None:
