@@ -29,6 +29,7 @@ from serving_layer.request_ids import RequestIds
 from serving_layer.routes.batches import Admin
 from serving_layer.routes.deltas import deltas
 from serving_layer.routes.docs import docs
+from serving_layer.routes.examples import with_nulls
 from serving_layer.routes.health import health
 from serving_layer.routes.home import add_pages
 from serving_layer.routes.metrics import metrics
@@ -119,10 +120,11 @@ class _Source:
 
 
 def _openapi(generate: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Returns FastAPI's OpenAPI document, with the true media type for errors: application/problem+json."""
+    """Returns FastAPI's OpenAPI document, with the true media type for errors, and examples that keep their nulls."""
     schema = generate()
     for operation in (operation for methods in schema["paths"].values() for operation in methods.values()):
         for status, response in operation["responses"].items():
+            with_nulls(response)
             if status >= "400" and "application/json" in response["content"]:
                 response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
     return schema

@@ -69,5 +69,3 @@ def roll_back(session: Session, planned: Rollback) -> None:
         return pointer.switch(before, planned.to.batch_id)
 
     pointer_row.transition(session, change)
-
-

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from common.algebra.dates import MICROS_PER_DAY, date_of
-from common.algebra.merge import Merged, Parts, add_up, parts
+from common.algebra.merge import Merged, Parts, merge, parts
 from common.algebra.metrics import METRICS, MetricValue, present
 from common.algebra.pointer import cut_of
 from common.algebra.profile import present_profile
@@ -76,7 +76,7 @@ class Answers:
         batch = batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
-            answers[customer], _ = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
+            answers[customer] = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
             if count % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return [answers[customer] for customer in customers]
@@ -86,7 +86,8 @@ class Answers:
         reading = await read(self._source(), (customer,))
         conditions = self._conditions(reading, (customer,))
         batch = batch_info(reading.pin.pointer.published)
-        return answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
+        answer = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
+        return answer, parts_of(customer, reading)
 
     async def standing(self) -> Standing:
         """Returns how far each layer is behind, in all partitions. Raises StoreUnavailable."""
@@ -114,8 +115,8 @@ class Answers:
 
 def answer_of(
     customer: str, as_of: date, reading: Reading, *, conditions: Mapping[int, Condition], batch: BatchInfo | None
-) -> tuple[Answer, Parts | None]:
-    """Returns the answer, and what was merged for it; None where a stored cell cannot be read."""
+) -> Answer:
+    """Returns the customer's answer from what was read; `conditions` are those of the partitions."""
     published = reading.pin.pointer.published
     partition = partition_of(customer, reading.pin.partitions)
     layers = conditions[partition]
@@ -126,14 +127,12 @@ def answer_of(
     rows = reading.deltas.get(customer, ())
     reasons += loss_reasons(reading.pin.pointer.losses, partition, rows)
     metrics: dict[str, MetricValue]
-    found: Parts | None
     try:
-        found = parts(view_row(reading.rows.get(customer)), decoded([row for row in rows if row[0] >= cut]), cut)
-        merged = add_up(found)
+        deltas = decoded([row for row in rows if row[0] >= cut])
+        merged = merge(view_row(reading.rows.get(customer)), deltas, cut)
         metrics = present(merged.state, as_of, merged.profile)
     except UnreadableCell as error:
         reasons.append(Reason(ReasonName.UNREADABLE_CELL, str(error)))
-        found = None
         merged = _UNREADABLE
         metrics = dict.fromkeys(_METRIC_NAMES)
     provenance = Provenance(
@@ -144,7 +143,7 @@ def answer_of(
         speed=SpeedInfo(merged.deltas, layers.behind_records, layers.behind_seconds),
         log=LogInfo(partition, max(layers.complete_below, merged.next_offset)),
     )
-    answer = Answer(
+    return Answer(
         customer_id=customer,
         known=merged.known,
         metrics=metrics,
@@ -152,4 +151,13 @@ def answer_of(
         provenance=provenance,
         basis=Basis(published.batch_id if published else 0, reading.pin.pointer.generation, merged.next_offset),
     )
-    return answer, found
+
+
+def parts_of(customer: str, reading: Reading) -> Parts | None:
+    """Returns what the customer's answer is merged from; None where a stored cell cannot be read."""
+    cut = cut_of(reading.pin.pointer.published)[partition_of(customer, reading.pin.partitions)]
+    try:
+        deltas = decoded([row for row in reading.deltas.get(customer, ()) if row[0] >= cut])
+        return parts(view_row(reading.rows.get(customer)), deltas, cut)
+    except UnreadableCell:
+        return None

@@ -136,9 +136,7 @@ async def origins(
     A record of which neither says it is absent.
     """
     cells = await store.delta_cells(generation, customer, [position.offset for position in positions])
-    found = {
-        position: origin for position in positions if (origin := _origin(cells.get(position.offset))) is not None
-    }
+    found = {position: origin for position in positions if (origin := _origin(cells.get(position.offset))) is not None}
     return {**found, **await topics.origins([position for position in positions if position not in found])}
 
 

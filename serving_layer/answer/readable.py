@@ -1,4 +1,4 @@
-"""Shows the fields of events, facts and deltas in the units that people read: amounts as decimals, dates in RFC 3339."""
+"""Shows fields of events, facts and deltas in the units that people read: amounts as decimals, dates in RFC 3339."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -21,7 +21,9 @@ from serving_layer.read.details import AlertRow, FactRow, RankingRow, WishedRoll
 T = TypeVar("T")
 _IDS: Final = 100
 """Ids or offsets in one statement, at most."""
-_FACTS: Final = "SELECT kind, entity_id, value FROM {facts} WHERE customer_id = ? AND (kind, entity_id) > (?, ?) LIMIT ?"
+_FACTS: Final = (
+    "SELECT kind, entity_id, value FROM {facts} WHERE customer_id = ? AND (kind, entity_id) > (?, ?) LIMIT ?"
+)
 _OF_KIND: Final = (
     "SELECT kind, entity_id, value FROM {facts} WHERE customer_id = ? AND kind = ? AND entity_id > ? LIMIT ?"
 )
@@ -32,9 +34,7 @@ _ALERTS: Final = (
     "ORDER BY kafka_offset DESC, rule DESC LIMIT ?"
 )
 _RANKED: Final = "SELECT slot, batch_id, as_of, size FROM {ranked_slots}"
-_RANKING: Final = (
-    "SELECT batch_id, customer_id, value FROM {rankings} WHERE metric = ? AND scope = ? AND member = ?"
-)
+_RANKING: Final = "SELECT batch_id, customer_id, value FROM {rankings} WHERE metric = ? AND scope = ? AND member = ?"
 
 
 class CassandraDetails:

@@ -30,7 +30,6 @@ ORIGIN_SECONDS: Final = 2.0
 ALERTS_SECONDS: Final = 5.0
 AT_ONCE: Final = 2
 """Requests that read Kafka at the same time, at most; each has a thread and a consumer meanwhile."""
-_BATCH: Final = 500
 T = TypeVar("T")
 
 
@@ -134,20 +133,20 @@ class _Reader:
         waiting = {partition for partition, (start, end) in ranges.items() if start < end}
         self._client.assign([TopicPartition(topic, partition, ranges[partition][0]) for partition in sorted(waiting)])
         while waiting:
-            messages = self._client.consume(_BATCH, timeout=self._left(until))
-            if not messages and not self._left(until):
+            # One at a time: `consume` would wait for a whole batch, or for all the time that is left.
+            message = self._client.poll(self._left(until))
+            if message is None:
                 raise LogUnavailable(f"Kafka did not give the alerts of topic {topic!r} within {ALERTS_SECONDS:g} s")
-            for message in messages:
-                partition, offset = message.partition() or 0, message.offset() or 0
-                error = message.error()
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name
-                    raise LogUnavailable(f"Kafka does not give the alerts of topic {topic!r}: {error.str()}")
-                if error is not None or offset >= ranges[partition][1]:
-                    waiting.discard(partition)
-                elif (value := message.value()) is not None:
-                    yield _Read(message.timestamp()[1], partition, offset, value)
-                    if offset == ranges[partition][1] - 1:
-                        waiting.discard(partition)
+            partition, offset = message.partition() or 0, message.offset() or 0
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 # the client's name
+                raise LogUnavailable(f"Kafka does not give the alerts of topic {topic!r}: {error.str()}")
+            end = ranges[partition][1]
+            if error is None and offset < end and (value := message.value()) is not None:
+                yield _Read(message.timestamp()[1], partition, offset, value)
+            if error is not None or offset >= end - 1:
+                waiting.discard(partition)
+                self._client.pause([TopicPartition(topic, partition)])
 
     def _at(self, place: TopicPartition, day: date, high: int, until: float) -> int:
         """Returns the first offset that was published at or after the day's begin, or `high` where there is none."""

@@ -32,7 +32,6 @@ from serving_layer.schemas.answers import (
     FailedEntry,
 )
 
-
 _FIELDS: Final = "metrics to answer, by name, separated by commas; all of them without it"
 _BATCH: Final = (
     "a kept batch's id: the answer is that batch's alone, as it was known then, without anything that came since"

@@ -20,7 +20,7 @@ from common.log.partition import partition_of
 from common.log.position import Position
 from common.progress import Progress
 from common.settings import ServingSettings, Settings
-from serving_layer.answer.answers import Answer, answer_of
+from serving_layer.answer.answers import Answer, answer_of, parts_of
 from serving_layer.answer.explained import FORMULAS, batch_part, listed, measure_sums
 from serving_layer.answer.facts import Found, item
 from serving_layer.answer.provenance import Release, batch_info, condition
@@ -42,12 +42,25 @@ _PARTITIONS: Final = 4
 _CUT: Final = 120
 _LATE_SECONDS: Final = 125
 _SETTINGS: Final = Settings()
+_TEXT: Final = "x-json"
 
 
 def shown(**examples: object) -> dict[int | str, dict[str, Any]]:
-    """Returns the documentation of a route's 200 with these examples, by their names."""
-    named = {name: {"value": msgspec.to_builtins(example)} for name, example in examples.items()}
+    """Returns the documentation of a route's 200 with these examples, by their names.
+
+    Each value is text until `with_nulls` puts it in its place.
+    """
+    named = {name: {"value": {_TEXT: msgspec.json.encode(example).decode()}} for name, example in examples.items()}
     return {200: {"content": {"application/json": {"examples": named}}}}
+
+
+def with_nulls(response: Mapping[str, Any]) -> None:
+    """Puts the values of a documented response's examples in their places. Idempotent."""
+    # FastAPI leaves every null out of its document, also those of an example, where they are members of an answer.
+    for content in response.get("content", {}).values():
+        for example in content.get("examples", {}).values():
+            if _TEXT in example["value"]:
+                example["value"] = msgspec.json.decode(example["value"][_TEXT])
 
 
 def metrics() -> Mapping[str, object]:
@@ -92,20 +105,19 @@ def facts() -> Mapping[str, object]:
 
 def alerts() -> Mapping[str, object]:
     """An alert of each rule."""
-    moment = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-    risk = {
+    risk: dict[str, object] = {
         "entity_id": "t3",
         "reason": "3 tickets in 30 days, 1 high priority",
         "tickets_30d": 3,
         "high_priority_tickets_30d": 1,
         "tickets": [{"ticket_id": "t3", "day": "2026-11-22", "priority": "high"}],
     }
-    refund = {"entity_id": "r1", "order_id": "o17", "amount": "999.00", "threshold": "500.00"}
+    refund: dict[str, object] = {"entity_id": "r1", "order_id": "o17", "amount": "999.00", "threshold": "500.00"}
     return {
         "alerts": Alerts(
             [
-                AlertItem("1:131:customer_at_risk", "customer_at_risk", _CUSTOMER, moment, "1:131", risk, "proactive_outreach"),
-                AlertItem("1:127:large_refund", "large_refund", _CUSTOMER, moment, "1:127", refund, None),
+                _alert(131, "customer_at_risk", risk, "proactive_outreach"),
+                _alert(127, "large_refund", refund, None),
             ],
             None,
         )
@@ -153,6 +165,19 @@ def status() -> Mapping[str, object]:
     }
 
 
+def _alert(offset: int, rule: str, evidence: dict[str, object], action: str | None) -> AlertItem:
+    at = Position(1, offset)
+    return AlertItem(
+        id=f"{at}:{rule}",
+        rule=rule,
+        customer_id=_CUSTOMER,
+        at=datetime(2026, 11, 22, 9, 30, tzinfo=UTC),
+        position=str(at),
+        evidence=evidence,
+        recommended_action=action,
+    )
+
+
 def _explained(answer: Answer, parts: Parts) -> Explanation:
     return Explanation(
         customer_id=_CUSTOMER,
@@ -190,7 +215,8 @@ def _answer(*, late: bool = False) -> tuple[Answer, Parts]:
         now=_NOW,
     )
     batch = batch_info(published)
-    answer, parts = answer_of(_CUSTOMER, DAY, reading, conditions={partition: layers}, batch=batch)
+    answer = answer_of(_CUSTOMER, DAY, reading, conditions={partition: layers}, batch=batch)
+    parts = parts_of(_CUSTOMER, reading)
     assert parts is not None  # noqa: S101 # for the type checker: its cells are of this release
     return answer, parts
 

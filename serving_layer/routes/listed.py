@@ -63,7 +63,9 @@ def listed_customers(source: StoreSource) -> APIRouter:
             Listed(
                 rank_by=wish.key.metric,
                 items=list(shown),
-                next_cursor=cursors.encode(_End(of.batch.batch_id, reached)) if reached < len(found.customers) else None,
+                next_cursor=cursors.encode(_End(of.batch.batch_id, reached))
+                if reached < len(found.customers)
+                else None,
                 complete=found.complete,
                 batch=info,
                 as_of=of.slot.as_of,

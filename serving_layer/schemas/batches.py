@@ -89,7 +89,9 @@ class BatchRuns:
 class RollbackRequest(BaseModel):
     """Asks for an earlier batch to be the current one again."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": {"to": 41, "reason": "bad prices"}})
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"example": {"to": 41, "reason": "bad prices"}}
+    )
 
     to: Annotated[int | None, Field(ge=1, description="a kept batch; null: the one before the current one")] = None
     reason: Annotated[str, Field(max_length=500, description="why; it is kept in the journal")] = ""

@@ -37,7 +37,8 @@ class Facts:
 
     customer_id: str
     order: Annotated[
-        Order, Field(description="newest_first by `happened_at`, for customers of so many facts that they can be sorted")
+        Order,
+        Field(description="newest_first by `happened_at`, for customers of so many facts that they can be sorted"),
     ]
     items: list[FactItem]
     next_cursor: str | None

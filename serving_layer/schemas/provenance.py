@@ -52,7 +52,9 @@ class SpeedInfo:
     """What the speed layer added, and how far it is behind the log in the customer's partition."""
 
     deltas: Annotated[int, Field(description="deltas added to the batch view's state")]
-    behind_records: Annotated[int | None, Field(description="null if the speed layer never ran, or if the answer is a batch's alone")]
+    behind_records: Annotated[
+        int | None, Field(description="null if the speed layer never ran, or if the answer is a batch's alone")
+    ]
     behind_seconds: Annotated[
         float | None,
         Field(description="seconds since it last had applied the log to its end; null if it never had, or as above"),

@@ -1,29 +1,42 @@
 """R20 to R24 over the real Cassandra and the real `lambda360 serve`: rows written by hand, asked over HTTP."""
 
+import asyncio
 import signal
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.query import tuple_factory
+from confluent_kafka import Producer
 
 from common.algebra import pointer
+from common.algebra.alerts import LargeRefund, encode_alert, rule_of
 from common.algebra.cut import Cut
-from common.algebra.facts import Delta, Image, encode
+from common.algebra.facts import Delta, Fact, Image, encode
 from common.algebra.measures import contribution
 from common.algebra.payloads import Order
 from common.algebra.pointer import Plan, Pointer, Published
 from common.algebra.view_row import ViewRow
+from common.log.copies import Copy, alert_event
 from common.log.partition import partition_of
-from common.servers.cassandra import connected
+from common.log.position import Position
+from common.servers import journal
+from common.servers.cassandra import AsyncSession, connected
 from common.settings import ServingSettings, Settings
+from common.speed_cql import MARKER
 from serving_layer.answer.provenance import Release
+from serving_layer.read.cassandra_details import CassandraDetails
 from serving_layer.read.cassandra_store import CHUNK
+from serving_layer.read.details import WishedRollback
 from tests.support import one_server
 from tests.support.deltas import changed
 from tests.support.harness import Child, running, wait_until
@@ -62,11 +75,13 @@ class Views:
         execute_concurrent_with_args(self.session, insert, rows)
         self._cuts[batch_id] = Published(batch_id, slot, self._plan(cut), 1_700_000_000_000_000, len(rows), "x")
 
-    def point_at(self, batch_id: int | None) -> None:
+    def point_at(self, batch_id: int | None, *others: int) -> None:
+        """Makes a batch the current one, and keeps the others beside it."""
         if batch_id is None:
             self.session.execute("DELETE FROM batch_pointer WHERE name = %s", (pointer.NAME,))
             return
-        text = pointer.encode(Pointer(batch_id, batch_id, (self._cuts[batch_id],)))
+        complete = tuple(self._cuts[each] for each in (batch_id, *others))
+        text = pointer.encode(Pointer(max(batch_id, *others, 0), batch_id, complete))
         self.session.execute("INSERT INTO batch_pointer (name, value) VALUES (%s, %s)", (pointer.NAME, text))
 
     def deltas(self, customer: str, cells: dict[int, str]) -> None:
@@ -85,6 +100,46 @@ class Views:
                 "validation_version, beat_at, caught_up_at) VALUES (1, %s, 0, %s, %s, %s, %s, %s) USING TIMESTAMP %s",
                 (partition, next_offset, next_offset, version, now, now, next_offset),
             )
+
+    def details(self, customer: str, offsets: range, erased_at: int) -> None:
+        """A fact and an alert from each record, and the marker of an erasure, which deleted nothing."""
+        fact = "INSERT INTO speed_facts (customer_id, kind, entity_id, value) VALUES (%s, %s, %s, %s)"
+        alert = "INSERT INTO customer_alerts (customer_id, kafka_offset, rule, value) VALUES (%s, %s, %s, %s)"
+        self.session.execute(fact, (customer, *MARKER, str(erased_at)))
+        for offset in offsets:
+            cell = encode(Fact(offset, None, Image(1, order(500))))
+            self.session.execute(fact, (customer, "order", f"o{offset}", cell))
+            refund = LargeRefund(1_700_000_000_000_000, "r1", "o1", 99_900, 50_000)
+            self.session.execute(alert, (customer, offset, rule_of(refund), encode_alert(refund)))
+
+    def ranking(self, slot: str, batch_id: int, values: dict[str, str]) -> None:
+        row = (
+            f"INSERT INTO customer_rankings_{slot} (metric, scope, member, customer_id, batch_id, value) "
+            "VALUES ('total_revenue', 'all', '', %s, %s, %s)"
+        )
+        for customer, value in values.items():
+            self.session.execute(row, (customer, batch_id, Decimal(value)))
+        done = "INSERT INTO ranked_slots (slot, batch_id, as_of, size) VALUES (%s, %s, '2024-06-30', 100)"
+        self.session.execute(done, (slot, batch_id))
+
+    def append(self, topic: str, customer: str, value: bytes) -> int:
+        """The offset of a message in the customer's partition."""
+        offsets: list[int] = []
+        producer = Producer({"bootstrap.servers": self.settings.bootstrap_servers})
+        producer.produce(
+            topic,
+            value,
+            customer,
+            partition_of(customer, 4),
+            on_delivery=lambda _, told: offsets.append(told.offset() or 0),
+        )
+        producer.flush(30)
+        return offsets[0]
+
+    def json(self, path: str) -> Any:
+        response = self.client.get(path)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def get(self, customer: str) -> httpx.Response:
         return self.client.get(f"/v1/customers/{customer}/metrics")
@@ -226,6 +281,79 @@ def test_a_batch_get_over_many_statements_answers_each_customer_as_a_get_does(vi
         )
     revenues = [result["metrics"]["total_revenue"] for result in results[:4]]
     assert revenues == ["0.07", "1.00", "2.07", "0.07"]
+
+
+def test_facts_alerts_rankings_and_runs_are_read_from_their_tables(views: Views) -> None:
+    """R17, R20, R24: by the statements that the real Cassandra takes, past the marker of an erasure."""
+    views.batch(52, "a", 5, {"beside": 1000, "erased beside": 900})
+    views.point_at(52)
+    views.deltas("beside", {7: delta(2000, 1000)})
+    views.details("beside", offsets=range(3, 7), erased_at=4)
+    views.details("erased beside", offsets=range(3), erased_at=9)
+    views.ranking("a", 52, {"beside": "10.00", "erased beside": "9.00"})
+    plan = '"plan":{"cut":{"offsets":{"0":5}}}'
+    insert = "INSERT INTO batches (name, batch_id, manifest) VALUES (%s, 52, %s)"
+    views.session.execute(insert, (pointer.NAME, f'{{"batch_id":52,"status":"published",{plan}}}'))
+
+    facts = views.json("/v1/customers/beside/facts?limit=1")
+    more = views.json(f"/v1/customers/beside/facts?limit=1&cursor={facts['next_cursor']}")
+    assert [each["entity_id"] for each in (*facts["items"], *more["items"])] == ["o5", "o6"]
+    assert more["next_cursor"] is None
+    assert views.json("/v1/customers/beside/facts?kind=refund")["items"] == []
+    alerts = views.json("/v1/customers/beside/alerts?limit=1")
+    later = views.json(f"/v1/customers/beside/alerts?limit=5&cursor={alerts['next_cursor']}")
+    at = f"{partition_of('beside', 4)}:"
+    assert [each["position"] for each in (*alerts["items"], *later["items"])] == [f"{at}6", f"{at}5"]
+    listed = views.json("/v1/customers?rank_by=total_revenue")
+    assert [(each["customer_id"], each["value"]) for each in listed["items"]] == [("beside", "10.00")]
+    assert views.json("/v1/batches/current")["id"] == 52
+    assert views.json("/v1/customers/beside/metrics?batch=52")["metrics"]["total_revenue"] == "10.00"
+    assert views.json("/v1/customers/beside/explain")["deltas"][0]["happened"] == "changed"
+    assert len(views.json("/v1/status")["speed"]) == 4
+
+
+def test_r17_a_rollback_of_the_api_is_the_commands_and_stands_in_the_journal(views: Views) -> None:
+    views.batch(53, "b", 5, {"rolled": 1000})
+    views.batch(54, "c", 5, {"rolled": 2000})
+    views.point_at(54, 53)
+    assert views.revenue("rolled") == "20.00"
+
+    with connected(views.settings, row_factory=tuple_factory) as session:
+        details = CassandraDetails(AsyncSession(session, 4), views.settings.cassandra.keyspace, asyncio.to_thread)
+        done = asyncio.run(details.roll_back(WishedRollback(None, at=7, who="api:grace", reason="wrong prices")))
+
+    assert (done.left, done.to.batch_id) == (54, 53)
+    assert views.revenue("rolled") == "10.00"
+    entry = journal.entries(views.session, 1)[0]
+    assert (entry.who, entry.what, entry.done) == ("api:grace", "from batch 54 to batch 53", True)
+
+
+def test_origins_and_everybodys_alerts_are_read_from_kafka(views: Views) -> None:
+    """Where the deltas have expired: at the position itself, committed; alerts newest first, page by page."""
+    views.point_at(None)
+    views.deltas("sourced", {90: delta(100)})
+    partition = partition_of("sourced", 4)
+    envelope = b'{"specversion":"1.0","source":"file:///data/orders.csv","sourcerow":12}'
+    offset = views.append(views.settings.log.topic, "sourced", envelope)
+    fact = Fact(offset, None, Image(1, order(500)))
+    insert = "INSERT INTO speed_facts (customer_id, kind, entity_id, value) VALUES (%s, 'order', 'o1', %s)"
+    views.session.execute(insert, ("sourced", encode(fact)))
+    alert = LargeRefund(1_700_000_000_000_000, "r1", "o1", 99_900, 50_000)
+    for number in range(5):
+        copy = Copy(Position(partition, 200 + number), "sourced", changed("o1", None, Image(1, order(5))), (alert,))
+        views.append(views.settings.log.alerts_topic, "sourced", alert_event(copy, alert))
+
+    (found,) = views.json("/v1/customers/sourced/facts")["items"]
+    assert found["origin"] == {"source": "file:///data/orders.csv", "file": "/data/orders.csv", "row": 12}
+
+    ids, url = [], f"/v1/alerts?limit=2&day={datetime.now(UTC):%Y-%m-%d}"
+    page = views.json(url)
+    while page["next_cursor"] is not None:
+        ids += [each["id"] for each in page["items"]]
+        page = views.json(f"{url}&cursor={page['next_cursor']}")
+    ids += [each["id"] for each in page["items"]]
+    assert ids == [f"{partition}:{200 + number}:large_refund" for number in (4, 3, 2, 1, 0)]
+    assert views.json("/v1/alerts?day=2001-01-01")["items"] == []
 
 
 def test_a_taken_port_is_named_with_its_holder_and_sigterm_is_a_clean_stop(views: Views) -> None:

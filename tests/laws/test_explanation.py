@@ -18,7 +18,7 @@ from serving_layer.answer.explained import batch_part, listed, measure_sums
 from serving_layer.answer.provenance import batch_info
 from serving_layer.answer.readable import money
 from tests.support.deltas import changed
-from tests.support.serving_fakes import Shared, MemoryViewStore, pointing_at, published
+from tests.support.serving_fakes import MemoryViewStore, Shared, pointing_at, published
 
 DAY = 86_400_000_000
 _days = st.integers(19_850, 19_904).map(lambda day: day * DAY)
@@ -61,18 +61,17 @@ def fold(history: History, below: int) -> tuple[dict[tuple[str, str], Fact], lis
 
 
 @given(histories, st.integers(0, 14), as_ofs)
-def test_r21_batch_and_deltas_add_up_to_the_sum_which_is_the_merges(
-    history: History, cut: int, as_of: date
-) -> None:
+def test_r21_batch_and_deltas_add_up_to_the_sum_which_is_the_merges(history: History, cut: int, as_of: date) -> None:
     """For every cut: with corrections, retractions, repeats, stale versions and erasures on both sides of it."""
     absorbed, _ = fold(history, cut)
-    _, deltas = fold(history, len(history))
+    current, deltas = fold(history, len(history))
     row = ViewRow(State.sum(contribution(fact.after.payload) for fact in absorbed.values())) if absorbed else None
 
     of = parts(row, deltas, cut)
-    merged = merge(row, deltas, cut)
 
-    until = merged.state.until(day_of(as_of))
+    whole = State.sum(contribution(fact.after.payload) for fact in current.values())
+    assert merge(row, deltas, cut).state == whole
+    until = whole.until(day_of(as_of))
     for each in measure_sums(of, as_of):
         total = sum(values[INDEX[each.measure]] for values in until.days.values())
         assert each.sum == (money(total) if each.unit == "money" else total)
@@ -80,9 +79,7 @@ def test_r21_batch_and_deltas_add_up_to_the_sum_which_is_the_merges(
 
 
 @given(histories, st.integers(0, 14))
-def test_r9_the_listed_contributions_are_all_that_the_deltas_add(
-    history: History, cut: int
-) -> None:
+def test_r9_the_listed_contributions_are_all_that_the_deltas_add(history: History, cut: int) -> None:
     """Each delta's share by measure and day, summed over the list, is the state's difference to the batch."""
     absorbed, _ = fold(history, cut)
     _, deltas = fold(history, len(history))

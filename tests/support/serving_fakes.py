@@ -292,7 +292,7 @@ class Shared(Api):
     """An `Api` whose application is made once for all of the same settings, since that takes a tenth of a second."""
 
     @property
-    def app(self) -> FastAPI:  # type: ignore[override] # asked for once more at each request
+    def app(self) -> FastAPI:
         app, bound = _made(self.settings)
         bound.api = self
         return app

@@ -99,7 +99,13 @@ def test_the_key_is_read_from_a_file(url: str, tmp_path: Path, capsys: pytest.Ca
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("fd00::1", "[fd00::1]"), ("api", "api")],
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104 # nothing is bound here
+        ("::", "[::1]"),
+        ("fd00::1", "[fd00::1]"),
+        ("api", "api"),
+    ],
 )
 def test_the_settings_name_the_api_that_is_asked(host: str, expected: str) -> None:
     assert default_url(ServingSettings(host=host, port=8360)) == f"http://{expected}:8360"

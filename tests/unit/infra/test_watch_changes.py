@@ -10,8 +10,8 @@ from common.algebra.payloads import Order, Payload, Retracted
 from common.algebra.profile import CustomerProfile
 from common.algebra.state import State
 from infra.operate.watch.render import as_json, lines
-from serving_layer.live.effects import Effect, Views
 from serving_layer.answer.readable import changes
+from serving_layer.live.effects import Effect, Views
 from tests.support.copy_events import event
 from tests.support.deltas import changed
 from tests.support.serving_fakes import NOW, MemoryViewStore, pointing_at, published

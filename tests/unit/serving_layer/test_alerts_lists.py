@@ -8,12 +8,18 @@ from common.log.partition import partition_of
 from common.log.position import Position
 from serving_layer.read.details import AlertRow
 from tests.support.deltas import changed
-from tests.support.serving_fakes import NOW, PARTITIONS, Shared, MemoryTopics, MemoryViewStore, order
+from tests.support.serving_fakes import NOW, PARTITIONS, MemoryTopics, MemoryViewStore, Shared, order
 
 ADA = partition_of("ada", PARTITIONS)
 RISK = CustomerAtRisk(
-    NOW, "t3", "proactive_outreach", "3 tickets in 30 days, 1 high priority", 3, 1, (TicketEvidence("t3", 19_904, "high"),)
-)  # fmt: skip
+    occurred_at=NOW,
+    entity_id="t3",
+    action="proactive_outreach",
+    reason="3 tickets in 30 days, 1 high priority",
+    tickets_30d=3,
+    high_priority_tickets_30d=1,
+    tickets=(TicketEvidence("t3", 19_904, "high"),),
+)
 REFUND = LargeRefund(NOW + 1_000_000, "r1", "o1", 99_900, 50_000)
 
 
@@ -86,7 +92,8 @@ def test_pages_give_every_alert_once_also_two_of_one_record() -> None:
     assert len(set(whole)) == 10
 
     for size in (1, 3, 10):
-        ids, cursor = [], ""
+        ids: list[str] = []
+        cursor: str | None = ""
         while cursor is not None:
             page = get(store, f"/v1/customers/ada/alerts?limit={size}" + (f"&cursor={cursor}" if cursor else ""))
             ids += [each["id"] for each in page["items"]]
@@ -130,7 +137,8 @@ def test_r24_whatever_is_not_keyed_by_customer_is_checked_against_the_marker() -
 def test_everybodys_alerts_go_on_from_page_to_page_on_their_own_day() -> None:
     topics = MemoryTopics(published=events(*"abcdefg"))
 
-    ids, cursor = [], ""
+    ids: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = get(MemoryViewStore(), "/v1/alerts?limit=3" + (f"&cursor={cursor}" if cursor else ""), topics)
         ids += [each["customer_id"] for each in page["items"]]

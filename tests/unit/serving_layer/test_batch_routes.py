@@ -7,7 +7,7 @@ import pytest
 
 from common.algebra.pointer import Loss, Pointer
 from serving_layer.answer.provenance import Release
-from tests.support.serving_fakes import NOW, PARTITIONS, RELEASE, Shared, MemoryViewStore, progress, published
+from tests.support.serving_fakes import NOW, PARTITIONS, RELEASE, MemoryViewStore, Shared, progress, published
 
 
 def manifest(batch_id: int, status: str = "published", **more: object) -> str:

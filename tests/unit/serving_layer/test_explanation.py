@@ -1,5 +1,7 @@
 """What an explanation and the catalogue say, over a store in memory (R9, R22)."""
 
+from itertools import pairwise
+
 from common.algebra.definitions import DEFINITIONS
 from common.algebra.facts import Delta, Image, Origin
 from common.algebra.metrics import METRICS
@@ -7,7 +9,7 @@ from common.algebra.payloads import Retracted
 from common.log.partition import partition_of
 from serving_layer.answer import explained
 from tests.support.deltas import changed
-from tests.support.serving_fakes import NOW, PARTITIONS, Shared, MemoryViewStore, delta, order, pointing_at, published
+from tests.support.serving_fakes import NOW, PARTITIONS, MemoryViewStore, Shared, delta, order, pointing_at, published
 
 ADA = partition_of("ada", PARTITIONS)
 
@@ -70,7 +72,7 @@ def test_sums_are_of_the_days_up_to_as_of_and_a_share_of_a_later_day_is_listed_a
 def test_what_happened_is_named_for_every_kind_of_change() -> None:
     store = MemoryViewStore()
     images = [None, Image(1, order(500)), Image(2, order(600)), Image(3, Retracted("order")), Image(4, order(700))]
-    for offset, (before, after) in enumerate(zip(images, images[1:], strict=False)):
+    for offset, (before, after) in enumerate(pairwise(images)):
         assert after is not None
         store.put_delta("ada", offset, changed("o1", before, after, NOW))
 

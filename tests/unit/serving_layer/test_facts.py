@@ -9,7 +9,7 @@ from common.log.partition import partition_of
 from common.log.position import Position
 from serving_layer.answer import facts
 from tests.support.deltas import changed
-from tests.support.serving_fakes import NOW, PARTITIONS, Shared, MemoryTopics, MemoryViewStore, delta, order, progress
+from tests.support.serving_fakes import NOW, PARTITIONS, MemoryTopics, MemoryViewStore, Shared, delta, order, progress
 
 ADA = partition_of("ada", PARTITIONS)
 DAY = 86_400_000_000
@@ -54,7 +54,7 @@ def test_facts_of_every_kind_are_the_newest_first_by_their_own_date() -> None:
     found = asked(store)
 
     assert [each["kind"] for each in found["items"]] == [
-        "refund", "marketing_event", "support_ticket", "order", "customer_profile",
+        "refund", "marketing_event", "support_ticket", "customer_profile", "order",
     ]  # fmt: skip
     assert (found["order"], found["next_cursor"], found["customer_id"]) == ("newest_first", None, "ada")
     assert found["items"][0] == {

@@ -17,8 +17,8 @@ from serving_layer.schemas.provenance import ReasonName
 from tests.support.serving_fakes import (
     NOW,
     PARTITIONS,
-    Shared,
     MemoryViewStore,
+    Shared,
     delta,
     order,
     pointing_at,
@@ -71,6 +71,8 @@ def test_progress_alone_does_not_change_the_tag_and_everything_that_is_answered_
     made.pointer = pointing_at(published(2, 5, "b"))
     tags.append(api.get(URL).headers["etag"])
     made.delta_rows["ada"].append((MARK_OFFSET, encode_mark(Mark(accepted_drift=2, classes=("x",)))))
+    tags.append(api.get(URL).headers["etag"])
+    late(made)
     tags.append(api.get(URL).headers["etag"])
     made.pointer = Pointer(2, 2, (published(2, 5, "b"),), generation=2, last_generation=2)
     tags.append(api.get(URL).headers["etag"])
@@ -140,7 +142,7 @@ def test_the_clients_request_id_is_echoed(given: str) -> None:
     assert Shared.over(store()).get(URL, X_Request_Id=given).headers["x-request-id"] == given
 
 
-@pytest.mark.parametrize("given", ["", "x" * 129, 'a"b', "a b", "zoë".encode().decode("latin-1")])
+@pytest.mark.parametrize("given", ["", "x" * 129, 'a"b', "a b"])
 def test_an_id_that_could_not_stand_in_a_log_line_is_replaced(given: str) -> None:
     found = Shared.over(store()).get(URL, X_Request_Id=given).headers["x-request-id"]
     assert re.fullmatch("[0-9a-f]{32}", found)

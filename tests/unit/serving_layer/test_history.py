@@ -13,9 +13,10 @@ from common.algebra.state import State
 from serving_layer.answer.readable import money
 from serving_layer.answer.steps import MOST_STEPS, series, steps_in
 from serving_layer.schemas.history import Grain
-from tests.support.serving_fakes import Shared, MemoryViewStore, delta, order, pointing_at, published
+from tests.support.serving_fakes import MemoryViewStore, Shared, delta, order, pointing_at, published
 
 FIRST = date(2023, 12, 20)
+LONG = f"a range of at most {MOST_STEPS} steps, and these are 8948: choose a later day or a coarser grain"
 days = st.integers(0, 90).map(lambda number: FIRST + timedelta(days=number))
 vectors = st.tuples(*[st.integers(0, 5)] * len(MEASURES))
 states = st.dictionaries(days.map(day_of), vectors, max_size=12).map(State)
@@ -95,10 +96,10 @@ def test_without_a_range_it_is_the_year_up_to_today() -> None:
         ("?from=2024-06-30&to=2024-06-29", "from", "not later than `to`, 2024-06-29"),
         ("?to=2024-07-01", "to", "not later than the server's day (UTC), 2024-06-30"),
         ("?from=2024-13-01", "from", "a day as YYYY-MM-DD"),
-        ("?from=2000-01-01&to=2024-06-30", "from", f"a range of at most {MOST_STEPS} steps, and these are 8948: choose a later day or a coarser grain"),
+        ("?from=2000-01-01&to=2024-06-30", "from", LONG),
         ("?grain=year", "grain", "Input should be 'day', 'week' or 'month'"),
     ],
-)  # fmt: skip
+)
 def test_a_range_that_is_none_or_too_long_is_refused(query: str, field: str, rule: str) -> None:
     found = history(query)
     assert (found["status"], found["field"], found["rule"]) == (422, field, rule)

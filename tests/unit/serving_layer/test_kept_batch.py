@@ -11,7 +11,17 @@ from common.log.partition import partition_of
 from serving_layer.answer.provenance import Release
 from serving_layer.read.reading import PIN_ATTEMPTS
 from serving_layer.read.store import SlotRow
-from tests.support.serving_fakes import NOW, PARTITIONS, RELEASE, Shared, MemoryViewStore, delta, order, progress, published
+from tests.support.serving_fakes import (
+    NOW,
+    PARTITIONS,
+    RELEASE,
+    MemoryViewStore,
+    Shared,
+    delta,
+    order,
+    progress,
+    published,
+)
 
 ADA = partition_of("ada", PARTITIONS)
 

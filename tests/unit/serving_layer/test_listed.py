@@ -13,7 +13,7 @@ from common.algebra.profile import CustomerProfile
 from common.algebra.rankings import Entry, RankingKey, Scope
 from common.algebra.state import State
 from serving_layer.read.details import RankingRow
-from tests.support.serving_fakes import NOW, Shared, MemoryViewStore, order, pointing_at, published
+from tests.support.serving_fakes import NOW, MemoryViewStore, Shared, order, pointing_at, published
 
 DAY = 86_400_000_000
 SIZE = 3

@@ -18,7 +18,7 @@ from serving_layer.answer.explained import MOST_DELTAS
 from serving_layer.answer.steps import MOST_STEPS
 from serving_layer.read.kafka_topics import MOST_ORIGINS
 from tests.support.http_api import answering
-from tests.support.serving_fakes import NOW, Shared, MemoryViewStore, delta, order, pointing_at, progress, published
+from tests.support.serving_fakes import NOW, MemoryViewStore, Shared, delta, order, pointing_at, progress, published
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "serving.md").read_text(encoding="utf-8")
@@ -32,6 +32,9 @@ def filled() -> MemoryViewStore:
     for metric in RANKED:
         store.rank(metric.name, {"00001": "1234.56", "00002": "50.00"} if metric.unit == "money" else {"00001": 1})
     store.put_delta("00001", 6, delta(order(100), entity_id="o2"))
+    store.manifests = [
+        '{"batch_id":41,"status":"published","plan":{"cut":{"offsets":{"0":5}}},"started_at":1,"finished_at":2}'
+    ]
     for number in range(501):
         store.put_fact("00001", f"o{number:03}", Fact(number, None, Image(1, order())))
     return store
@@ -57,7 +60,9 @@ def test_every_example_of_the_table_of_routes_is_answered_and_no_route_is_missin
         assert command is not None, row
         path, rest = command[1], command[2]
         body = re.search(r"-d '(.*)'", rest)
-        response = api.request("POST" if body else "GET", path.replace("2026-", "2024-"), content=body and body[1].encode())
+        response = api.request(
+            "POST" if body else "GET", path.replace("2026-", "2024-"), content=body and body[1].encode()
+        )
         assert response.status_code == (403 if "rollback" in path else 200), (path, response.text)
 
     documented = set(re.findall(r"/v1[^` ]*", " ".join(row[0] for row in rows)))
@@ -111,7 +116,7 @@ def test_the_notebook_runs_from_the_api_to_a_dataframe(url: str, monkeypatch: py
     assert list(customers["total_revenue"]) == [1235.56, 50.0]
     assert customers["last_order_date"].dt.date.astype(str).tolist() == ["2024-06-26", "2024-06-26"]
     assert names["sums"].loc["revenue", "sum"] == "1235.56"
-    assert (notebook["nbformat"], [cell["outputs"] for cell in notebook["cells"] if "outputs" in cell]) == (4, [[]] * 8)
+    assert all(cell["outputs"] == [] for cell in notebook["cells"] if cell["cell_type"] == "code")
 
 
 def test_every_answer_of_v1_has_an_example_that_its_schema_takes() -> None:
@@ -122,7 +127,7 @@ def test_every_answer_of_v1_has_an_example_that_its_schema_takes() -> None:
         if not path.startswith("/v1") or path.endswith("/deltas"):
             continue
         for operation in methods.values():
-            for status, response in operation["responses"].items():
+            for response in operation["responses"].values():
                 for content in response.get("content", {}).values():
                     schema = {**content["schema"], "components": document["components"]}
                     for example in content.get("examples", {}).values():

@@ -5,6 +5,8 @@ import pytest
 from common.progress import Progress
 from common.settings import ServingSettings
 from serving_layer.answer.provenance import Condition, Release, condition
+from serving_layer.answer.reasons import Reason, names
+from serving_layer.schemas.provenance import ReasonName
 from tests.support.serving_fakes import NOW, RELEASE, progress, published
 
 LIMITS = ServingSettings(max_behind_records=10, max_behind_seconds=5.0)
@@ -32,7 +34,9 @@ def test_a_batch_ahead_of_the_speed_layer_is_exact_and_complete_below_its_cut() 
 
 
 def test_a_speed_layer_without_progress_never_ran() -> None:
-    assert judged(silent=True) == Condition(("the speed layer never ran in partition 2",), None, None, 0)
+    assert judged(silent=True) == Condition(
+        (Reason(ReasonName.NEVER_RAN, "the speed layer never ran in partition 2"),), None, None, 0
+    )
     assert judged(silent=True, cut=7).complete_below == 7
 
 
@@ -82,3 +86,24 @@ def test_a_batch_of_another_release_degrades() -> None:
 
 def test_a_clock_that_is_behind_another_machines_gives_no_negative_lag() -> None:
     assert judged(progress(beat_at=NOW + SECOND, caught_up_at=NOW + SECOND)).behind_seconds == 0.0
+
+
+def test_r22_every_reason_has_its_own_name() -> None:
+    """Those of a partition; those of a customer (drift, losses, unreadable cells) are named in the tests of answers."""
+    other = Release("l0", "v0")
+    named = {
+        ReasonName.LOGIC_VERSION: judged(cut=0, release=Release("l0", VALIDATION)),
+        ReasonName.VALIDATION_VERSION: judged(progress(validation_version="v0")),
+        ReasonName.NEVER_RAN: judged(silent=True),
+        ReasonName.DELTAS_GONE: judged(progress(from_offset=9), cut=8),
+        ReasonName.NO_HEARTBEAT: judged(progress(beat_at=None)),
+        ReasonName.SILENT: judged(progress(beat_at=NOW - 6 * SECOND)),
+        ReasonName.BEHIND_RECORDS: judged(progress(90, end_offset=101)),
+        ReasonName.BEHIND_SECONDS: judged(progress(90, end_offset=91, caught_up_at=NOW - 6 * SECOND)),
+        ReasonName.NOT_CAUGHT_UP: judged(progress(90, end_offset=91, caught_up_at=None)),
+    }
+    of_a_customer = {ReasonName.ACCEPTED_DRIFT, ReasonName.LOST_RECORDS, ReasonName.UNREADABLE_CELL}
+
+    assert {name: names(found.reasons) for name, found in named.items()} == {name: [name] for name in named}
+    assert set(ReasonName) == {*named, *of_a_customer}
+    assert names(judged(cut=0, release=other).reasons) == [ReasonName.LOGIC_VERSION, ReasonName.VALIDATION_VERSION]

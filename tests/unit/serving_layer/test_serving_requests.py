@@ -49,6 +49,7 @@ def test_an_answer_merges_both_layers_and_names_where_it_comes_from() -> None:
     assert answer["provenance"] == {
         "status": "exact",
         "reasons": [],
+        "reason_names": [],
         "batch": {
             "id": 3,
             "published_at": "2024-06-30T11:00:00Z",
