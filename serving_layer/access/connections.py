@@ -20,6 +20,8 @@ LINGER_SECONDS: Final = 2.0
 """How long a refused client may go on sending. Closed at once, it is often reset before it has read its status."""
 LINGER_BYTES: Final = 2**20
 """So much of it is read, and thrown away; then nothing is read any more."""
+PIPELINED: Final = 16
+"""So many requests of a connection wait for the answer to another one; each takes some 2 KB of memory. More end it."""
 DRAIN_SECONDS: Final = 1.0
 """How long an idle connection is kept when the server stops: a request that is under way to it is answered."""
 
@@ -104,10 +106,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._end_parsing(refusals.headers_too_large(self.limits.header_bytes))
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         self._discarded = 0
         self._arrived()
+        if len(self.pipeline) >= PIPELINED:
+            self._end_parsing(refusals.MALFORMED)
         super().on_headers_complete()
+        self._in_head = False
         if self._is_draining:
             self.cycle.keep_alive = False
 

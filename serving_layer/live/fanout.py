@@ -51,10 +51,13 @@ class Fanout:
             gone = self._recent.popleft().position
             self._floor[gone.partition] = gone.offset + 1
 
-    def covers(self, vector: Mapping[int, int], partitions: Collection[int]) -> bool:
-        """Returns whether everything at or above `vector` in these partitions is kept, or yet to come."""
-        floors = ((partition, self._floor[partition]) for partition in partitions)
-        return all(floor is not None and floor <= vector.get(partition, 0) for partition, floor in floors)
+    def covers(self, vector: Mapping[int, int], partitions: Collection[int], *, is_read: bool = False) -> bool:
+        """Returns whether everything at or above `vector` in these partitions is kept, or yet to come.
+
+        `is_read` says that whoever is there has read the topic since this process began to follow it.
+        """
+        floors = ((self._floor[partition], vector.get(partition, 0)) for partition in partitions)
+        return all(is_read if floor is None else floor <= offset for floor, offset in floors)
 
     def join(self, stream: Stream) -> None:
         """Offers what is kept, and from then on what is published. `covers` must be true of the stream's vector."""

@@ -17,6 +17,8 @@ SETTLE: Final = 2_000
 A worker that lost a partition may still publish what it had in flight, which is less. So the greatest position among
 them is the greatest of all before."""
 POLL_SECONDS: Final = 0.2
+TOGETHER: Final = 50
+"""So many deltas are published before the streams are given time to send."""
 BEGIN_SECONDS: Final = 30.0
 """How long a feed may take until it has read the end of the topic."""
 
@@ -95,5 +97,7 @@ class Feed:
             self._reading.close()
 
     async def _publish(self, deltas: Sequence[Delta]) -> None:
-        for delta in deltas:
+        for number, delta in enumerate(deltas):
             self.fanout.publish(delta)
+            if number % TOGETHER == TOGETHER - 1:
+                await asyncio.sleep(0)  # the streams send meanwhile

@@ -45,7 +45,7 @@ class Opened:
         """Gets what lies at or above `vector`, if all of that is kept in memory. Returns whether it is."""
         self.stream.jump({**dict.fromkeys(self._feed.fanout.vector, 0), **vector})
         self._begun_at = self.stream.id
-        return self._joined()
+        return self._joined(is_read=False)
 
     async def read(self) -> None:
         """Gets what is not kept in memory from the topic. Raises LogUnavailable and LogError."""
@@ -112,15 +112,15 @@ class Opened:
         """Joins the others, or reads on if what was published meanwhile is kept no more."""
         await self._close_reading()
         self.stream.jump(self._known)
-        if self._joined():
+        if self._joined(is_read=True):
             return
         if passes < PASSES:
             await self.read()
         else:
             self.stream.end("more is published than the client reads")
 
-    def _joined(self) -> bool:
-        if is_kept := self._feed.fanout.covers(self.stream.vector, self._partitions):
+    def _joined(self, *, is_read: bool) -> bool:
+        if is_kept := self._feed.fanout.covers(self.stream.vector, self._partitions, is_read=is_read):
             self._feed.fanout.join(self.stream)
         return is_kept
 
