@@ -31,11 +31,14 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope).get(HEADER))
+        is_logged = False
 
         async def named(message: Message) -> None:
+            nonlocal is_logged
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[HEADER] = request_id
                 if message["status"] >= 500:
+                    is_logged = True
                     log.warning("failed", request=request_id, method=scope["method"], status=message["status"])
             await send(message)
 
@@ -44,8 +47,9 @@ class RequestIds:
             try:
                 await self._app(scope, receive, named)
             except Exception:
-                # The server logs the traceback, and this line which request it is of.
-                log.warning("failed", request=request_id, method=scope["method"], status=500)
+                # The server logs the traceback, and this line which request it is of. The guard has answered already.
+                if not is_logged:
+                    log.warning("failed", request=request_id, method=scope["method"], status=500)
                 raise
 
 

@@ -57,7 +57,7 @@ function watchConnection() {
   const notice = $("notice");
   connection.addEventListener("unreachable", () => {
     if (!notice.hidden) return;
-    
+    notice.hidden = false;
     fill(notice, h("strong", {}, "The API does not answer."), ` ${location.host} is asked again every few seconds. What is shown was read before.`);
   });
   connection.addEventListener("reachable", () => {

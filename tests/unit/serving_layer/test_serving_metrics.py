@@ -165,7 +165,7 @@ class Scraper:
         found: list[httpx.Response] = []
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             for each in seconds:
                 self.now += round(each * 1e6)
