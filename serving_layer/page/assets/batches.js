@@ -9,7 +9,7 @@ const MOST = 10;
 export async function drawBatches(body) {
   try {
     const { items } = await ask("v1/batches", {});
-    fill(body, items.length ? h("ol", { class: "batches" }, items.slice(0, MOST).map(batch)) : h("p", { class: "empty" }, "No batch has run yet. `lambda360 batch run` runs one."));
+    fill(body, items.length ? h("ol", { class: "batches" }, items.slice(0, MOST).map(batch)) : h("p", { class: "empty" }, "No batch has run yet. ", h("code", {}, "lambda360 batch run"), " runs one."));
   } catch (error) {
     fill(body, h("p", { class: "problem" }, `The batches cannot be read: ${sentence(error)}`));
   }

@@ -1,5 +1,5 @@
 // Tells a CloudEvent of the topic `customer_deltas`, or an alert, in sentences. Amounts are cents there, times microseconds.
-import { fields, grouped, kind, label, micros, money, origin, signed } from "./format.js";
+import { added, fields, kind, label, micros, money, origin } from "./format.js";
 
 const MONEY = ["amount", "threshold", "revenue", "refunded"];
 
@@ -11,9 +11,9 @@ export function told(event) {
     return { ...common, title: "erased", details: ["Nothing below this position counts any more."] };
   if (event.type === "customer.alert") return { ...common, ...alert(data.alert ?? {}) };
   const what = happened(data.before, data.after);
-  const changed = changes(data.before, data.after);
-  const values = (data.values ?? []).map((each) => `${label(each.measure)} ${signed(amount(each.measure, each.amount))} on ${each.day}`);
-  return { ...common, title: `${kind(data.kind)} ${data.entity_id} ${what}`, details: [...(changed ? [changed] : []), ...values] };
+  const values = (data.values ?? []).map((each) => ({ ...each, amount: value(each.measure, each.amount) }));
+  const changed = changes(data.before, data.after, values[0]?.day);
+  return { ...common, title: `${kind(data.kind)} ${data.entity_id} ${what}`, details: [...(changed ? [changed] : []), ...added(values)] };
 }
 
 // Returns what an alert says: of the API, with its evidence apart, or of the stream.
@@ -37,11 +37,11 @@ function retracted(image) {
   return image?.payload?.kind === "retracted";
 }
 
-// Returns the fields that differ, as "amount 10.00 → 12.00"; those of an entity that is new or brought back as they are.
-function changes(before, after) {
+// Returns the fields that differ, as "amount 10.00 → 12.00". Of an entity that is new or brought back it has all but `day`.
+function changes(before, after, day = null) {
   if (retracted(after)) return "";
   const now = readable(after);
-  if (!before || retracted(before)) return fields(now);
+  if (!before || retracted(before)) return fields(now, day);
   const was = readable(before);
   const differ = Object.keys(now).filter((name) => now[name] !== was[name]);
   return differ.map((name) => `${name.replaceAll("_", " ")} ${was[name] ?? "none"} → ${now[name] ?? "none"}`).join(", ");
@@ -54,10 +54,6 @@ function readable(image) {
 // A text is shown as it is: the REST endpoints have decimal texts and days already.
 function value(name, found) {
   if (typeof found !== "number") return found;
-  if (MONEY.includes(name)) return grouped(money(found));
+  if (MONEY.includes(name)) return money(found);
   return name.endsWith("_date") || name.endsWith("_at") ? micros(found) : found;
-}
-
-function amount(measure, found) {
-  return String(value(measure, found));
 }

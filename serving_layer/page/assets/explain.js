@@ -1,6 +1,6 @@
 // Why a number is what it is: the batch's part and the deltas since, side by side, then every delta with its place of origin.
 import { fill, h, table } from "./dom.js";
-import { counted, field, grouped, kind, label, moment, origin, shown, signed } from "./format.js";
+import { added, counted, field, grouped, kind, label, moment, origin, shown, signed } from "./format.js";
 
 const FIRST_DELTAS = 10;
 
@@ -71,9 +71,8 @@ function delta({ position, recorded_at: at, kind: of, entity_id: id, happened, c
     const [before, after] = [field(name, was), field(name, now)];
     return before === null ? `${words} ${after}` : `${words} ${before} → ${after ?? "none"}`;
   });
-  const added = contribution.map(({ measure, day, amount }) => `${label(measure)} ${signed(grouped(amount))} on ${day}`);
   return h("li", { class: happened.replace(" ", "-") },
     h("strong", {}, title), text.length ? h("span", { class: "detail" }, text.join(", ")) : null,
-    h("span", { class: "added" }, added.length ? added.join("; ") : "adds nothing to the sums"),
+    h("span", { class: "added" }, contribution.length ? added(contribution).join("; ") : "adds nothing to the sums"),
     h("span", { class: "origin" }, [`recorded ${moment(at)}`, `position ${position}`, origin(from)].filter(Boolean).join(" · ")));
 }

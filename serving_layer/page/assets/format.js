@@ -93,6 +93,14 @@ export function fields(payload, at = null) {
     .join(", ");
 }
 
+// Returns contributions as one line for each day: "Order count +1, revenue +44.97 on 1998-01-31".
+export function added(contributions) {
+  const days = new Map();
+  for (const { measure, day, amount } of contributions)
+    days.set(day, [...(days.get(day) ?? []), `${measure.replaceAll("_", " ")} ${signed(grouped(amount))}`]);
+  return [...days].map(([day, parts]) => `${label(parts.join(", "))} on ${day}`);
+}
+
 // Returns a payload's value as text; null stays null.
 export function field(name, value) {
   if (value === null || value === undefined) return null;

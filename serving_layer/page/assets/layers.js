@@ -6,9 +6,10 @@ import { grouped, moment, span } from "./format.js";
 const EVERY = 5000;
 
 export class Layers {
-  // `headline` is the place of the status that is always in sight. `onBatch` is called when another batch is current.
-  constructor(headline, onBatch) {
-    Object.assign(this, { headline, onBatch, batchId: undefined, ...card("layers", "How far the layers are") });
+  // `headline` is the place of the status that is always in sight. `onBatch` is called when another batch is current,
+  // `onRead` after each reading.
+  constructor(headline, onBatch, onRead) {
+    Object.assign(this, { headline, onBatch, onRead, batchId: undefined, ...card("layers", "How far the layers are") });
     document.addEventListener("visibilitychange", () => !document.hidden && this.load());
   }
 
@@ -17,6 +18,7 @@ export class Layers {
     clearTimeout(this.timer);
     try {
       this.draw(await ask("v1/status"));
+      this.onRead();
     } catch (error) {
       this.head("unknown", sentence(error));
       fill(this.body, h("p", { class: "problem" }, `The state of the layers cannot be read: ${error.message}`), reasons(error.reasons ?? []));

@@ -13,7 +13,7 @@ let view = null;
 let catalogue = null;
 
 const ticker = new Ticker((id) => view instanceof CustomerView && view.id === id && view.changed());
-const layers = new Layers($("status"), () => view?.load());
+const layers = new Layers($("status"), () => view?.load(), () => view?.tick?.());
 
 // Returns the customer and the day that the address names; the customer is null on the overview.
 function place() {

@@ -34,6 +34,11 @@ export class Overview {
     await Promise.all([this.drawLeaders(), this.drawRisky(), drawBatches(this.batches.body)]);
   }
 
+  // Shows a batch that runs, step by step.
+  tick() {
+    return drawBatches(this.batches.body);
+  }
+
   drawLeaders() {
     const parameters = { rank_by: this.metric.value, segment: this.segment.value.trim(), country: this.country.value.trim().toUpperCase() };
     return this.list(this.leaders.body, this.metric.value, parameters, "Nobody is ranked by this choice.");

@@ -43,6 +43,8 @@ export class Search {
   }
 
   show(items, batch, prefix) {
+    const ids = (list) => JSON.stringify((list ?? []).map((each) => each.customer_id));
+    if (items.length && ids(items) === ids(this.items)) return; // what is chosen among the same stays chosen
     this.items = items;
     this.chosen = -1;
     fill(this.list, items.map(({ customer_id: id, country, segment, at_risk: isAtRisk }, index) => h("li", {
