@@ -12,6 +12,7 @@ from common.errors import StoreUnavailable
 from common.settings import ServingSettings, Settings
 from serving_layer.admission import Admission
 from serving_layer.answer.answers import Answers
+from serving_layer.answer.readiness import Readiness
 from serving_layer.inputs import checked_query
 from serving_layer.problems import MEDIA_TYPE, install
 from serving_layer.read.link import Connect, cassandra_link
@@ -50,7 +51,11 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
     install(app)
     app.add_middleware(Admission, settings=settings.serving)
     answers = Answers(source, settings, clock, pins)
-    routers = (customers(answers, settings.serving.batch_get_max), health(answers), metrics(source, settings, clock))
+    routers = (
+        customers(answers, settings.serving.batch_get_max),
+        health(Readiness(source, settings, clock)),
+        metrics(source, settings, clock),
+    )
     for router in routers:
         app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
     app.include_router(home())  # the page reads its own query

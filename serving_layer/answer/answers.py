@@ -13,15 +13,14 @@ from common.algebra.pointer import cut_of
 from common.algebra.profile import present_profile
 from common.algebra.state import State
 from common.log.partition import partition_of
-from common.progress import Progress
 from common.settings import Settings
 from serving_layer.answer.losses import loss_reasons
 from serving_layer.answer.provenance import Condition, Release, batch_info, condition
 from serving_layer.read.cells import UnreadableCell, decoded, mark_reason, view_row
-from serving_layer.read.pins import PinKeeper, seconds_since_boot, take
+from serving_layer.read.pins import PinKeeper
 from serving_layer.read.quick import quick_read
 from serving_layer.read.reading import Reading, read
-from serving_layer.read.store import Pin, StoreSource
+from serving_layer.read.store import StoreSource
 from serving_layer.schemas.provenance import BatchInfo, LogInfo, Provenance, SpeedInfo
 
 _YIELD_EVERY: Final = 50
@@ -65,8 +64,7 @@ class Answers:
         """
         asked = dict.fromkeys(customers)
         reading = await self.read(asked)
-        partitions = {partition_of(customer, reading.pin.partitions) for customer in asked}
-        conditions = self._conditions(reading.pin, reading.progress, partitions)
+        conditions = self._conditions(reading, asked)
         batch = batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
@@ -85,30 +83,15 @@ class Answers:
         quick = None if kept is None else await quick_read(store, kept, customers)
         return await read(store, customers) if quick is None else quick
 
-    async def reasons(self) -> list[str]:
-        """Returns why answers would be degraded now, by partition, or nothing if each one would be exact.
-
-        Accepted drift of single customers is not among them. Raises StoreUnavailable if the store does not answer.
-        """
-        store = self._source()
-        kept = await take(store, seconds_since_boot, await store.pin())
-        partitions = range(kept.pin.partitions)
-        found: dict[str, list[int]] = {}
-        for partition, layers in self._conditions(kept.pin, kept.progress, partitions).items():
-            for reason in (*layers.reasons, *loss_reasons(kept.pin.pointer.losses, partition, ())):
-                found.setdefault(reason, []).append(partition)
-        return [f"partition {', '.join(map(str, of))}: {reason}" for reason, of in found.items()]
-
-    def _conditions(
-        self, pin: Pin, progress: Mapping[int, Progress], partitions: Iterable[int]
-    ) -> dict[int, Condition]:
-        published = pin.pointer.published
+    def _conditions(self, reading: Reading, customers: Iterable[str]) -> dict[int, Condition]:
+        published = reading.pin.pointer.published
         now = self._clock()
+        partitions = {partition_of(customer, reading.pin.partitions) for customer in customers}
         return {
             partition: condition(
                 partition,
                 published,
-                progress.get(partition),
+                reading.progress.get(partition),
                 release=self._release,
                 limits=self._limits,
                 now=now,

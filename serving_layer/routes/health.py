@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 
 from common.errors import StoreUnavailable
-from serving_layer.answer.answers import Answers
+from serving_layer.answer.readiness import Readiness
 from serving_layer.problems import NotReady
 from serving_layer.schemas.answers import Health
 from serving_layer.schemas.problems import Problem
 
 
-def health(answers: Answers) -> APIRouter:
+def health(readiness: Readiness) -> APIRouter:
     """Returns the routes `/healthz` and `/readyz`."""
     router = APIRouter(tags=["health"])
 
@@ -22,7 +22,7 @@ def health(answers: Answers) -> APIRouter:
     async def readyz() -> Health:
         """The store answers, and no partition is degraded: requests will be answered, and exactly."""
         try:
-            reasons = await answers.reasons()
+            reasons = await readiness.reasons()
         except StoreUnavailable as error:
             raise NotReady([str(error)]) from error
         if reasons:
