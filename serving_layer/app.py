@@ -13,7 +13,7 @@ from common.settings import ServingSettings, Settings
 from serving_layer.admission import Admission
 from serving_layer.answer.answers import Answers
 from serving_layer.answer.readiness import Readiness
-from serving_layer.inputs import checked_query
+from serving_layer.inputs import CheckedRoute, checked_query
 from serving_layer.problems import MEDIA_TYPE, install
 from serving_layer.read.link import Connect, cassandra_link
 from serving_layer.read.pins import PinKeeper
@@ -57,7 +57,8 @@ def create_app(settings: Settings, clock: Callable[[], int], connect: Connect = 
         metrics(source, settings, clock),
     )
     for router in routers:
-        app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
+        checks = [] if router.route_class is CheckedRoute else [Depends(checked_query)]
+        app.include_router(router, dependencies=checks, responses=_INVALID)
     app.include_router(home())  # the page reads its own query
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app

@@ -9,7 +9,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from common.log.texts import CUSTOMER_ID_RULE
 from serving_layer.answer.answers import Answer, Answers
-from serving_layer.inputs import checked_as_of, checked_customer_id, checked_spelling
+from serving_layer.inputs import CheckedRoute, checked_as_of, checked_customer_id, checked_spelling
 from serving_layer.problems import InvalidRequest, UnknownCustomer, echo, encodable
 from serving_layer.schemas.answers import (
     BatchGet,
@@ -47,7 +47,7 @@ register_url_convertor("anytext", _AnyText())
 
 def customers(answers: Answers, batch_get_max: int) -> APIRouter:
     """Returns the routes under `/v1/customers`; a batch-get takes at most `batch_get_max` ids."""
-    router = APIRouter(prefix="/v1/customers", tags=["customers"])
+    router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=CheckedRoute)
 
     @router.get("/{customer_id:anytext}/metrics", response_model=CustomerMetrics, responses={**_AWAY, **_UNKNOWN})
     async def get_metrics(
