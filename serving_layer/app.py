@@ -19,7 +19,7 @@ from serving_layer.access.scopes import REFUSED
 from serving_layer.access.scopes import admin as admin_scope
 from serving_layer.admission import Admission
 from serving_layer.answer.answers import Answers
-from serving_layer.inputs import checked_query
+from serving_layer.inputs import CheckedRoute, checked_query
 from serving_layer.live.hub import Hub
 from serving_layer.live.topic import ConnectTopic, kafka_topic
 from serving_layer.problems import MEDIA_TYPE, documented_problem, install
@@ -103,7 +103,8 @@ def create_app(
         metrics(source, settings, clock),
     )
     for router in routers:
-        app.include_router(router, dependencies=[Depends(checked_query)], responses=_INVALID)
+        checks = [] if router.route_class is CheckedRoute else [Depends(checked_query)]
+        app.include_router(router, dependencies=checks, responses=_INVALID)
     add_pages(app)
     app.include_router(docs())
     app.openapi = partial(_openapi, app.openapi)  # type: ignore[method-assign] # FastAPI's own way to extend it

@@ -13,7 +13,6 @@ from common.algebra.pointer import cut_of
 from common.algebra.profile import present_profile
 from common.algebra.state import State
 from common.log.partition import partition_of
-from common.progress import Progress
 from common.settings import Settings
 from serving_layer.answer.losses import loss_reasons
 from serving_layer.answer.provenance import Condition, Release, batch_info, condition
@@ -23,7 +22,7 @@ from serving_layer.read.cells import UnreadableCell, decoded, mark_reason, view_
 from serving_layer.read.pins import PinKeeper, seconds_since_boot, take
 from serving_layer.read.quick import quick_read
 from serving_layer.read.reading import Reading, read
-from serving_layer.read.store import Pin, StoreSource
+from serving_layer.read.store import StoreSource
 from serving_layer.schemas.batches import Standing
 from serving_layer.schemas.provenance import BatchInfo, LogInfo, Provenance, ReasonName, SpeedInfo
 
@@ -78,8 +77,7 @@ class Answers:
         """
         asked = dict.fromkeys(customers)
         reading = await self.read(asked)
-        partitions = {partition_of(customer, reading.pin.partitions) for customer in asked}
-        conditions = self._conditions(reading.pin, reading.progress, partitions)
+        conditions = self._conditions(reading, asked)
         batch = batch_info(reading.pin.pointer.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
@@ -91,8 +89,7 @@ class Answers:
     async def with_parts(self, customer: str, as_of: date) -> tuple[Answer, Parts | None]:
         """Returns what `of` returns for one customer, and what was merged; None where a cell cannot be read."""
         reading = await self.read((customer,))
-        partition = partition_of(customer, reading.pin.partitions)
-        conditions = self._conditions(reading.pin, reading.progress, (partition,))
+        conditions = self._conditions(reading, (customer,))
         batch = batch_info(reading.pin.pointer.published)
         answer = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
         return answer, parts_of(customer, reading)
@@ -122,16 +119,15 @@ class Answers:
         named = zip(now.reasons, now.reason_names, strict=True)
         return [text for text, name in named if name is not ReasonName.ACCEPTED_DRIFT]
 
-    def _conditions(
-        self, pin: Pin, progress: Mapping[int, Progress], partitions: Iterable[int]
-    ) -> dict[int, Condition]:
-        published = pin.pointer.published
+    def _conditions(self, reading: Reading, customers: Iterable[str]) -> dict[int, Condition]:
+        published = reading.pin.pointer.published
         now = self._clock()
+        partitions = {partition_of(customer, reading.pin.partitions) for customer in customers}
         return {
             partition: condition(
                 partition,
                 published,
-                progress.get(partition),
+                reading.progress.get(partition),
                 release=self._release,
                 limits=self._limits,
                 now=now,

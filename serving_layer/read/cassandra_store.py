@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cassandra import DriverException
 from cassandra.cluster import Session
@@ -17,6 +17,7 @@ from common.servers.cassandra import UNAVAILABLE, AsyncSession, in_one_page
 from common.servers.off_loop import OffLoop
 from common.settings import Settings
 from common.tables import FIRST_GENERATION, Tables
+from serving_layer.read.by_customer import ByCustomer
 from serving_layer.read.cassandra_details import CassandraDetails
 from serving_layer.read.store import DeltaRow, Pin, SlotRow, StatementRefused
 from serving_layer.read.together import Read, Together
@@ -61,7 +62,7 @@ class CassandraViewStore:
         self._keyspace = settings.cassandra.keyspace
         self._off_loop = off_loop
         self.details = CassandraDetails(self._session, self._keyspace, off_loop)
-        self._deltas: dict[int, _ByCustomer] = {}
+        self._deltas: dict[int, ByCustomer] = {}
         progress = select_progress(keyspace=self._keyspace)
         try:
             self._pointer = self._prepare(_POINTER)
@@ -111,21 +112,21 @@ class CassandraViewStore:
     def _prepare(self, query: str, **parts: str) -> PreparedStatement:
         return self._session.driver.prepare(query.format(keyspace=self._keyspace, tables=Tables, **parts))
 
-    def _by_customer_id(self, query: str, **parts: str) -> "_ByCustomer":
+    def _by_customer_id(self, query: str, **parts: str) -> ByCustomer:
         one, many = (self._prepare(query, of=of, **parts) for of in ("= ?", "IN ?"))
-        return _ByCustomer(one, many)
+        return ByCustomer(one, many)
 
-    def _prepare_deltas(self, generation: int) -> "_ByCustomer":
+    def _prepare_deltas(self, generation: int) -> ByCustomer:
         """Returns the select of a generation's deltas, and keeps it. Raises StatementRefused without the table."""
         try:
             made = self._by_customer_id(_DELTAS, deltas=Tables(generation).deltas)
         except (*UNAVAILABLE, DriverException) as error:
             refused = StoreUnavailable if isinstance(error, UNAVAILABLE) else StatementRefused
             raise refused(f"generation {generation} of the speed tables cannot be read: {error}") from error
-        self._deltas[generation] = _ByCustomer(in_one_page(made.one), in_one_page(made.many))
+        self._deltas[generation] = ByCustomer(in_one_page(made.one), in_one_page(made.many))
         return self._deltas[generation]
 
-    async def _by_customer(self, select: "_ByCustomer", customers: Collection[str], *parameters: object) -> list[Any]:
+    async def _by_customer(self, select: ByCustomer, customers: Collection[str], *parameters: object) -> list[Any]:
         members = list(customers)
         if len(members) == 1 and self._together is not None:
             return list(
@@ -135,7 +136,7 @@ class CassandraViewStore:
         found = await asyncio.gather(*(self._rows(*select.bind(part, parameters)) for part in parts))
         return [row for rows in found for row in rows]
 
-    def _read_of(self, select: "_ByCustomer", parameters: Sequence[object]) -> Read:
+    def _read_of(self, select: ByCustomer, parameters: Sequence[object]) -> Read:
         return lambda customers: self._rows(*select.bind(customers, parameters))
 
     async def _rows(self, statement: PreparedStatement, parameters: Sequence[object]) -> list[Any]:
@@ -149,16 +150,3 @@ class CassandraViewStore:
         except DriverException as error:
             # A statement that could be prepared and is refused now: a table was dropped or changed.
             raise StatementRefused(f"Cassandra refused the statement: {error}") from error
-
-
-class _ByCustomer(NamedTuple):
-    """One select by customer id in two forms: for one customer, which the driver sends to a replica, and for many."""
-
-    one: PreparedStatement
-    many: PreparedStatement
-
-    def bind(self, customers: list[str], parameters: Sequence[object]) -> tuple[PreparedStatement, Sequence[object]]:
-        """Returns the form for so many customers, and its parameters. `customers` must not be empty."""
-        if len(customers) == 1:
-            return self.one, (*customers, *parameters)
-        return self.many, (customers, *parameters)

@@ -97,6 +97,7 @@ class PinKeeper:
 
         While that fails, requests read everything themselves as soon as the last pin is too old, and are told why.
         """
+        self._silent_until = self._seconds() + REPORT_SECONDS  # a connection that is being made is reported elsewhere
         while True:
             try:
                 await self.renew()

@@ -1,8 +1,8 @@
 """Reads for one request by a kept pin: the slot's rows and the deltas, in flight together (R20, R22)."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from typing import Any, Final
 
 from common.algebra.pointer import cut_of
 from common.log.partition import partition_of
@@ -46,12 +46,15 @@ async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]
     by_partition: dict[int, list[str]] = {}
     for customer in customers:
         by_partition.setdefault(partition_of(customer, partitions), []).append(customer)
-    try:
-        deltas_of = (
+    reads: list[Awaitable[Any]] = [
+        batch_side(store, pointer.published, customers),
+        *(
             store.deltas(pointer.generation, members, read_from(pointer, partition))
             for partition, members in by_partition.items()
-        )
-        rows, found = await asyncio.gather(batch_side(store, pointer.published, customers), asyncio.gather(*deltas_of))
+        ),
+    ]
+    try:
+        rows, *found = await asyncio.gather(*reads)
     except (SlotReused, StatementRefused):
         return None
     for partition, deltas in zip(by_partition, found, strict=True):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from serving_layer.answer.answers import Answer, Answers
 from serving_layer.answer.kept import KeptBatches
 from serving_layer.caching import conditional
-from serving_layer.inputs import checked_as_of, checked_customer_id, checked_fields
+from serving_layer.inputs import CheckedRoute, checked_as_of, checked_customer_id, checked_fields
 from serving_layer.problems import Degraded, InvalidRequest, echo, encodable
 from serving_layer.routes import examples
 from serving_layer.routes.shared import (
@@ -40,7 +40,7 @@ _BATCH: Final = (
 
 def customers(answers: Answers, kept: KeptBatches, batch_get_max: int) -> APIRouter:
     """Returns the routes of metrics under `/v1/customers`; a batch-get takes at most `batch_get_max` ids."""
-    router = APIRouter(prefix="/v1/customers", tags=["customers"])
+    router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=CheckedRoute)
 
     @router.get(
         "/{customer_id:anytext}/metrics",

@@ -326,7 +326,8 @@ def test_two_workers_answer_on_one_port_and_one_that_dies_is_replaced(views: Vie
 def workers_of(parent: Child) -> list[psutil.Process]:
     """The processes that answer, without the one that multiprocessing keeps for itself."""
     children = psutil.Process(parent.process.pid).children()
-    return [each for each in children if any("spawn_main" in word for word in each.cmdline())]
+    alive = [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
+    return [each for each in alive if any("spawn_main" in word for word in each.cmdline())]
 
 
 def asked_anew(settings: Settings, customer: str) -> int | None:
