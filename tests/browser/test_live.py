@@ -80,7 +80,8 @@ def test_a_gap_and_a_dropped_client_are_told_plainly(visit: Visit) -> None:
 
     expect(page.locator(".ticker .gap").nth(1)).to_contain_text("Some changes are missing here")
     expect(page.locator(".ticker .gap").nth(1)).to_contain_text("Partition 1: positions 7 to 9.")
-    expect(page.locator(".ticker .gap").nth(0)).to_contain_text("This page was too slow")
+    expect(page.locator(".ticker .gap").nth(0)).to_contain_text("the client reads too slowly")
+    expect(page.locator(".ticker .gap").nth(0)).to_contain_text("The server ended the stream")
 
 
 def test_heartbeats_are_not_shown_and_pause_closes_the_stream(visit: Visit) -> None:

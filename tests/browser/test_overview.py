@@ -117,6 +117,20 @@ def test_without_a_batch_the_overview_is_empty_in_plain_words(story: PageStory, 
     expect(page.locator("#layers")).to_contain_text("answers stand on the speed layer alone")
 
 
+def test_what_was_read_stays_while_the_api_does_not_answer(visit: Visit) -> None:
+    page = visit.open()
+    expect(page.locator("#batches")).to_contain_text("answers stand on it")
+    expect(page.locator("#layers")).to_contain_text("Batch 1 was published")
+
+    page.context.set_offline(True)
+    expect(page.get_by_role("alert").first).to_contain_text("What is shown was read before.")
+    page.locator("#leaders select").select_option("order_count")
+
+    expect(page.locator("#leaders tbody tr")).to_have_count(13)
+    expect(page.locator("#batches")).to_contain_text("answers stand on it")
+    expect(page.locator("#layers")).to_contain_text("Batch 1 was published")
+
+
 def test_an_api_that_does_not_answer_is_told_and_so_is_its_return(visit: Visit) -> None:
     page = visit.customer("ada")
 

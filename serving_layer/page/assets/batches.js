@@ -1,6 +1,7 @@
 // The list of batches, each with what its gate and its audit found.
-import { ask, sentence } from "./api.js";
+import { ask } from "./api.js";
 import { fill, h, table } from "./dom.js";
+import { failed } from "./failed.js";
 import { counted, grouped, moment } from "./format.js";
 
 const MOST = 10;
@@ -11,7 +12,7 @@ export async function drawBatches(body) {
     const { items } = await ask("v1/batches", {});
     fill(body, items.length ? h("ol", { class: "batches" }, items.slice(0, MOST).map(batch)) : h("p", { class: "empty" }, "No batch has run yet. ", h("code", {}, "lambda360 batch run"), " runs one."));
   } catch (error) {
-    fill(body, h("p", { class: "problem" }, `The batches cannot be read: ${sentence(error)}`));
+    failed(body, error, "The batches");
   }
 }
 

@@ -1,8 +1,9 @@
 // One customer: who it is, its metrics, their course over time, why they are what they are, and what happened.
-import { ask, customer, sentence } from "./api.js";
+import { Unreachable, ask, customer, sentence } from "./api.js";
 import { drawChart } from "./chart.js";
 import { card, fill, h, pill, reasons, speak } from "./dom.js";
 import { drawExplain } from "./explain.js";
+import { failed } from "./failed.js";
 import { label, shown } from "./format.js";
 import { Course } from "./range.js";
 import { drawTiles } from "./tiles.js";
@@ -100,11 +101,13 @@ export class CustomerView {
       const history = await ask(customer(this.id, "history"), parameters);
       drawChart(body, history, this.answer);
     } catch (error) {
-      fill(body, h("p", { class: "problem" }, `The chart cannot be read: ${sentence(error)}`));
+      failed(body, error, "The chart");
     }
   }
 
+  // While the API does not answer at all, what was read before stays: the head of the page says it.
   fail(error) {
+    if (error instanceof Unreachable && this.answer) return;
     const unknown = error.status === 404;
     this.problem.hidden = false;
     this.rest.hidden ||= unknown;

@@ -1,6 +1,7 @@
 // How far each layer is behind the log, and whether answers are exact now: always in sight, read every few seconds.
 import { ask, sentence } from "./api.js";
 import { card, fill, h, pill, reasons, table } from "./dom.js";
+import { failed } from "./failed.js";
 import { grouped, moment, span } from "./format.js";
 
 const EVERY = 5000;
@@ -21,7 +22,7 @@ export class Layers {
       this.onRead();
     } catch (error) {
       this.head("unknown", sentence(error));
-      fill(this.body, h("p", { class: "problem" }, `The state of the layers cannot be read: ${error.message}`), reasons(error.reasons ?? []));
+      failed(this.body, error, "The state of the layers");
     }
     if (!document.hidden) this.timer = setTimeout(() => this.load(), EVERY);
   }

@@ -1,8 +1,9 @@
 // The overview: leaders and customers at risk of the last batch, the batches with their checks, and how far each layer is.
 import { address } from "./address.js";
-import { ask, sentence } from "./api.js";
+import { ask } from "./api.js";
 import { drawBatches } from "./batches.js";
 import { card, fill, h, table } from "./dom.js";
+import { failed } from "./failed.js";
 import { NONE, label, shown } from "./format.js";
 
 const MOST = 20;
@@ -60,7 +61,7 @@ export class Overview {
         items.length ? table(`Customers by ${label(metric)}`, ["Customer", { text: label(metric), class: "number" }, "Country", "Segment"], rows) : h("p", { class: "empty" }, none));
     } catch (error) {
       if (error.status === 404) return fill(body, h("p", { class: "empty" }, "There is no ranking yet: the first batch makes one."));
-      fill(body, h("p", { class: "problem" }, `The list cannot be read: ${sentence(error)}`));
+      failed(body, error, "The list");
     }
   }
 }

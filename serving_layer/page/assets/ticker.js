@@ -89,7 +89,7 @@ function change(event) {
 
 // What the stream says of itself: changes that are missing, or that it was too slow for them.
 function interruption(event, data) {
-  const title = event === "gap" ? "Some changes are missing here" : "This page was too slow and was disconnected";
+  const title = event === "gap" ? "Some changes are missing here" : "The server ended the stream";
   const details = [data.reason ?? data.detail, ...missing(data), event === "gap" ? "The figures on this page are not affected: they are read from the stores." : "It connects again where it was."];
   return { title, details: details.filter(Boolean), class: "gap", at: null, position: null, from: null };
 }
