@@ -18,6 +18,7 @@ from infra.commands.serve_tls import Tls, tls_of
 from infra.context import clock, settings_of
 from infra.local.stack.ports import owner
 from serving_layer.access.connections import guarded
+from serving_layer.access.policy import Policy
 from serving_layer.app import create_app
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ def serve(
     tls = tls_of(tls_cert, tls_key)
     settings = listening_on(settings_of(context), host, port)
     serving = settings.serving
+    Policy.of(settings, clock)  # refuses, before anything listens
     with listening(serving) as listener:
         scheme = "http" if tls is None else "https"
         click.echo(f"answering on {scheme}://{serving.host}:{serving.port} (workers: {workers})", err=True)

@@ -23,7 +23,7 @@ from infra.paths import ROOT
 from serving_layer.app import create_app
 from serving_layer.read.store import SlotRow, StoreSource, ViewStore
 from tests.support.live_fakes import MemoryTopic
-from tests.support.serving_fakes import NOW, MemoryViewStore, pointing_at, published
+from tests.support.serving_fakes import NOW, MemoryTopics, MemoryViewStore, pointing_at, published
 
 
 def known_store(*customers: str) -> MemoryViewStore:
@@ -53,7 +53,7 @@ def server(store: ViewStore, topic: MemoryTopic, settings: Settings) -> uvicorn.
     async def connect(_: Settings) -> AsyncIterator[StoreSource]:
         yield lambda: store
 
-    return server_of(create_app(settings, lambda: NOW, connect, lambda _: topic), settings)
+    return server_of(create_app(settings, lambda: NOW, connect, lambda _: topic, topics=MemoryTopics()), settings)
 
 
 def free_socket() -> socket.socket:
