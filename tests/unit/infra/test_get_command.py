@@ -91,10 +91,13 @@ def test_an_api_that_is_away_is_one_line(url: str, code: int, message: str, caps
 
 
 def test_the_key_is_read_from_a_file(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong key is refused also where none is needed: so it was sent."""
     key = tmp_path / "key"
     key.write_text("secret\n", encoding="utf-8")
-    assert run(["get", "ada", "--url", url, "--key-file", str(key)]) == 0
-    assert "secret" not in capsys.readouterr().out
+    assert run(["get", "ada", "--url", url, "--key-file", str(key)]) == 1
+    told = "".join(capsys.readouterr())
+    assert "this API key is not known" in told
+    assert "secret" not in told
 
 
 @pytest.mark.parametrize(
