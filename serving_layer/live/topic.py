@@ -18,7 +18,7 @@ from serving_layer.live.follow import GROUP, Follower
 from serving_layer.live.streams import Delta
 
 log = structlog.get_logger(__name__)
-ANSWER_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 3.0
 CLOCKS_MILLIS: Final = 60_000
 """How far the clocks of two brokers may be apart."""
 

@@ -27,7 +27,7 @@ MOST_ORIGINS: Final = 50
 """Records that one request reads for their origin, at most; the others' origins are null."""
 ORIGIN_SECONDS: Final = 2.0
 """How long one request waits for these records, all together."""
-ALERTS_SECONDS: Final = 5.0
+ALERTS_SECONDS: Final = 4.0
 AT_ONCE: Final = 2
 """Requests that read Kafka at the same time, at most; each has a thread and a consumer meanwhile."""
 T = TypeVar("T")

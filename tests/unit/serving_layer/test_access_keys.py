@@ -65,7 +65,15 @@ def test_keys_come_from_a_file_with_comments_and_from_the_environment(tmp_path: 
     assert None not in [ring.caller(each.key) for each in (first, second, third)]
 
 
-@pytest.mark.parametrize("line", ["x", "12345678:read:abc", "12345678:write:" + "a" * 64, new_key("read").key])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x",
+        "12345678:read:abc",
+        "12345678:write:" + "a" * 64,
+        pytest.param(new_key("read").key, id="a key, not its line"),
+    ],
+)
 def test_a_line_that_is_none_is_refused_and_not_shown(line: str) -> None:
     """It may be a key that somebody has put into the wrong place."""
     with pytest.raises(SettingsError) as refused:
