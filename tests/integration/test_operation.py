@@ -189,6 +189,8 @@ def test_status_answers_while_cassandra_is_away(stack: Settings, system: Setting
         os.kill(cassandra, signal.SIGSTOP)
         try:
             code, found = status_of(system)
+            if "kafka" in found["away"]:  # type: ignore[operator] # JSON
+                code, found = status_of(system)  # on a busy machine Kafka may take longer than status waits
         finally:
             os.kill(cassandra, signal.SIGCONT)
     assert code == 1
