@@ -84,6 +84,10 @@ class Views:
             complete = tuple(self._cuts[each] for each in (batch_id, *others))
             text = pointer.encode(Pointer(max(batch_id, *others, 0), batch_id, complete))
             self.session.execute("INSERT INTO batch_pointer (name, value) VALUES (%s, %s)", (pointer.NAME, text))
+        self.wait_for(batch_id)
+
+    def wait_for(self, batch_id: int | None) -> None:
+        """Returns when the API has read that this batch is the current one."""
         wait_until(lambda: self._pinned() == batch_id, 30, f"the API has read that batch {batch_id} is current", 0.02)
 
     def _pinned(self) -> int | None:
@@ -383,6 +387,7 @@ def test_r17_a_rollback_of_the_api_is_the_commands_and_stands_in_the_journal(vie
         done = asyncio.run(details.roll_back(WishedRollback(None, at=7, who="api:grace", reason="wrong prices")))
 
     assert (done.left, done.to.batch_id) == (54, 53)
+    views.wait_for(53)
     assert views.revenue("rolled") == "10.00"
     entry = journal.entries(views.session, 1)[0]
     assert (entry.who, entry.what, entry.done) == ("api:grace", "from batch 54 to batch 53", True)
