@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 from random import Random
 from statistics import quantiles
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import uvloop
 
@@ -79,8 +79,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         self._pool.is_free(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
