@@ -36,7 +36,7 @@ def history(session: Session, settings: Settings) -> int:
 
     It is for a choice of options only, so a Kafka that does not answer raises nothing here.
     """
-    pointer = patiently(lambda: pointer_row.read(session), "reading the pointer")
+    pointer = pointer_row.patient_read(session)
     identity = patiently(lambda: log_identity.find(session, settings.log.topic), "reading the log's identity")
     cut = cut_of(pointer.published)
     if identity is not None:

@@ -131,7 +131,7 @@ def revalidate(job: Job, identity: LogIdentity, head: Head) -> None:
 
 def accepted_losses(job: Job) -> list[Range]:
     """Returns the ranges that an operator accepted as lost (R15): they are not in the master."""
-    return ranges_of(patiently(lambda: pointer_row.read(job.session), "reading the pointer"))
+    return ranges_of(pointer_row.patient_read(job.session))
 
 
 def head_after(job: Job, identity: LogIdentity, archive_id: int, offsets: Cut, losses: Sequence[Range]) -> Head:

@@ -1,6 +1,8 @@
 """What `get` and `explain` share: they ask the running API, and print its errors as the other commands do."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -8,13 +10,15 @@ from urllib.parse import quote
 import click
 
 from common.errors import Lambda360Error, Unavailable, UsageError
-from infra.context import settings_of
+from infra.context import DAY, settings_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from common.settings import ServingSettings
 
+Draw = Callable[[Mapping[str, Any]], None]
+"""Prints an answer of the API as people read it."""
 TIMEOUT_SECONDS: Final = 15.0
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 # nothing is bound here: it is what a server may be
 """Addresses that a server listens on and nobody can ask, and where it is asked on this machine instead."""
@@ -30,15 +34,39 @@ class ApiRefused(Lambda360Error):
     """The API answered with an error."""
 
 
-def address(command: Any) -> Any:
-    """Adds the options that say which API is asked, and by whom."""
-    url = click.option("--url", metavar="URL", help="The API.  [default: that of the settings, on this machine]")
-    key = click.option(
-        "--key-file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="File that holds the API key, where the API needs one.",
-    )
-    return url(key(command))
+def asks_about_customer(part: str) -> Callable[[Draw], Any]:
+    """Makes a command's callback of what draws the API's answer: it asks for this part, or prints it as JSON."""
+
+    def callback_of(draw: Draw) -> Any:
+        @click.argument("customer", metavar="CUSTOMER")
+        @click.option("--as-of", type=DAY, help="A day, YYYY-MM-DD.  [default: today, UTC]")
+        @click.option("--json", "as_json", is_flag=True, help="Print the API's answer as one JSON object.")
+        @click.option("--url", metavar="URL", help="The API.  [default: that of the settings, on this machine]")
+        @click.option(
+            "--key-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="File that holds the API key, where the API needs one.",
+        )
+        @click.pass_context
+        @wraps(draw)
+        def callback(
+            context: click.Context,
+            customer: str,
+            *,
+            as_of: "datetime | None",
+            as_json: bool,
+            url: str | None,
+            key_file: Path | None,
+        ) -> None:
+            found = answer(context, customer, part, url=url, key_file=key_file, as_of=as_of)
+            if as_json:
+                click.echo(json.dumps(found))
+            else:
+                draw(found)
+
+        return callback
+
+    return callback_of
 
 
 def answer(

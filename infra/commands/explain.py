@@ -1,44 +1,20 @@
 """`lambda360 explain`: why a customer's metrics are what they are, as the running API explains them."""
 
-import json
 from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
-from infra.commands.asking import address, answer, head, text
-from infra.context import DAY
+from infra.commands.asking import asks_about_customer, head, text
 
 
 @click.command()
-@click.argument("customer", metavar="CUSTOMER")
-@click.option("--as-of", type=DAY, help="A day, YYYY-MM-DD.  [default: today, UTC]")
-@click.option("--json", "as_json", is_flag=True, help="Print the API's answer as one JSON object.")
-@address
-@click.pass_context
-def explain(
-    context: click.Context,
-    customer: str,
-    *,
-    as_of: datetime | None,
-    as_json: bool,
-    url: str | None,
-    key_file: Path | None,
-) -> None:
+@asks_about_customer("explain")
+def explain(found: Mapping[str, Any]) -> None:
     """Show what CUSTOMER's metrics are added up from: the batch's part, every change since, the sums, the formulas.
 
     It asks the running API (`lambda360 serve`).
     """
-    found = answer(context, customer, "explain", url=url, key_file=key_file, as_of=as_of)
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    _draw(found)
-
-
-def _draw(found: Mapping[str, Any]) -> None:
     from infra.drawing import Column, draw
 
     draw((Column(), Column()), head(found))

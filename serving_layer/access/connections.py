@@ -14,7 +14,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from common.settings import AccessSettings
 from serving_layer.access import refusals
-from serving_layer.access.limits import Limits
 from serving_layer.access.refusals import Refusal
 
 LINGER_SECONDS: Final = 2.0
@@ -34,7 +33,7 @@ begins to stop: it must end answers that would never end by themselves."""
 class GuardedProtocol(HttpToolsProtocol):
     """One connection, with its limits."""
 
-    def __init__(self, *arguments: Any, limits: Limits, **named: Any) -> None:
+    def __init__(self, *arguments: Any, limits: AccessSettings, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.limits = limits
         self._refusal: Refusal | None = None
@@ -52,7 +51,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
+        if len(self.connections) > self.limits.max_connections:
             transport.write(refusals.response(refusals.FULL))
             transport.close()
         else:
@@ -81,8 +80,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def _check_arrival(self) -> None:
         """Sees to it that what is incomplete ends in time and size; a request in one piece sets no timer."""
         # A header is reported when it is complete, so one without an end shows in the bytes alone.
-        if self._in_head and self._head_bytes > self.limits.url_bytes + self.limits.header_bytes:
-            self._refuse(refusals.headers_too_large(self.limits.header_bytes))
+        if self._in_head and self._head_bytes > self.limits.max_url_bytes + self.limits.max_header_bytes:
+            self._refuse(refusals.headers_too_large(self.limits.max_header_bytes))
         elif self._arrival is None and (self._head_bytes or not self._in_head):
             self._await_arrival(self.limits.header_seconds if self._in_head else self.limits.body_seconds)
 
@@ -92,14 +91,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        if len(self.url) > self.limits.url_bytes:
-            self._end_parsing(refusals.url_too_long(self.limits.url_bytes))
+        if len(self.url) > self.limits.max_url_bytes:
+            self._end_parsing(refusals.url_too_long(self.limits.max_url_bytes))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self.limits.header_bytes:
-            self._end_parsing(refusals.headers_too_large(self.limits.header_bytes))
+        if self._header_bytes > self.limits.max_header_bytes:
+            self._end_parsing(refusals.headers_too_large(self.limits.max_header_bytes))
 
     def on_headers_complete(self) -> None:
         self._discarded = 0
@@ -191,7 +190,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
 def guarded(settings: AccessSettings) -> Any:
     """Returns what makes the protocol with the settings' limits, for `uvicorn.Config(http=…)`. It can be pickled."""
-    return partial(GuardedProtocol, limits=Limits.of(settings))
+    return partial(GuardedProtocol, limits=settings)
 
 
 def _nothing() -> None: ...

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from common.algebra.dates import date_of, datetime_of, day_of
 from common.algebra.facts import Delta, Origin
 from common.algebra.measures import MEASURES, value
-from common.algebra.merge import Parts, add_up
+from common.algebra.merge import Parts, add_up, merge
 from common.algebra.metrics import METRICS, present
 from common.algebra.payloads import kind_of
 from common.algebra.profile import present_profile
@@ -38,7 +38,7 @@ def batch_part(of: Parts, info: BatchInfo | None, as_of: date) -> BatchPart | No
         return None
     if of.base is None:
         return BatchPart(info, included=False, metrics=None, profile=None)
-    alone = add_up(Parts(base=of.base, live=(), reset=None, next_offset=0))
+    alone = merge(of.base, (), 0)
     return BatchPart(
         info,
         included=True,

@@ -5,7 +5,7 @@ from datetime import date
 
 from common.algebra.facts import Delta, encode
 from common.algebra.marks import MARK_OFFSET
-from common.algebra.merge import add_up, parts
+from common.algebra.merge import merge
 from common.algebra.metrics import METRICS, MetricValue, present
 from common.algebra.pointer import Pointer, Published
 from common.algebra.profile import present_profile
@@ -16,7 +16,7 @@ from serving_layer.answer.losses import loss_reasons
 from serving_layer.answer.provenance import Release, batch_info, batch_versions
 from serving_layer.answer.reasons import Reason, names, texts
 from serving_layer.read.cells import UnreadableCell, mark_reason, view_row
-from serving_layer.read.reading import PIN_ATTEMPTS
+from serving_layer.read.reading import PIN_ATTEMPTS, batch_side
 from serving_layer.read.store import Pin, SlotReused, SlotRow, StoreSource, UnknownBatch, ViewStore
 from serving_layer.schemas.provenance import LogInfo, Provenance, ReasonName, SpeedInfo
 
@@ -66,7 +66,7 @@ class KeptBatches:
         reasons += loss_reasons(losses, partition, [(offset, encode(delta)) for offset, delta in erased])
         metrics: dict[str, MetricValue]
         try:
-            merged = add_up(parts(view_row(row), erased, cut))
+            merged = merge(view_row(row), erased, cut)
             metrics = present(merged.state, as_of, merged.profile)
         except UnreadableCell as error:
             reasons.append(Reason(ReasonName.UNREADABLE_CELL, str(error)))
@@ -103,12 +103,8 @@ async def _read(
     """Returns the batch's row of the customer, the offset of its last erasure, and the cell of its mark."""
     generation = pin.pointer.generation
     rows, resets, marks = await asyncio.gather(
-        store.slot_rows(batch.slot, [customer]),
+        batch_side(store, batch, [customer]),
         store.details.reset_offsets(generation, [customer]),
         store.deltas(generation, [customer], MARK_OFFSET),
     )
-    row = rows.get(customer)
-    if row is not None and row.batch_id > batch.batch_id:
-        raise SlotReused(f"slot {batch.slot!r} holds rows of batch {row.batch_id}, asked was {batch.batch_id}")
-    is_its_own = row is not None and row.batch_id == batch.batch_id
-    return row if is_its_own else None, resets.get(customer), dict(marks.get(customer, ())).get(MARK_OFFSET)
+    return rows.get(customer), resets.get(customer), dict(marks.get(customer, ())).get(MARK_OFFSET)

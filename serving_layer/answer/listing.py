@@ -1,17 +1,17 @@
 """Lists of customers from the rankings of the last batch, which are read through the pointer (R17, R20, R24)."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from common.algebra.merge import add_up, parts
+from common.algebra.merge import merge
 from common.algebra.metrics import RANKED, present
-from common.algebra.pointer import Published
 from common.algebra.rankings import Entry, Ranked, RankingKey, Scope, in_order, newest_ranked
 from common.log.partition import partition_of
 from serving_layer.read.cells import UnreadableCell, view_row
+from serving_layer.read.reading import batch_side
 from serving_layer.read.store import Pin, SlotReused, SlotRow, ViewStore
 from serving_layer.schemas.listed import ListedCustomer
 
@@ -52,7 +52,7 @@ async def listing(store: ViewStore, pin: Pin, of: Ranked, wish: Wish) -> Listing
     """
     customers, is_whole = await _candidates(store, of, wish)
     rows, resets = await asyncio.gather(
-        _rows(store, of.batch, customers), store.details.reset_offsets(pin.pointer.generation, customers)
+        batch_side(store, of.batch, customers), store.details.reset_offsets(pin.pointer.generation, customers)
     )
     cut = of.batch.plan.cut
     left = [each for each in customers if resets.get(each, -1) < cut[partition_of(each, pin.partitions)]]
@@ -90,15 +90,6 @@ async def _ranking(store: ViewStore, of: Ranked, key: RankingKey) -> list[Entry]
     return in_order(row.entry for row in rows if row.batch_id == of.batch.batch_id)
 
 
-async def _rows(store: ViewStore, batch: Published, customers: Collection[str]) -> Mapping[str, SlotRow]:
-    if not customers:
-        return {}
-    rows = await store.slot_rows(batch.slot, customers)
-    if any(row.batch_id > batch.batch_id for row in rows.values()):
-        raise SlotReused(f"slot {batch.slot!r} was used again while it was read")
-    return {customer: row for customer, row in rows.items() if row.batch_id == batch.batch_id}
-
-
 def _shown(customer: str, row: SlotRow | None, as_of: date, metric: str) -> ListedCustomer | None:
     """Returns a customer as the batch knew it; None without a row, or with one of another release."""
     try:
@@ -107,7 +98,7 @@ def _shown(customer: str, row: SlotRow | None, as_of: date, metric: str) -> List
         return None
     if found is None:
         return None
-    merged = add_up(parts(found, (), 0))
+    merged = merge(found, (), 0)
     metrics = present(merged.state, as_of, merged.profile)
     profile = merged.profile
     return ListedCustomer(

@@ -2,7 +2,7 @@
 
 from common.algebra.dates import datetime_of
 from common.algebra.pointer import Pointer
-from serving_layer.read.run_details import Audit, Gate, RunDetails
+from serving_layer.read.run_details import Audit, GateDetails, RunDetails
 from serving_layer.schemas.batches import (
     AuditSummary,
     BatchRun,
@@ -23,16 +23,16 @@ def shown(run: RunDetails, pointer: Pointer) -> BatchRun:
         started_at=None if run.started_at is None else datetime_of(run.started_at),
         published_at=None if run.finished_at is None else datetime_of(run.finished_at),
         rows=run.rows,
-        records=None if run.gate is None else run.gate.records,
+        records=run.records,
         cut=run.plan.cut.offsets,
         steps=[StepSeconds(name, seconds) for name, seconds in run.seconds.items()],
         gate=None if run.gate is None else _gate(run.gate),
         audit=None if run.audit is None else _audit(run.audit),
-        quality_score=None if run.gate is None else run.gate.score,
+        quality_score=run.score,
     )
 
 
-def _gate(gate: Gate) -> GateSummary:
+def _gate(gate: GateDetails) -> GateSummary:
     return GateSummary(
         records=gate.records,
         score=gate.score,

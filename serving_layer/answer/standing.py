@@ -1,12 +1,12 @@
 """How far each layer is behind, in all partitions. Pure (R22)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from common.algebra.losses import Range
 from common.progress import Progress
 from common.settings import ServingSettings
 from serving_layer.answer.losses import reason_of
-from serving_layer.answer.provenance import Release, batch_info, condition
+from serving_layer.answer.provenance import Release, batch_info, batch_versions, condition
 from serving_layer.answer.reasons import Reason, names, texts
 from serving_layer.read.store import Pin
 from serving_layer.schemas.batches import BatchStanding, SpeedStanding, Standing
@@ -22,10 +22,11 @@ def standing(
     degrade single customers: there is one reason for all of them.
     """
     published = pin.pointer.published
+    everywhere = batch_versions(published, release)
     reasons: dict[str, Reason] = {}
     for partition in range(pin.partitions):
         found = condition(partition, published, progress.get(partition), release=release, limits=limits, now=now)
-        reasons |= {_placed(reason, partition): reason for reason in found.reasons}
+        reasons |= {_placed(reason, partition, everywhere): reason for reason in found.reasons}
     waiting = [reason_of(Range.of(loss)) for loss in pin.pointer.losses if not loss.sent_again]
     if pin.pointer.marked:
         text = "accepted drift: some customers' answers are degraded until the speed tables are rebuilt"
@@ -43,10 +44,10 @@ def standing(
     )
 
 
-def _placed(reason: Reason, partition: int) -> str:
-    """Returns the reason's text with its partition, but for what is the same in all of them."""
-    everywhere = reason.name is ReasonName.LOGIC_VERSION or "of batch" in reason or f"partition {partition}" in reason
-    return str(reason) if everywhere else f"partition {partition}: {reason}"
+def _placed(reason: Reason, partition: int, everywhere: Sequence[Reason]) -> str:
+    """Returns the reason's text with its partition, but for what is the same in all of them, or names it already."""
+    is_placed = reason in everywhere or reason.name is ReasonName.NEVER_RAN
+    return str(reason) if is_placed else f"partition {partition}: {reason}"
 
 
 def _speed(progress: Progress, now: int) -> SpeedStanding:

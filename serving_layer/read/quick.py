@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from common.algebra.pointer import cut_of
-from common.log.partition import partition_of
 from serving_layer.read.pins import KeptPin
-from serving_layer.read.reading import Reading, batch_side, complete_below, read_from
+from serving_layer.read.reading import Reading, batch_side, by_partition, complete_below, read_from
 from serving_layer.read.store import DeltaRow, SlotReused, StatementRefused, ViewStore
 
 _NO_MARKS: Final[Mapping[str, str]] = {}
@@ -43,21 +42,19 @@ async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]
     """
     pointer, partitions = kept.pin.pointer, kept.pin.partitions
     cut = cut_of(pointer.published)
-    by_partition: dict[int, list[str]] = {}
-    for customer in customers:
-        by_partition.setdefault(partition_of(customer, partitions), []).append(customer)
+    members_of = by_partition(customers, partitions)
     reads: list[Awaitable[Any]] = [
         batch_side(store, pointer.published, customers),
         *(
             store.deltas(pointer.generation, members, read_from(pointer, partition))
-            for partition, members in by_partition.items()
+            for partition, members in members_of.items()
         ),
     ]
     try:
         rows, *found = await asyncio.gather(*reads)
     except (SlotReused, StatementRefused):
         return None
-    for partition, deltas in zip(by_partition, found, strict=True):
+    for partition, deltas in zip(members_of, found, strict=True):
         if not is_vouched_for(deltas, complete_below(kept.progress.get(partition), cut[partition])):
             return None
     together = {customer: each for deltas in found for customer, each in deltas.items()}

@@ -64,12 +64,10 @@ async def batch_side(
 async def _speed_side(store: ViewStore, pin: Pin, customers: Collection[str]) -> tuple[Mapping[int, Progress], Deltas]:
     """Returns progress, the deltas at or above each partition's cut, and the marks beside them."""
     cut = cut_of(pin.pointer.published)
-    by_partition: dict[int, list[str]] = {}
-    for customer in customers:
-        by_partition.setdefault(partition_of(customer, pin.partitions), []).append(customer)
+    members_of = by_partition(customers, pin.partitions)
     # Progress is read first: all that it covers is then in the deltas (R22).
     generation = pin.pointer.generation
-    progress = await store.progress(generation, by_partition)
+    progress = await store.progress(generation, members_of)
     found = await asyncio.gather(
         *(
             whole_deltas(
@@ -79,12 +77,20 @@ async def _speed_side(store: ViewStore, pin: Pin, customers: Collection[str]) ->
                 cut=read_from(pin.pointer, partition),
                 complete_below=complete_below(progress.get(partition), cut[partition]),
             )
-            for partition, members in by_partition.items()
+            for partition, members in members_of.items()
         )
     )
     rows = {customer: rows for each in found for customer, rows in each.rows.items()}
     marks = {customer: mark for each in found for customer, mark in each.marks.items()}
     return progress, Deltas(rows, marks)
+
+
+def by_partition(customers: Collection[str], partitions: int) -> dict[int, list[str]]:
+    """Returns the customers by their partition of the log; a partition without any is absent."""
+    found: dict[int, list[str]] = {}
+    for customer in customers:
+        found.setdefault(partition_of(customer, partitions), []).append(customer)
+    return found
 
 
 def read_from(pointer: Pointer, partition: int) -> int:

@@ -3,6 +3,7 @@
 import msgspec
 
 from common.algebra.cut import Cut
+from serving_layer.read.runs import Gate, Run, decoder_of
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -20,11 +21,9 @@ class Finding(msgspec.Struct, frozen=True):
     text: str
 
 
-class Gate(msgspec.Struct, frozen=True):
-    """What the quality gate found."""
+class GateDetails(Gate, frozen=True):
+    """What the quality gate found, with its rules."""
 
-    records: int
-    score: float
     findings: tuple[Finding, ...] = ()
     changes: tuple[str, ...] = ()
     quarantined: int = 0
@@ -50,26 +49,13 @@ class Audit(msgspec.Struct, frozen=True):
     unaudited: tuple[str, ...] = ()
 
 
-class RunDetails(msgspec.Struct, frozen=True):
-    """A run. Times are microseconds since the epoch, UTC."""
+class RunDetails(Run, frozen=True, kw_only=True):
+    """A run, with what it was computed from, gate and audit."""
 
-    batch_id: int
-    status: str
     plan: Plan
     started_at: int | None = None
-    finished_at: int | None = None
-    rows: int | None = None
-    seconds: dict[str, float] = {}
-    gate: Gate | None = None
+    gate: GateDetails | None = None
     audit: Audit | None = None
 
 
-def decode(text: str) -> RunDetails | None:
-    """Returns the run of a stored manifest; None for one that has other fields, which a newer release wrote."""
-    try:
-        return _RUN.decode(text)
-    except msgspec.DecodeError:
-        return None
-
-
-_RUN: msgspec.json.Decoder[RunDetails] = msgspec.json.Decoder(RunDetails)
+decode = decoder_of(RunDetails)

@@ -1,8 +1,13 @@
 """Batch runs as the metrics need them: a few fields of a stored manifest, of this release or another one."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import msgspec
 
 from common.algebra.runs import duration_seconds
+
+T = TypeVar("T")
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -45,12 +50,17 @@ class Run(msgspec.Struct, frozen=True):
         return duration_seconds(self.seconds)
 
 
-def decode(text: str) -> Run | None:
-    """Returns the run of a stored manifest; None for one that has other fields, which a newer release wrote."""
-    try:
-        return _RUN.decode(text)
-    except msgspec.DecodeError:
-        return None
+def decoder_of(kind: type[T]) -> Callable[[str], T | None]:
+    """Returns what decodes a stored manifest; it gives None for one of other fields, which a newer release wrote."""
+    decoder = msgspec.json.Decoder(kind)
+
+    def decode(text: str) -> T | None:
+        try:
+            return decoder.decode(text)
+        except msgspec.DecodeError:
+            return None
+
+    return decode
 
 
-_RUN: msgspec.json.Decoder[Run] = msgspec.json.Decoder(Run)
+decode = decoder_of(Run)

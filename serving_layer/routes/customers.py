@@ -9,7 +9,7 @@ from serving_layer.answer.answers import Answer, Answers
 from serving_layer.answer.kept import KeptBatches
 from serving_layer.caching import conditional
 from serving_layer.inputs import CheckedRoute, checked_as_of, checked_customer_id, checked_fields
-from serving_layer.problems import Degraded, InvalidRequest, echo, encodable
+from serving_layer.problems import InvalidRequest, echo, encodable
 from serving_layer.routes import examples
 from serving_layer.routes.shared import (
     AWAY,
@@ -21,6 +21,7 @@ from serving_layer.routes.shared import (
     OnlyExact,
     checked,
     json_response,
+    refuse_degraded,
     tag,
 )
 from serving_layer.schemas.answers import (
@@ -88,9 +89,8 @@ def customers(answers: Answers, kept: KeptBatches, batch_get_max: int) -> APIRou
         wrong = {customer: error for customer in asked.customer_ids if (error := _error_in(customer))}
         valid = [customer for customer in dict.fromkeys(asked.customer_ids) if customer not in wrong]
         found = {answer.customer_id: answer for answer in await answers.of(valid, day)}
-        for answer in found.values() if only_exact else ():
-            if answer.provenance.status != "exact":
-                raise Degraded(answer.customer_id, answer.provenance)
+        for answer in found.values():
+            refuse_degraded(answer, only_exact=only_exact)
         return json_response(BatchGetResults(day, [_entry(customer, found, wrong) for customer in asked.customer_ids]))
 
     return router

@@ -97,11 +97,16 @@ UNCHANGED: Final[Documented] = {304: {"description": "the client's answer still 
 
 def checked(answer: Answer, *, only_exact: bool) -> Answer:
     """Returns the answer. Raises UnknownCustomer or, where only an exact one will do, Degraded."""
-    if only_exact and answer.provenance.status != "exact":
-        raise Degraded(answer.customer_id, answer.provenance)
+    refuse_degraded(answer, only_exact=only_exact)
     if not answer.known:
         raise UnknownCustomer(answer.customer_id, answer.provenance)
     return answer
+
+
+def refuse_degraded(answer: Answer, *, only_exact: bool) -> None:
+    """Raises Degraded for a degraded answer where only an exact one will do."""
+    if only_exact and answer.provenance.status != "exact":
+        raise Degraded(answer.customer_id, answer.provenance)
 
 
 def tag(answer: Answer, *shown: object) -> str:

@@ -58,7 +58,7 @@ class _Markers:
 
 def reset_offsets(session: Session, customers: Collection[str]) -> dict[str, int]:
     """Returns the offset of the last applied erasure of each customer that has one (R24). Raises StoreUnavailable."""
-    facts = Tables(patiently(lambda: pointer_row.read(session), "reading the pointer").generation).facts
+    facts = Tables(pointer_row.patient_read(session).generation).facts
     marked = f"SELECT customer_id, value FROM {facts} WHERE customer_id IN %s AND kind = '' AND entity_id = ''"
     found = ValueSequence(sorted(customers))
     rows = patiently(lambda: list(session.execute(marked, (found,))), "looking for erasures") if customers else []

@@ -65,6 +65,6 @@ def found(
             raise LogUnavailable("no answer")
         return ends
 
-    monkeypatch.setattr(pointer_row, "read", lambda _: pointer)
+    monkeypatch.setattr(pointer_row, "patient_read", lambda _: pointer)
     monkeypatch.setattr(log_identity, "find", lambda *_: identity)
     monkeypatch.setattr(kafka, "end_offsets", end_offsets)
