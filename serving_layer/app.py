@@ -19,6 +19,7 @@ from serving_layer.access.scopes import REFUSED
 from serving_layer.access.scopes import admin as admin_scope
 from serving_layer.admission import Admission
 from serving_layer.answer.answers import Answers
+from serving_layer.answer.kept import KeptBatches
 from serving_layer.inputs import CheckedRoute, checked_query
 from serving_layer.live.hub import Hub
 from serving_layer.live.topic import ConnectTopic, kafka_topic
@@ -31,6 +32,7 @@ from serving_layer.read.topics import Topics
 from serving_layer.request_ids import RequestIds
 from serving_layer.routes.batches import Admin
 from serving_layer.routes.deltas import deltas
+from serving_layer.routes.direct import Direct
 from serving_layer.routes.docs import docs
 from serving_layer.routes.examples import with_nulls
 from serving_layer.routes.health import health
@@ -89,15 +91,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    answers, kept = Answers(source, settings, clock, pins), KeptBatches(source, settings)
+    app.add_middleware(Direct, answers=answers, kept=kept)
     app.add_middleware(Admission, settings=settings.serving)
     app.add_middleware(Guard, policy=policy)
     if policy.origins:
         app.add_middleware(CORSMiddleware, **cors(policy.origins))  # outermost: refusals can be read, too
     install(app)
     app.add_middleware(RequestIds)
-    answers = Answers(source, settings, clock, pins)
     routers = (
-        *resources(answers, source, settings, clock, topics=topics or KafkaTopics(settings), admin=admin),
+        *resources(answers, kept, source, settings, clock, topics=topics or KafkaTopics(settings), admin=admin),
         deltas(hub, settings.live),
         health(answers),
         metrics(source, settings, clock),

@@ -1,6 +1,6 @@
 """Answers errors as RFC 9457 `application/problem+json`: one shape for all of them, and no traceback."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -99,16 +99,17 @@ def echo(value: object, limit: int = _MAX_ECHO) -> str:
 
 def install(app: FastAPI) -> None:
     """Registers a handler for every exception that can end a request. Each one answers with a problem."""
-    app.add_exception_handler(FieldError, _invalid)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(UnknownCustomer, _unknown)
-    app.add_exception_handler(StoreUnavailable, _unavailable)
-    app.add_exception_handler(NotReady, _not_ready)
-    app.add_exception_handler(Degraded, _degraded)
-    for kind, (status, slug) in _PLAIN.items():
-        app.add_exception_handler(kind, partial(_plain, status, slug))
-    app.add_exception_handler(HTTPException, _http)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _defect)
+
+
+async def answer_to(request: Request, error: Lambda360Error) -> Response:
+    """Returns the problem that a registered handler makes of `error`. Raises it again if none is registered for it."""
+    handler = next((_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS), None)
+    if handler is None:
+        raise error
+    return await handler(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -182,6 +183,18 @@ async def _http(request: Request, error: Exception) -> Response:
     slug = status.phrase.lower().replace(" ", "-")
     detail = {404: "no such route; GET /openapi.json lists them", 405: f"{request.method} is not allowed here"}
     return problem(request, status, slug, detail.get(status, str(error.detail)), headers=error.headers)
+
+
+_HANDLERS: Final[Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]] = {
+    FieldError: _invalid,
+    RequestValidationError: _malformed,
+    UnknownCustomer: _unknown,
+    StoreUnavailable: _unavailable,
+    NotReady: _not_ready,
+    Degraded: _degraded,
+    **{kind: partial(_plain, status, slug) for kind, (status, slug) in _PLAIN.items()},
+    HTTPException: _http,
+}
 
 
 async def _defect(request: Request, _: Exception) -> Response:

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Response
 
 from serving_layer.answer.answers import Answer, Answers
 from serving_layer.answer.kept import KeptBatches
-from serving_layer.caching import conditional
-from serving_layer.inputs import CheckedRoute, checked_as_of, checked_customer_id, checked_fields
+from serving_layer.inputs import CheckedRoute, checked_as_of, checked_customer_id
 from serving_layer.problems import InvalidRequest, echo, encodable
 from serving_layer.routes import examples
+from serving_layer.routes.one_customer import Asked, metrics_of_one
 from serving_layer.routes.shared import (
     AWAY,
     UNCHANGED,
@@ -19,10 +19,8 @@ from serving_layer.routes.shared import (
     Customer,
     IfNoneMatch,
     OnlyExact,
-    checked,
     json_response,
     refuse_degraded,
-    tag,
 )
 from serving_layer.schemas.answers import (
     BatchGet,
@@ -57,21 +55,8 @@ def customers(answers: Answers, kept: KeptBatches, batch_get_max: int) -> APIRou
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """One customer's metrics, merged from both layers, with their provenance."""
-        day = checked_as_of(as_of, answers.today())
-        names = checked_fields(fields)
-        if batch is None:
-            (answer,) = await answers.of([customer_id], day)
-        else:
-            answer = await kept.of(customer_id, day, batch)
-        checked(answer, only_exact=only_exact)
-        body = CustomerMetrics(
-            customer_id=customer_id,
-            as_of=day,
-            metrics=answer.metrics if names is None else {name: answer.metrics[name] for name in names},
-            profile=answer.profile,
-            provenance=answer.provenance,
-        )
-        return conditional(body, tag(answer, day, names, batch), if_none_match)
+        asked = Asked(customer_id, as_of, fields, batch, only_exact=only_exact, if_none_match=if_none_match)
+        return await metrics_of_one(answers, kept, asked)
 
     @router.post(
         "/metrics:batch-get",

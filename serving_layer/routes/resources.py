@@ -21,6 +21,7 @@ from serving_layer.routes.status import status
 
 def resources(
     answers: Answers,
+    kept: KeptBatches,
     source: StoreSource,
     settings: Settings,
     clock: Callable[[], int],
@@ -29,7 +30,7 @@ def resources(
     admin: Admin,
 ) -> Iterator[APIRouter]:
     """Yields the routers. `clock` returns microseconds since the epoch, UTC; `admin` lets admins pass."""
-    yield customers(answers, KeptBatches(source, settings), settings.serving.batch_get_max)
+    yield customers(answers, kept, settings.serving.batch_get_max)
     yield explanations(answers)
     yield histories(answers)
     yield listed_facts(answers, source, topics)

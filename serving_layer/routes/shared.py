@@ -77,14 +77,18 @@ Customer = Annotated[str, Depends(_customer)]
 """The id in a path `/v1/customers/{customer_id:anytext}/…`. Raises InvalidRequest if no customer can have it."""
 
 
+def prefers_exact(prefer: str | None) -> bool:
+    """Returns whether `exact` is among what a header Prefer (RFC 7240) lists."""
+    return prefer is not None and "exact" in (part.partition(";")[0].strip().lower() for part in prefer.split(","))
+
+
 async def _only_exact(
     require: Annotated[
         Literal["exact"] | None, Query(description="`exact`: a degraded answer is a 503 with its reasons")
     ] = None,
     prefer: Annotated[str | None, Header(description="`exact`: the same as `?require=exact`")] = None,
 ) -> bool:
-    wished = [part.partition(";")[0].strip().lower() for part in (prefer or "").split(",")]
-    return require == "exact" or "exact" in wished
+    return require == "exact" or prefers_exact(prefer)
 
 
 Limit = Annotated[int, Query(ge=1, le=500, description="items in a page, at most")]

@@ -41,7 +41,8 @@ from tests.support.deltas import changed
 
 NOW: Final = micros_of(datetime(2024, 6, 30, 12, tzinfo=UTC))
 PARTITIONS: Final = 4
-_JSON: Final = {"content-type": "application/json"}
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+"""By name, or as pairs where one is sent twice."""
 RELEASE: Final = Release.of(Settings())
 
 
@@ -281,7 +282,7 @@ class Api:
         *,
         json: object = None,
         content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers = (),
     ) -> httpx.Response:
         return asyncio.run(self._request(method, url, json, content, headers))
 
@@ -308,7 +309,7 @@ class Api:
             yield
 
     async def _request(
-        self, method: str, url: str, json: object, content: bytes | None, headers: Mapping[str, str] | None
+        self, method: str, url: str, json: object, content: bytes | None, headers: Headers
     ) -> httpx.Response:
         app = self.app
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -316,7 +317,9 @@ class Api:
             self._started(app),
             httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
-            sent = {**(_JSON if content else {}), **(headers or {})}
+            sent = httpx.Headers(headers)
+            if content:
+                sent.setdefault("content-type", "application/json")
             return await client.request(method, url, json=json, content=content, headers=sent)
 
 
