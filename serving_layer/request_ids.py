@@ -5,13 +5,13 @@ import uuid
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER: Final = "X-Request-Id"
+_NAME: Final = HEADER.lower().encode()
 KEY: Final = "lambda360.request_id"
 """Where the scope of a request has its id: the answer to a defect is made outside of this middleware."""
-_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 log = structlog.get_logger(__name__)
 
 
@@ -30,13 +30,15 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope).get(HEADER))
+        request_id = _request_id(next((value for name, value in scope["headers"] if name == _NAME), None))
+        header = (_NAME, request_id.encode())
         is_logged = False
 
         async def named(message: Message) -> None:
             nonlocal is_logged
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
+                kept = (each for each in message.get("headers", ()) if each[0] != _NAME)
+                message["headers"] = [*kept, header]
                 if message["status"] >= 500:
                     is_logged = True
                     log.warning("failed", request=request_id, method=scope["method"], status=message["status"])
@@ -53,5 +55,5 @@ class RequestIds:
                 raise
 
 
-def _request_id(given: str | None) -> str:
-    return given if given is not None and _ID.fullmatch(given) else uuid.uuid4().hex
+def _request_id(given: bytes | None) -> str:
+    return given.decode() if given is not None and _ID.fullmatch(given) else uuid.uuid4().hex

@@ -14,15 +14,17 @@ _ORDERS: Final = INDEX["order_count"]
 class View:
     """A customer as of the day `as_of`: later days are dropped.
 
-    `days` holds the measures' values by day, and `ordered` the days whose order count is above zero. A day is a number
-    of days since 1970-01-01.
+    `days` holds the measures' values by day, `first_order` and `last_order` are the first and the last day whose order
+    count is above zero, and None without one. A day is a number of days since 1970-01-01.
     """
 
     def __init__(self, state: State, as_of: date, profile: CustomerProfile | None = None) -> None:
         self.as_of = day_of(as_of)
         self.profile = profile
         self.days = state.until(self.as_of).days
-        self.ordered = [day for day, values in self.days.items() if values[_ORDERS] > 0]
+        ordered = [day for day, values in self.days.items() if values[_ORDERS] > 0]
+        self.first_order = min(ordered, default=None)
+        self.last_order = max(ordered, default=None)
         self._computed: dict[int | None, Vector] = {}
 
     def total(self, measure: str) -> int:
@@ -46,6 +48,8 @@ class View:
         return [values for day, values in self.days.items() if day >= first]
 
     @property
-    def lifetime_days(self) -> int:
-        """Days from the first order to the last, both included. Raises ValueError without orders."""
-        return max(self.ordered) - min(self.ordered) + 1
+    def lifetime_days(self) -> int | None:
+        """Days from the first order to the last, both included; None without orders."""
+        if self.first_order is None or self.last_order is None:
+            return None
+        return self.last_order - self.first_order + 1

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from common.settings import AccessSettings
 from serving_layer.access import refusals
+from serving_layer.access.joined_writes import JoinedWrites
 from serving_layer.access.refusals import Refusal
 
 LINGER_SECONDS: Final = 2.0
@@ -50,10 +51,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type] # it is one, but by name
         if len(self.connections) > self.limits.max_connections:
-            transport.write(refusals.response(refusals.FULL))
-            transport.close()
+            self.transport.write(refusals.response(refusals.FULL))
+            self.transport.close()
         else:
             self._await_arrival(self.limits.header_seconds)
 

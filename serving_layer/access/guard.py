@@ -6,6 +6,7 @@ It is plain ASGI, since it runs for each request.
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from fastapi import Request, Response
@@ -20,6 +21,8 @@ from serving_layer.problems import defect, problem
 
 OPEN: Final = ("/healthz", "/readyz", "/openapi.json", "/docs", "/dashboard")
 """Paths, with what lies below them, that hold no customer's data: they never need a key. So does the page `/`."""
+HOSTS: Final = 256
+"""So many spellings of the header Host are remembered, with what was found; clients send few, each in every request."""
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -29,6 +32,7 @@ class Guard:
     def __init__(self, app: ASGIApp, policy: Policy) -> None:
         self._app = app
         self._policy = policy
+        self._is_known = lru_cache(HOSTS)(self._knows)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,14 +62,14 @@ class Guard:
         What is left of the caller's rate is appended to `extra`.
         """
         headers = _headers(scope["headers"])
-        request = Request(scope)
-        if refusal := self._wrong_host(request, headers):
-            return refusal
+        if not self._is_known(headers.get(b"host", b"")):
+            text = "the header Host names another server; LAMBDA360_ACCESS_HOSTS lists further names of this one"
+            return problem(Request(scope), 421, "unknown-host", text)
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._policy.max_body_bytes:
             text = f"the body has {int(length)} bytes; at most {self._policy.max_body_bytes} are read"
-            return problem(request, 413, "content-too-large", text)
-        return self._wrong_key(request, headers) or self._too_often(request, extra)
+            return problem(Request(scope), 413, "content-too-large", text)
+        return self._wrong_key(scope, headers) or self._too_often(scope, extra)
 
     def _counted(self, scope: Scope, receive: Receive) -> Receive:
         """Returns `receive`; it raises a 413 for a body that is too long where no header says how long it is."""
@@ -83,28 +87,26 @@ class Guard:
 
         return counted
 
-    def _wrong_host(self, request: Request, headers: Mapping[bytes, bytes]) -> Response | None:
+    def _knows(self, host: bytes) -> bool:
+        """Whether a header Host names this server."""
         # A page of another site, whose name was made to point here (DNS rebinding), cannot send another Host.
-        found = _HOST.fullmatch(headers.get(b"host", b"").decode("latin-1"))
-        if found is not None and (found[1].lower() in self._policy.hosts or _is_address(found[1])):
-            return None
-        text = "the header Host names another server; LAMBDA360_ACCESS_HOSTS lists further names of this one"
-        return problem(request, 421, "unknown-host", text)
+        found = _HOST.fullmatch(host.decode("latin-1"))
+        return found is not None and (found[1].lower() in self._policy.hosts or _is_address(found[1]))
 
-    def _wrong_key(self, request: Request, headers: Mapping[bytes, bytes]) -> Response | None:
+    def _wrong_key(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Response | None:
         key = _key(headers)
         if key is not None:
             caller = self._policy.keys.caller(key)
             if caller is None:
-                return problem(request, 401, "unauthorized", "this API key is not known", headers=CHALLENGE)
-            request.scope[CALLER] = caller
-        elif self._policy.key_needed and not _is_open(request.scope["path"]):
+                return problem(Request(scope), 401, "unauthorized", "this API key is not known", headers=CHALLENGE)
+            scope[CALLER] = caller
+        elif self._policy.key_needed and not _is_open(scope["path"]):
             text = "this needs an API key: X-API-Key, or Authorization: Bearer"
-            return problem(request, 401, "unauthorized", text, headers=CHALLENGE)
+            return problem(Request(scope), 401, "unauthorized", text, headers=CHALLENGE)
         return None
 
-    def _too_often(self, request: Request, extra: list[tuple[bytes, bytes]]) -> Response | None:
-        caller: Caller | None = request.scope.get(CALLER)
+    def _too_often(self, scope: Scope, extra: list[tuple[bytes, bytes]]) -> Response | None:
+        caller: Caller | None = scope.get(CALLER)
         if caller is None or self._policy.rate is None:
             return None
         left = self._policy.rate.take(caller.id)
@@ -113,7 +115,7 @@ class Guard:
             return None
         text = f"key {caller.id} has sent {self._policy.rate.per_minute} requests in this minute, as many as it may"
         retry = {"Retry-After": str(left.seconds)}
-        return problem(request, 429, "too-many-requests", text, headers=retry)
+        return problem(Request(scope), 429, "too-many-requests", text, headers=retry)
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:

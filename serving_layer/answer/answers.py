@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.merge import Merged, Parts, merge, parts
 from common.algebra.metrics import METRICS, MetricValue, present
-from common.algebra.pointer import cut_of
 from common.algebra.profile import present_profile
 from common.algebra.state import State
 from common.log.partition import partition_of
@@ -78,7 +77,7 @@ class Answers:
         asked = dict.fromkeys(customers)
         reading = await self.read(asked)
         conditions = self._conditions(reading, asked)
-        batch = batch_info(reading.pin.pointer.published)
+        batch = batch_info(reading.pin.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
             answers[customer] = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
@@ -90,7 +89,7 @@ class Answers:
         """Returns what `of` returns for one customer, and what was merged; None where a cell cannot be read."""
         reading = await self.read((customer,))
         conditions = self._conditions(reading, (customer,))
-        batch = batch_info(reading.pin.pointer.published)
+        batch = batch_info(reading.pin.published)
         answer = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
         return answer, parts_of(customer, reading)
 
@@ -120,7 +119,7 @@ class Answers:
         return [text for text, name in named if name is not ReasonName.ACCEPTED_DRIFT]
 
     def _conditions(self, reading: Reading, customers: Iterable[str]) -> dict[int, Condition]:
-        published = reading.pin.pointer.published
+        published = reading.pin.published
         now = self._clock()
         partitions = {partition_of(customer, reading.pin.partitions) for customer in customers}
         return {
@@ -140,13 +139,13 @@ def answer_of(
     customer: str, as_of: date, reading: Reading, *, conditions: Mapping[int, Condition], batch: BatchInfo | None
 ) -> Answer:
     """Returns the customer's answer from what was read; `conditions` are those of the partitions."""
-    published = reading.pin.pointer.published
+    published = reading.pin.published
     partition = partition_of(customer, reading.pin.partitions)
     layers = conditions[partition]
     reasons = list(layers.reasons)
     if customer in reading.marks:
         reasons.append(Reason(ReasonName.ACCEPTED_DRIFT, mark_reason(reading.marks[customer])))
-    cut = cut_of(published)[partition]
+    cut = reading.pin.cut[partition]
     rows = reading.deltas.get(customer, ())
     reasons += loss_reasons(reading.pin.pointer.losses, partition, rows)
     metrics: dict[str, MetricValue]
@@ -178,7 +177,7 @@ def answer_of(
 
 def parts_of(customer: str, reading: Reading) -> Parts | None:
     """Returns what the customer's answer is merged from; None where a stored cell cannot be read."""
-    cut = cut_of(reading.pin.pointer.published)[partition_of(customer, reading.pin.partitions)]
+    cut = reading.pin.cut[partition_of(customer, reading.pin.partitions)]
     try:
         deltas = decoded([row for row in reading.deltas.get(customer, ()) if row[0] >= cut])
         return parts(view_row(reading.rows.get(customer)), deltas, cut)

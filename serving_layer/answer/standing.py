@@ -21,7 +21,7 @@ def standing(
     The reasons are those that degrade the answers of some partition or of all, each once. Marks of accepted drift
     degrade single customers: there is one reason for all of them.
     """
-    published = pin.pointer.published
+    published = pin.published
     everywhere = batch_versions(published, release)
     reasons: dict[str, Reason] = {}
     for partition in range(pin.partitions):

@@ -13,7 +13,6 @@ from cassandra.query import tuple_factory
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.merge import merge
 from common.algebra.metrics import MetricValue, present
-from common.algebra.pointer import cut_of
 from common.errors import StoreUnavailable
 from common.log.copy_events import RESET, DeltaEvent
 from common.log.partition import partition_of
@@ -53,7 +52,7 @@ def effect(event: DeltaEvent, reading: Reading, as_of: date) -> Effect:
     offset = event.data.offset
     if all(at != offset for at, _ in deltas):
         return Effect(None, "the stored delta is gone: the customer was erased since, or it has expired")
-    cut = cut_of(reading.pin.pointer.published)[partition]
+    cut = reading.pin.cut[partition]
     without = merge(batch, [(at, delta) for at, delta in deltas if at < offset], cut)
     with_it = merge(batch, [(at, delta) for at, delta in deltas if at <= offset], cut)
     before = present(without.state, as_of, without.profile)
@@ -63,8 +62,8 @@ def effect(event: DeltaEvent, reading: Reading, as_of: date) -> Effect:
 
 def _gone(event: DeltaEvent, reading: Reading, partition: int) -> str | None:
     """Returns why the views cannot show the event's effect, judged by its offset, the cut and progress; else None."""
-    published = reading.pin.pointer.published
-    cut = cut_of(published)[partition]
+    published = reading.pin.published
+    cut = reading.pin.cut[partition]
     progress = reading.progress.get(partition)
     if event.type == RESET:
         return "the customer is erased: nothing below this offset counts any more"

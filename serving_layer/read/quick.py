@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from common.algebra.pointer import cut_of
 from serving_layer.read.pins import KeptPin
-from serving_layer.read.reading import Reading, batch_side, by_partition, complete_below, read_from
+from serving_layer.read.reading import Reading, batch_side, by_partition, complete_below
 from serving_layer.read.store import DeltaRow, SlotReused, StatementRefused, ViewStore
 
 _NO_MARKS: Final[Mapping[str, str]] = {}
@@ -40,13 +39,12 @@ async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]
 
     Raises StoreUnavailable if the store does not answer: to read everything would take it as long again.
     """
-    pointer, partitions = kept.pin.pointer, kept.pin.partitions
-    cut = cut_of(pointer.published)
-    members_of = by_partition(customers, partitions)
+    pin = kept.pin
+    members_of = by_partition(customers, pin.partitions)
     reads: list[Awaitable[Any]] = [
-        batch_side(store, pointer.published, customers),
+        batch_side(store, pin.published, customers),
         *(
-            store.deltas(pointer.generation, members, read_from(pointer, partition))
+            store.deltas(pin.pointer.generation, members, pin.read_from(partition))
             for partition, members in members_of.items()
         ),
     ]
@@ -55,10 +53,10 @@ async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]
     except (SlotReused, StatementRefused):
         return None
     for partition, deltas in zip(members_of, found, strict=True):
-        if not is_vouched_for(deltas, complete_below(kept.progress.get(partition), cut[partition])):
+        if not is_vouched_for(deltas, complete_below(kept.progress.get(partition), pin.cut[partition])):
             return None
     together = {customer: each for deltas in found for customer, each in deltas.items()}
-    return Reading(kept.pin, rows, kept.progress, together, _NO_MARKS)
+    return Reading(pin, rows, kept.progress, together, _NO_MARKS)
 
 
 def is_vouched_for(deltas: Mapping[str, Sequence[DeltaRow]], below: int) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from common.algebra.pointer import Pointer, Published, cut_of
+from common.algebra.pointer import Published
 from common.log.partition import partition_of
 from common.progress import Progress
 from serving_layer.read.deltas import Deltas, whole_deltas
@@ -35,7 +35,7 @@ async def read(store: ViewStore, customers: Collection[str]) -> Reading:
     """
     for _ in range(PIN_ATTEMPTS):
         pin = await store.pin()
-        published = pin.pointer.published
+        published = pin.published
         try:
             rows, (progress, found) = await asyncio.gather(
                 batch_side(store, published, customers), _speed_side(store, pin, customers)
@@ -63,7 +63,7 @@ async def batch_side(
 
 async def _speed_side(store: ViewStore, pin: Pin, customers: Collection[str]) -> tuple[Mapping[int, Progress], Deltas]:
     """Returns progress, the deltas at or above each partition's cut, and the marks beside them."""
-    cut = cut_of(pin.pointer.published)
+    cut = pin.cut
     members_of = by_partition(customers, pin.partitions)
     # Progress is read first: all that it covers is then in the deltas (R22).
     generation = pin.pointer.generation
@@ -74,7 +74,7 @@ async def _speed_side(store: ViewStore, pin: Pin, customers: Collection[str]) ->
                 store,
                 generation,
                 members,
-                cut=read_from(pin.pointer, partition),
+                cut=pin.read_from(partition),
                 complete_below=complete_below(progress.get(partition), cut[partition]),
             )
             for partition, members in members_of.items()
@@ -91,15 +91,6 @@ def by_partition(customers: Collection[str], partitions: int) -> dict[int, list[
     for customer in customers:
         found.setdefault(partition_of(customer, partitions), []).append(customer)
     return found
-
-
-def read_from(pointer: Pointer, partition: int) -> int:
-    """The offset from which on deltas are read: the cut, or the end of a loss below it.
-
-    A reset between the two says that the customer lost nothing (R15). The merge ignores what lies below the cut.
-    """
-    ends = (loss.to_offset for loss in pointer.losses if loss.partition == partition and not loss.sent_again)
-    return min((cut_of(pointer.published)[partition], *ends))
 
 
 def complete_below(progress: Progress | None, cut: int) -> int:

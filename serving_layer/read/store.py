@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
-from common.algebra.pointer import Pointer
+from common.algebra.cut import Cut
+from common.algebra.pointer import Pointer, Published, cut_of
 from common.errors import Lambda360Error, StoreUnavailable
 from common.progress import Progress
 from serving_layer.read.details import DetailStore
@@ -22,12 +24,31 @@ class StatementRefused(StoreUnavailable):
     """Cassandra answered, and refuses the statement: its table was dropped or changed, as an old generation's is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pin:
     """What one request is answered from: the pointer, read once, and the log's recorded partition count."""
 
     pointer: Pointer
     partitions: int
+
+    @cached_property
+    def published(self) -> Published | None:
+        """The batch to read; None before the first one."""
+        return self.pointer.published
+
+    @cached_property
+    def cut(self) -> Cut:
+        """That batch's cut."""
+        return cut_of(self.published)
+
+    def read_from(self, partition: int) -> int:
+        """The offset from which on deltas are read: the cut, or the end of a loss below it.
+
+        A reset between the two says that the customer lost nothing (R15). The merge ignores what lies below the cut.
+        """
+        losses = self.pointer.losses
+        ends = (loss.to_offset for loss in losses if loss.partition == partition and not loss.sent_again)
+        return min((self.cut[partition], *ends))
 
 
 @dataclass(frozen=True, slots=True)

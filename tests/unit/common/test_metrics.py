@@ -1,13 +1,16 @@
 """R6: presentation: rounding once, half to even; windows with both ends; null where there is nothing to say."""
 
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from common.algebra.dates import day_of
 from common.algebra.measures import INDEX, MEASURES
-from common.algebra.metrics import METRICS, present
+from common.algebra.metrics import METRICS, divided, present
 from common.algebra.state import State
 from tests.support.builders import AS_OF
 
@@ -31,6 +34,15 @@ def test_a_customer_whose_state_is_zero_gets_zeros_and_nulls() -> None:
     answer = present(State({}), AS_OF)
     assert list(answer) == [each.name for each in METRICS]
     assert {value for value in answer.values() if value is not False} == {0, "0.00", None}
+
+
+@given(st.integers(), st.integers().filter(bool))
+@example(5, 2)
+@example(-5, 2)
+@example(7, -2)
+@example(-10, -4)
+def test_quotients_are_rounded_half_to_even_exactly(numerator: int, denominator: int) -> None:
+    assert divided(numerator, denominator) == round(Fraction(numerator, denominator))
 
 
 @pytest.mark.parametrize(
