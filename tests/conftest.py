@@ -32,7 +32,7 @@ searched.register_profile("thorough", max_examples=2000, deadline=None, suppress
 searched.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 _NICENESS: Final = 5
 _WITH_SERVERS: Final = ("tests/integration/", "tests/e2e/")
-_LIVE: Final = ("ingest", "kafka_faults", "live", "operation", "serving", "speed", "stack")
+_LIVE: Final = ("ingest", "kafka_faults", "live", "notifications", "operation", "serving", "speed", "stack")
 """About half of what the tests with servers take, of the running system. The others are mostly of recomputation."""
 
 

@@ -49,6 +49,7 @@ def answers(scene: Stage, day: date) -> list[tuple[Any, Any]]:
     return [(entry["metrics"], entry["profile"]) for entry in ask_all(scene.url, scene.oracle.mentioned, day)]
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_r5b_r23_every_recipe_of_the_page_does_what_its_table_says(
     stack: Settings, spark: SparkSession, tmp_path: Path

@@ -95,11 +95,12 @@ def heard(found: Crowd, oracle: Oracle) -> Heard:
         last = max(pinned)
         for entry in response["results"]:
             said.batches[last] += 1
-            _compare(said.verdict, entry, expected)
+            compare(said.verdict, entry, expected)
     return said
 
 
-def _compare(verdict: Verdict, entry: dict[str, Any], expected: Expected) -> None:
+def compare(verdict: Verdict, entry: dict[str, Any], expected: Expected) -> None:
+    """Counts an answer as wrong, exact or degraded."""
     verdict.customers += 1
     if difference := expected.difference(entry):
         verdict.wrong += 1

@@ -28,6 +28,7 @@ from tests.support.harness import Child, wait_until
 from tests.support.release import THIS, Release
 from tests.support.systems import new_system, patient, patient_stack, with_few_rules
 
+FLUSH_SECONDS: Final = 120.0
 ANY_PARTITION: Final = -1
 """Leaves the choice to the producer's partitioner."""
 
@@ -69,7 +70,8 @@ class Load(threading.Thread):
             self.sent += 1
             while (left := self.sent / self._rate - (time.monotonic() - started)) > 0:
                 client.poll(left)  # returns early, with the first acknowledgement
-        client.flush()
+        if left := client.flush(FLUSH_SECONDS):
+            self.failures.append(f"{left} records were not acknowledged within {FLUSH_SECONDS:g} s of the last one")
 
     def end(self) -> int:
         """Stop, and the number of records that were acknowledged."""

@@ -21,8 +21,8 @@ from common.servers.cassandra import connected
 from common.settings import Settings
 from infra.drawing import Column, draw
 from infra.local.stack import ports
-from tests.bench.serve import bare, hot, load
-from tests.bench.serve.rows import AS_OF, Set, beat, fill, sets_of
+from tests.bench.serve import bare, hot, load, mixed
+from tests.bench.serve.rows import AS_OF, NAME, Set, beat, fill, sets_of
 from tests.bench.throughput import cpu_seconds, peak_mebibytes
 from tests.support.harness import Child, wait_until
 from tests.support.stage import own_stack
@@ -37,10 +37,15 @@ def main() -> int:
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--seconds", type=int, default=8, help="seconds of each measurement")
     options.add_argument("--hot", action="store_true", help="customers with 30,000 and with 1,000,000 orders instead")
+    options.add_argument(
+        "--mixed", type=float, metavar="RATE", help="so many questions a second beside ingest and batches instead"
+    )
     chosen = options.parse_args()
     logs.set_up(sys.stderr, logs.Whereabouts())
     console = Console()
     with own_stack() as stack:
+        if chosen.mixed:
+            return mixed.measure(console, stack, chosen.mixed)
         settings = serving_on(new_system(stack))
         with connected(patient(settings)) as session:
             if chosen.hot:
@@ -99,7 +104,8 @@ def _of_set(settings: Settings, of: Set, seconds: int, alone: float) -> dict[str
         cpu = cpu_seconds(child)
         merged = load.closed(port, of.first, of.size, DAY, seconds)
         cpu = cpu_seconds(child) - cpu
-        paced = load.paced(port, of.first, of.size, DAY, rate=merged.rate / 2, seconds=seconds)
+        asked = load.Asked(NAME, of.first, of.size, DAY)
+        paced = load.paced(port, asked, rate=merged.rate / 2, seconds=seconds)
         memory = peak_mebibytes(child)
     pairs, in_flight = bare.best(settings, of, max(seconds / 4, 1.0))
     return {

@@ -8,10 +8,11 @@ import sys
 import tempfile
 import time
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from statistics import quantiles
-from typing import Final, NamedTuple, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 import uvloop
 
@@ -47,6 +48,15 @@ class Paced(NamedTuple):
     p99: float
 
 
+class Asked(NamedTuple):
+    """Whom a load asks for: so many customers, whose names are `name.format(number)`, `number` from `first` on."""
+
+    name: str
+    first: int
+    size: int
+    as_of: str
+
+
 def closed(port: int, first: int, count: int, as_of: str, seconds: int) -> Closed:
     """Drives the API at its most. Raises AssertionError if an answer was no 2xx."""
     wrk = shutil.which("wrk")
@@ -62,10 +72,14 @@ def closed(port: int, first: int, count: int, as_of: str, seconds: int) -> Close
     return Closed(requests / (micros / 1e6), p50 / 1000, p99 / 1000)
 
 
-def paced(port: int, first: int, count: int, as_of: str, *, rate: float, seconds: float) -> Paced:
-    """Asks at a steady rate, in a process of its own, however late the answers are."""
-    asked = [str(each) for each in (port, first, count, as_of, rate, seconds)]
-    command = [sys.executable, "-m", "tests.bench.serve.load", *asked]
+def paced(port: int, asked: Asked, *, rate: float, seconds: float, kept: Path | None = None) -> Paced:
+    """Asks at a steady rate, in a process of its own, however late the answers are.
+
+    With `kept`, a line for each answer is appended to that file: the status, a space, the body. An unknown customer is
+    then an answer, too. Raises AssertionError if a request was not answered.
+    """
+    given = [str(each) for each in (port, *asked, rate, seconds, *([kept] if kept else []))]
+    command = [sys.executable, "-m", "tests.bench.serve.load", *given]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert not found["failed"], found
     return Paced(found["rate"], found["p50"], found["p99"])
@@ -98,12 +112,12 @@ class _Connection(asyncio.Protocol):
         length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
         if len(body) >= length:
             self._buffer = body[length:]
-            self._pool.answered(self, ok=head.startswith(b"HTTP/1.1 200"))
+            self._pool.answered(self, head[9:12], body[:length])
 
 
 class _Pool:
-    def __init__(self, first: int, count: int, as_of: str) -> None:
-        self._first, self._count, self._as_of, self._random = first, count, as_of, Random(time.time_ns())
+    def __init__(self, asked: Asked, kept: BinaryIO | None) -> None:
+        self._asked, self._kept, self._random = asked, kept, Random(time.time_ns())
         self._free: deque[_Connection] = deque()
         self._waiting: deque[float] = deque()
         self.delays: list[float] = []
@@ -115,9 +129,11 @@ class _Pool:
         else:
             self._free.append(connection)
 
-    def answered(self, connection: _Connection, *, ok: bool) -> None:
+    def answered(self, connection: _Connection, status: bytes, body: bytes) -> None:
         self.delays.append(time.perf_counter() - connection.due)
-        self.failed += not ok
+        self.failed += status != b"200" and (self._kept is None or status != b"404")
+        if self._kept is not None:
+            self._kept.write(b"%s %s\n" % (status, body))
         self.is_free(connection)
 
     def due(self, at: float) -> None:
@@ -127,8 +143,8 @@ class _Pool:
             self._waiting.append(at)
 
     def _request(self) -> bytes:
-        number = self._first + self._random.randrange(self._count)
-        path = f"/v1/customers/customer-{number:07}/metrics?as_of={self._as_of}"
+        customer = self._asked.name.format(self._asked.first + self._random.randrange(self._asked.size))
+        path = f"/v1/customers/{customer}/metrics?as_of={self._asked.as_of}"
         return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
@@ -149,12 +165,12 @@ async def _run(port: int, pool: _Pool, rate: float, seconds: float) -> None:
 
 
 def _main() -> None:
-    port, first, count = (int(each) for each in sys.argv[1:4])
-    rate, seconds = (float(each) for each in sys.argv[5:7])
-    pool = _Pool(first, count, sys.argv[4])
+    port, name, first, size, as_of, rate, seconds, *kept = sys.argv[1:]
     started = time.perf_counter()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(port, pool, rate, seconds))
+    with ExitStack() as opened, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        file = opened.enter_context(Path(kept[0]).open("ab")) if kept else None
+        pool = _Pool(Asked(name, int(first), int(size), as_of), file)
+        runner.run(_run(int(port), pool, float(rate), float(seconds)))
     delays = quantiles((1000 * each for each in pool.delays), n=100)
     reached = len(pool.delays) / (time.perf_counter() - started)
     sys.stdout.write(json.dumps({"failed": pool.failed, "rate": reached, "p50": delays[49], "p99": delays[98]}))

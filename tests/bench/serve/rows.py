@@ -27,6 +27,7 @@ from serving_layer.answer.provenance import Release
 from tests.support.deltas import changed
 
 AS_OF: Final = date(2024, 6, 30)
+NAME: Final = "customer-{:07}"
 DAYS: Final = 100
 """Days on which a customer did something, in three years."""
 STATES: Final = 200
@@ -50,7 +51,7 @@ class Set(NamedTuple):
 
 
 def name_of(number: int) -> str:
-    return f"customer-{number:07}"
+    return NAME.format(number)
 
 
 def sets_of(customers: int) -> Sequence[Set]:
