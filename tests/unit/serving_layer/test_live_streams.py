@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.log.position import Position
 from common.settings import LiveSettings
 from serving_layer.live.feed import Feed
 from serving_layer.live.hub import Hub
-from serving_layer.live.streams import Sent, Wish, vector_of
+from serving_layer.live.streams import Delta, Sent, Stream, Wish, vector_of
 from tests.support.live_fakes import MemoryTopic
 
 HEARTBEAT = 0.0005
@@ -178,6 +179,17 @@ def test_r14_each_delta_comes_once_and_in_order_whatever_happens(
             world.client.check(world.topic)
 
     asyncio.run(story())
+
+
+def test_as_many_events_wait_as_are_allowed_and_the_next_one_ends_the_stream() -> None:
+    """It names where to go on: before that one. What was there when the stream was resumed does not count."""
+    stream = Stream(EVERYTHING, most=2)
+    for offset in range(5):
+        stream.offer(Delta(Position(0, offset), "ada", "order", "delta", "{}"), is_backlog=offset < 2)
+
+    assert stream.ended is not None
+    assert [sent.id for sent in iter(stream.take, None)] == ["0:1", "0:2", "0:3", "0:4"]
+    assert stream.id == "0:4"
 
 
 @pytest.mark.parametrize("text", ["", "0", "0:1,0:2", "0:-1", "a:1", "0:1,", "0:1;1:2", "9" * 40])
