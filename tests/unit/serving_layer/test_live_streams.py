@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from common.log.position import Position
 from common.settings import LiveSettings
+from serving_layer.live.catch_up import CatchUp, Missing
+from serving_layer.live.fanout import Fanout
 from serving_layer.live.feed import Feed
 from serving_layer.live.hub import Hub
 from serving_layer.live.streams import Delta, Sent, Stream, Wish, vector_of
-from tests.support.live_fakes import MemoryTopic
+from tests.support.live_fakes import MemoryTopic, made
 
 HEARTBEAT = 0.0005
 EVERYTHING = Wish()
@@ -31,10 +33,16 @@ class SteppedHub(Hub):
     async def _started(self) -> Feed:
         return self.stepped
 
+    def read_once(self) -> bool:
+        """Whether there was something to read."""
+        deltas = self.stepped._reading.deltas(0)
+        for delta in deltas:
+            self.stepped.fanout.publish(delta)
+        return bool(deltas)
+
     def read_all(self) -> None:
-        while deltas := self.stepped._reading.deltas(0):
-            for delta in deltas:
-                self.stepped.fanout.publish(delta)
+        while self.read_once():
+            pass
 
 
 @dataclass
@@ -101,6 +109,7 @@ OPERATIONS = st.lists(
         operation("read", 0, 0),
         operation("follow", 2, 6),
         operation("follow", 1000, 1000),
+        operation("live", 1, 6),
         operation("repeat", 1, 6),
         operation("expire", 1, 9),
         operation("restart", 0, 0),
@@ -148,6 +157,16 @@ class World:
     async def follow(self, which: int, most: int) -> None:
         await self.client.follow(self.hubs[which], most, self.topic)
 
+    async def live(self, which: int, count: int) -> None:
+        """The client is connected while new records come; the other process has not read them."""
+        following = asyncio.create_task(self.follow(which, 1000))
+        for number in range(count):
+            await asyncio.sleep(0)
+            self.publish(number % 2, 1)
+            self.hubs[which].read_once()
+        self.read(which, 0)
+        await following
+
     async def restart(self, which: int, _: int) -> None:
         self.hubs[which] = await self.new_process()
 
@@ -190,6 +209,48 @@ def test_as_many_events_wait_as_are_allowed_and_the_next_one_ends_the_stream() -
     assert stream.ended is not None
     assert [sent.id for sent in iter(stream.take, None)] == ["0:1", "0:2", "0:3", "0:4"]
     assert stream.id == "0:4"
+
+
+def test_an_id_does_not_go_back_at_a_process_that_is_slower() -> None:
+    """The stream was opened at another one, which had followed more of partition 0."""
+    fanout, stream = Fanout({0: 0, 1: 0}, most_recent=10), Stream(EVERYTHING, most=10)
+    stream.jump({0: 9, 1: 0})
+    fanout.join(stream)
+
+    for position in ((1, 0), (0, 8), (0, 9), (1, 1)):
+        fanout.publish(made(*position))
+
+    assert [sent.id for sent in iter(stream.take, None)] == ["0:9,1:1", "0:10,1:1", "0:10,1:2"]
+
+
+@pytest.mark.parametrize("learned", [None, 4])
+def test_what_is_kept_begins_at_the_first_delta_that_was_kept(learned: int | None) -> None:
+    """Whatever the topic had before, and whether or not some of that was looked at."""
+    fanout = Fanout({0: None}, most_recent=2)
+    if learned is not None:
+        fanout.learn(Position(0, learned))
+        assert [fanout.covers({0: offset}, [0]) for offset in (learned, learned + 1)] == [False, True]
+    assert fanout.covers({0: 0}, [0], is_read=True) is (learned is None)
+
+    floors = []
+    for offset in (7, 8, 9):
+        fanout.publish(made(0, offset))
+        floors.append(next(below for below in range(20) if fanout.covers({0: below}, [0], is_read=True)))
+
+    assert floors == ([7, 7, 8] if learned is None else [learned + 1, learned + 1, 8])
+
+
+def test_what_is_too_much_to_read_again_is_a_gap_that_names_it() -> None:
+    topic = MemoryTopic(2)
+    for offset in range(10):
+        topic.publish(0, offset)
+    topic.publish(1, 0)
+    catch_up = CatchUp(topic, {0: 2, 1: 0}, [0, 1], 6)
+
+    part = catch_up.read(0)
+
+    assert part.missing == [Missing(0, 2, 6)]
+    assert [delta.position for delta in part.deltas] == [Position(0, 7), Position(0, 8), Position(0, 9), Position(1, 0)]
 
 
 @pytest.mark.parametrize("text", ["", "0", "0:1,0:2", "0:-1", "a:1", "0:1,", "0:1;1:2", "9" * 40])
