@@ -18,8 +18,9 @@ from serving_layer.schemas.provenance import Provenance
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
 _MAX_ECHO: Final = 200
-_UNREADABLE: Final = (UnicodeDecodeError, RecursionError)
-"""Causes for which FastAPI answers 400 to a body: it is no UTF-8, or nested too deeply."""
+_READABLE: Final = "a JSON object in UTF-8, not deeply nested, without numbers of thousands of digits"
+_UNREADABLE: Final = (ValueError, RecursionError)
+"""Causes for which FastAPI answers 400 to a body that is not so."""
 
 
 class InvalidRequest(FieldError):
@@ -182,8 +183,10 @@ _PLAIN: Final[Mapping[type[Exception], tuple[int, str]]] = {
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 # as above
     if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(error.__cause__, _UNREADABLE):
-        sent = getattr(error.__cause__, "object", "")  # nobody can read the body again
-        return await _invalid(request, InvalidRequest("body", sent, "a JSON object in UTF-8, not deeply nested"))
+        sent = getattr(error.__cause__, "object", b"").decode(errors="backslashreplace")  # it cannot be read again
+        return await _invalid(
+            request, InvalidRequest("body", sent, "a JSON object in UTF-8, not deeply nested, without endless numbers")
+        )
     status = HTTPStatus(error.status_code)
     slug = status.phrase.lower().replace(" ", "-")
     detail = {404: "no such route; GET /openapi.json lists them", 405: f"{request.method} is not allowed here"}

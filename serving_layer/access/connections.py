@@ -49,9 +49,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._discarded = 0
         self._is_refused = False
         self._is_draining = False
+        self._answered: RequestResponseCycle | None = None
+        """The request that is being answered; `self.cycle` is the last one that arrived, and may wait behind it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type] # it is one, but by name
+        self._writes = JoinedWrites(transport, self.loop)
+        super().connection_made(self._writes)  # type: ignore[arg-type] # it is one, but by name
         if len(self.connections) > self.limits.max_connections:
             self.transport.write(refusals.response(refusals.FULL))
             self.transport.close()
@@ -61,7 +64,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
         self.resume_writing()
+        self._writes.drop()
+        if self._answered is not None and not self._answered.response_complete:
+            self._answered.disconnected = True  # uvicorn tells `self.cycle` alone: a stream before it would never end
+            self._answered.message_event.set()
         super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        self._writes.flush()  # the transport closes itself now
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -122,6 +132,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._arrived()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._writes.flush()
+        super().on_response_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
+import uvloop
 
 from common.settings import Settings, load_settings
 from infra.commands.serve import server_of
@@ -68,7 +69,7 @@ def served(store: ViewStore, topic: MemoryTopic, settings: Settings | None = Non
     """Yields the URL of a server in a thread of this process."""
     running, listener = server(store, topic, settings or Settings()), free_socket()
     port = listener.getsockname()[1]
-    thread = threading.Thread(target=lambda: asyncio.run(running.serve([listener])), daemon=True)
+    thread = threading.Thread(target=lambda: uvloop.run(running.serve([listener])), daemon=True)
     thread.start()
     until = time.monotonic() + 60
     while not running.started:

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import socket
+import struct
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import psutil
 import pytest
 
 from tests.support.guarded import Process, process
+from tests.support.harness import wait_until
 
 MEBIBYTE = 2**20
 BATCH_GET = "/v1/customers/metrics:batch-get"
@@ -19,6 +23,8 @@ SETTINGS = {
     "LAMBDA360_ACCESS_BODY_SECONDS": "1",
     "LAMBDA360_ACCESS_WRITE_SECONDS": "1",
     "LAMBDA360_ACCESS_MAX_CONNECTIONS": "300",
+    "LAMBDA360_LIVE_CLIENTS": "3",
+    "LAMBDA360_LIVE_HEARTBEAT_SECONDS": "0.2",
 }
 
 
@@ -99,6 +105,43 @@ def test_a_connection_that_begins_no_request_gets_a_408(server: Process, first: 
     assert status(asyncio.run(said(server, first))) == 408
 
 
+@pytest.mark.parametrize("is_reset", [False, True])
+@pytest.mark.parametrize(
+    ("behind", "later"),
+    [(b"", b""), (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b""), (b"", b"\x00\x01\r\n\r\n")],
+)
+def test_a_stream_ends_with_its_client_whatever_came_behind_its_request(
+    server: Process, behind: bytes, later: bytes, *, is_reset: bool
+) -> None:
+    """A place that such a stream kept would be lost for good."""
+    for _ in range(6):  # twice as many as there are places
+        wait_until(lambda: streams(server) == 200, 20, "there is a place")
+        with closing(socket.create_connection(("127.0.0.1", server.port))) as client:
+            client.sendall(b"GET /v1/deltas HTTP/1.1\r\nHost: localhost\r\n\r\n" + behind)
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+            client.sendall(later)
+            if is_reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_until(lambda: streams(server) == 200, 20, "there is a place")
+
+
+def streams(server: Process) -> int:
+    """The status of one more stream."""
+    with httpx.stream("GET", f"{server.url}/v1/deltas") as response:
+        return response.status_code
+
+
+@pytest.mark.parametrize(("host", "code"), [(b"localhost", 200), (b"example.org", 421)])
+def test_a_client_that_has_said_all_gets_its_answer(server: Process, host: bytes, code: int) -> None:
+    """It closes its side of the connection after the request, as `nc -N` does."""
+    for _ in range(10):
+        with closing(socket.create_connection(("127.0.0.1", server.port))) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+            client.shutdown(socket.SHUT_WR)
+            with client.makefile("rb") as answer:
+                assert status(answer.read()) == code
+
+
 def test_a_body_that_does_not_arrive_is_a_408(server: Process) -> None:
     head = b"POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 100\r\n\r\n{" % (BATCH_GET.encode(), JSON)
     assert status(asyncio.run(said(server, head, b" ", b" ", pause=0.5))) == 408
@@ -154,7 +197,7 @@ def test_a_header_without_an_end_is_a_431(server: Process) -> None:
         (b"GET /v1/customers/ada/metrics HTTP/1.1\r\nHost: \xff\r\n\r\n", 421),
         (b"GET /v1/customers/ada/metrics HTTP/1.1\r\nHost: localhost\r\nX-API-Key: \xff\xfe\r\n\r\n", 401),
         (b"GET /v1/deltas HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: \xff\r\n\r\n", 422),
-        (b"POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 3\r\n\r\n[\xff]" % (BATCH_GET.encode(), JSON), 400),
+        (b"POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: 3\r\n\r\n[\xff]" % (BATCH_GET.encode(), JSON), 422),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 421),
         (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),

@@ -24,6 +24,9 @@ class Recorded:
     def abort(self) -> None:
         self.told.append("abort")
 
+    def is_closing(self) -> bool:
+        return "close" in self.told
+
 
 def told(*steps: tuple[str, *tuple[bytes, ...]]) -> list[bytes | str]:
     """What the transport was told in the turn of these calls, a mark, and what it was told in the next turn."""
@@ -46,7 +49,17 @@ def test_head_and_body_are_sent_in_one_piece() -> None:
 
 def test_what_was_written_is_sent_before_the_connection_is_closed() -> None:
     assert told(("write", b"a"), ("write", b"b"), ("close",)) == [b"ab", "close", "turn"]
-    assert told(("write", b"a"), ("write_eof",), ("write", b"b")) == [b"a", "eof", "turn", b"b"]
+    assert told(("write", b"a"), ("write_eof",)) == [b"a", "eof", "turn"]
+
+
+def test_after_that_the_transport_itself_says_that_it_is_over() -> None:
+    for end, said in (("close", "close"), ("write_eof", "eof")):
+        assert told(("write", b"a"), (end,), ("write", b"b")) == [b"a", said, b"b", "turn"]
+
+
+def test_what_is_complete_is_sent_at_once_and_what_nobody_gets_is_dropped() -> None:
+    assert told(("write", b"a"), ("write", b"b"), ("flush",), ("write", b"c")) == [b"ab", "turn", b"c"]
+    assert told(("write", b"a"), ("drop",)) == ["turn"]
 
 
 def test_more_than_is_joined_is_handed_on_at_once() -> None:

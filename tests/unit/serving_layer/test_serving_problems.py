@@ -66,9 +66,9 @@ def test_bytes_that_are_not_utf_8_name_no_customer(spelled: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["/v1/customers/metrics:batch-get", "/v1/batches/rollback"])
-@pytest.mark.parametrize("content", [b"i\x1d\xff", b'{"customer_ids":["\xff"]}', b"[" * 100_000, b"{"])
+@pytest.mark.parametrize("content", [b"i\x1d\xff", b'{"customer_ids":["\xff"]}', b"[" * 100_000, b"{", b"1" * 5000])
 def test_a_body_that_nothing_can_read_is_refused_with_its_rule(url: str, content: bytes) -> None:
-    """Broken UTF-8, too deep, too short."""
+    """Broken UTF-8, too deep, too short, a number too long."""
     found = problem(api().request("POST", url, content=content), 422)
     assert found["field"] == "body"
     assert str(found["rule"]).startswith("a JSON object")
