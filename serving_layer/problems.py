@@ -184,9 +184,7 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 # as above
     if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(error.__cause__, _UNREADABLE):
         sent = getattr(error.__cause__, "object", b"").decode(errors="backslashreplace")  # it cannot be read again
-        return await _invalid(
-            request, InvalidRequest("body", sent, "a JSON object in UTF-8, not deeply nested, without endless numbers")
-        )
+        return await _invalid(request, InvalidRequest("body", sent, _READABLE))
     status = HTTPStatus(error.status_code)
     slug = status.phrase.lower().replace(" ", "-")
     detail = {404: "no such route; GET /openapi.json lists them", 405: f"{request.method} is not allowed here"}

@@ -1,8 +1,8 @@
 """Answers plainly spelled requests for one customer's metrics past the framework (ADR 42).
 
 The framework's routing, parameters and exit stacks took 42 % of the process's time, more than the answer itself
-(measured: docs/serving.md). Here nothing is decided anew: what is read from the request goes to the same
-functions as the route's, and whatever is not plain goes to the route.
+(docs/measurements.md). Nothing is decided anew here: what is read from the request goes to the same functions as the
+route's, and whatever is not plain goes to the route.
 """
 
 import re
