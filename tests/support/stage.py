@@ -1,6 +1,8 @@
 """A stage for faults, benches and the end-to-end test: servers of its own, a speed worker or two, the API, a load."""
 
 import shutil
+import signal
+import sys
 import tempfile
 import threading
 import time
@@ -35,7 +37,11 @@ ANY_PARTITION: Final = -1
 
 @contextmanager
 def own_stack() -> Iterator[Settings]:
-    """A real Kafka and Cassandra in a folder of their own; gone at the end, even if this process is killed."""
+    """A real Kafka and Cassandra in a folder of their own; gone at the end, even if this process is killed.
+
+    SIGTERM ends this process as an exit does, so that it also stops the children that it started.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="lambda360-stage-"))
     watcher = guard.start(folder)
     settings = Settings(home=folder / "stack", stack=patient_stack())

@@ -7,7 +7,6 @@ again; each answer must be the oracle's at the offset that it names, or degraded
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -35,7 +34,6 @@ REST: Final = "at rest"
 
 def main() -> int:
     argparse.ArgumentParser(prog="make test-upgrade", description=__doc__).parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing that was started is left behind
     logs.set_up(sys.stderr, logs.Whereabouts())
     console = Console(width=160, highlight=False)
     console.print(f"load average before: {os.getloadavg()[0]:.2f}")
