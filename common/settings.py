@@ -227,7 +227,7 @@ class ServingSettings(Group):
     batch_get_max: Positive = Field(1000, description="customers in one batch-get request, at most")
     in_flight: Positive = Field(256, description="statements awaiting Cassandra at once, at most")
     reads_together: Annotated[int, Field(ge=1, le=32)] = Field(
-        16,
+        32,
         description="customers that one statement reads for as many requests, at most, while others are under way; 1 "
         "means that each request sends statements of its own",
     )
