@@ -24,7 +24,7 @@ RECORDS: Final = 1_000.0
 """Records a second that are sent meanwhile."""
 SEED: Final = 71
 CUSTOMERS: Final = 2_000
-BATCHES: Final = 3
+BATCHES: Final = 2
 QUIET_SECONDS: Final = 20.0
 PIECE_SECONDS: Final = 5.0
 """Questions are asked in pieces so long, until the batch that runs meanwhile has ended."""
@@ -43,12 +43,14 @@ def measure(console: Console, stack: Settings, rate: float) -> int:
         load.start()
         wait_until(lambda: sum(scene.progress().values()) > HISTORY, 180, "a history is applied")
         found["no batch"] = [paced(port, asked, rate=rate, seconds=QUIET_SECONDS, kept=kept)]
+        console.print(f"without a batch: {found['no batch'][0]}")
         for number in range(1, BATCHES + 1):
             run, pieces = scene.start("batch", "run", name=f"batch-{number}"), found.setdefault(f"batch {number}", [])
             while run.process.poll() is None:
                 pieces.append(paced(port, asked, rate=rate, seconds=PIECE_SECONDS, kept=kept))
             assert run.process.returncode == 0, run.tail()
             scene.children.remove(run)
+            console.print(f"batch {number} was published within {len(pieces) * PIECE_SECONDS:.0f} s")
         applied, seconds = _rate_of(scene)
         sent = load.end()
         verdict, batches = _judged(scene, kept)
