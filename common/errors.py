@@ -10,6 +10,7 @@ Lambda360Error
 ├── Unavailable              a server does not answer, and may answer later: server (R14)
 │   ├── StoreUnavailable         Cassandra
 │   │   ├── SlotReused               the slot was overwritten while it was read (R20, serving_layer.read.store)
+│   │   ├── TooManyDeltas            more of one customer than an answer adds up (serving_layer.read.store)
 │   │   └── StatementRefused         a table was dropped or changed since (serving_layer.read.store)
 │   ├── LogUnavailable           Kafka
 │   ├── WarehouseUnavailable     the object store of the warehouse

@@ -231,6 +231,11 @@ class ServingSettings(Group):
         description="customers that one statement reads for as many requests, at most, while others are under way; 1 "
         "means that each request sends statements of its own",
     )
+    customer_deltas: Annotated[int, Field(ge=100, le=200_000)] = Field(
+        50_000,
+        description="deltas of one customer above the cut that an answer adds up, at most; with more it is a 503 until "
+        "a batch has absorbed them",
+    )
     requests_in_flight: Positive = Field(
         512,
         description="requests under way at once in one process, at most; a further one is refused (503), not queued",

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from common.errors import BatchError, FieldError, Lambda360Error, LogUnavailable, StoreUnavailable
-from serving_layer.read.store import UnknownBatch
+from serving_layer.read.store import TooManyDeltas, UnknownBatch
 from serving_layer.request_ids import HEADER, KEY
 from serving_layer.schemas.provenance import Provenance
 
@@ -173,6 +173,7 @@ async def _plain(status: int, slug: str, request: Request, error: Exception) -> 
 
 _PLAIN: Final[Mapping[type[Exception], tuple[int, str]]] = {
     UnknownBatch: (404, "unknown-batch"),
+    TooManyDeltas: (503, "too-many-deltas"),
     Forbidden: (403, "forbidden"),
     BatchError: (409, "batch-conflict"),
     LogUnavailable: (503, "log-unavailable"),

@@ -19,7 +19,7 @@ from common.settings import Settings
 from common.tables import FIRST_GENERATION, Tables
 from serving_layer.read.by_customer import ByCustomer
 from serving_layer.read.cassandra_details import CassandraDetails
-from serving_layer.read.store import DeltaRow, Pin, SlotRow, StatementRefused
+from serving_layer.read.store import DeltaRow, Pin, SlotRow, StatementRefused, TooManyDeltas
 from serving_layer.read.together import Read, Together
 
 CHUNK: Final = 32
@@ -30,7 +30,8 @@ would save that hop. The statement for a single customer already goes to one of 
 """
 _SLOT: Final = "SELECT customer_id, batch_id, state FROM {keyspace}.{view} WHERE customer_id {of}"
 _DELTAS: Final = (
-    "SELECT customer_id, kafka_offset, value FROM {keyspace}.{deltas} WHERE customer_id {of} AND kafka_offset >= ?"
+    "SELECT customer_id, kafka_offset, value FROM {keyspace}.{deltas} WHERE customer_id {of} AND kafka_offset >= ? "
+    "PER PARTITION LIMIT {limit}"
 )
 _POINTER: Final = "SELECT value FROM {keyspace}.{tables.batch_pointer} WHERE name = ?"
 _RUNS: Final = "SELECT manifest FROM {keyspace}.{tables.batches} WHERE name = ? PER PARTITION LIMIT ?"
@@ -60,6 +61,7 @@ class CassandraViewStore:
         self._together = together
         self._topic = settings.log.topic
         self._keyspace = settings.cassandra.keyspace
+        self._most_deltas = settings.serving.customer_deltas
         self._off_loop = off_loop
         self.details = CassandraDetails(self._session, self._keyspace, off_loop)
         self._deltas: dict[int, ByCustomer] = {}
@@ -107,6 +109,9 @@ class CassandraViewStore:
         deltas: dict[str, list[DeltaRow]] = {}
         for customer, offset, value in await self._by_customer(select, customers, cut):
             deltas.setdefault(customer, []).append((offset, value))
+        for customer, rows in deltas.items():
+            if len(rows) > self._most_deltas:
+                raise TooManyDeltas(customer, self._most_deltas)
         return deltas
 
     def _prepare(self, query: str, **parts: str) -> PreparedStatement:
@@ -119,7 +124,7 @@ class CassandraViewStore:
     def _prepare_deltas(self, generation: int) -> ByCustomer:
         """Returns the select of a generation's deltas, and keeps it. Raises StatementRefused without the table."""
         try:
-            made = self._by_customer_id(_DELTAS, deltas=Tables(generation).deltas)
+            made = self._by_customer_id(_DELTAS, deltas=Tables(generation).deltas, limit=str(self._most_deltas + 1))
         except (*UNAVAILABLE, DriverException) as error:
             refused = StoreUnavailable if isinstance(error, UNAVAILABLE) else StatementRefused
             raise refused(f"generation {generation} of the speed tables cannot be read: {error}") from error

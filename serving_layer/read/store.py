@@ -20,6 +20,16 @@ class UnknownBatch(Lambda360Error):
     """There is no such batch, or no slot holds it."""
 
 
+class TooManyDeltas(StoreUnavailable):
+    """A customer has more deltas above the cut than an answer adds up: a batch must absorb them first."""
+
+    def __init__(self, customer: str, most: int) -> None:
+        super().__init__(
+            f"customer {customer!r} has more than {most} deltas since the last batch, and an answer adds up no more; "
+            "the next batch absorbs them"
+        )
+
+
 class StatementRefused(StoreUnavailable):
     """Cassandra answered, and refuses the statement: its table was dropped or changed, as an old generation's is."""
 
@@ -85,7 +95,7 @@ class ViewStore(Protocol):
     async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
         """Returns a generation's deltas at or above `cut`, resets and marks included. One without any is absent.
 
-        Raises StatementRefused if the generation's table was dropped.
+        Raises StatementRefused if the generation's table was dropped, and TooManyDeltas.
         """
 
 

@@ -36,8 +36,10 @@ from common.settings import ServingSettings, Settings
 from common.speed_cql import MARKER
 from serving_layer.answer.provenance import Release
 from serving_layer.read.cassandra_details import CassandraDetails
-from serving_layer.read.cassandra_store import CHUNK
+from serving_layer.read.cassandra_store import CHUNK, CassandraViewStore
 from serving_layer.read.details import WishedRollback
+from serving_layer.read.store import TooManyDeltas
+from serving_layer.read.together import Together
 from tests.support import one_server
 from tests.support.deltas import changed
 from tests.support.harness import Child, running, wait_until
@@ -279,6 +281,24 @@ def test_all_pages_of_a_customers_deltas_are_read(views: Views) -> None:
     answer = views.get("busy").json()
     assert answer["provenance"]["speed"]["deltas"] == count
     assert answer["metrics"]["total_revenue"] == f"{count // 100}.00"
+
+
+def test_more_deltas_than_an_answer_adds_up_are_not_read(views: Views) -> None:
+    """Of one customer; whoever is read in the same statement is answered."""
+    limited = views.settings.model_copy(update={"serving": ServingSettings(customer_deltas=100)})
+    views.deltas("full", {offset: delta(offset + 1, offset or None) for offset in range(100)})
+    views.deltas("flooded", {offset: delta(offset + 1, offset or None) for offset in range(102)})
+    with connected(patient(limited), row_factory=tuple_factory) as session:
+        store = CassandraViewStore(session, limited, together=Together(32))
+
+        async def read(*customers: str) -> list[Any]:
+            asked = (store.deltas(1, [customer], 0) for customer in customers)
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        full, other, flooded = asyncio.run(read("full", "nobody", "flooded"))
+        assert (len(full["full"]), other) == (100, {})
+        assert isinstance(flooded, TooManyDeltas)
+        assert len(asyncio.run(store.deltas(1, ["flooded"], 2))["flooded"]) == 100
 
 
 def test_a_batch_get_over_many_statements_answers_each_customer_as_a_get_does(views: Views) -> None:

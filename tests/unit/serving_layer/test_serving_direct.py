@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import StoreUnavailable
-from serving_layer.read.store import ViewStore
+from serving_layer.read.store import TooManyDeltas, ViewStore
 from serving_layer.routes.one_customer import metrics_of_one
 from tests.support.serving_fakes import MemoryViewStore, Shared, delta, order, pointing_at, progress, published
 
@@ -45,6 +45,10 @@ def away() -> ViewStore:
     raise StoreUnavailable("Cassandra at 127.0.0.1:1 does not answer")
 
 
+def flooded() -> ViewStore:
+    raise TooManyDeltas("ada", 50_000)
+
+
 def broken() -> ViewStore:
     raise RuntimeError("a defect")
 
@@ -54,7 +58,7 @@ def spied() -> Any:
     return patch("serving_layer.routes.direct.metrics_of_one", wraps=metrics_of_one)
 
 
-SOURCES = (exact, degraded, unreadable, away, broken)
+SOURCES = (exact, degraded, unreadable, away, flooded, broken)
 CUSTOMERS = ("ada", "bob", "..ada", "A-0_9.z~", "x" * 128, "x" * 129)
 DAY = "as_of=2024-06-30"
 PARTS = (
@@ -140,3 +144,9 @@ def test_other_methods_and_repeated_headers_go_to_the_route() -> None:
         twice = [("Prefer", "exact"), ("Prefer", "exact")]
         Shared(exact).request("GET", "/v1/customers/ada/metrics", headers=twice)
     assert spy.await_count == 0
+
+
+def test_too_many_deltas_of_one_customer_are_a_problem_of_their_own() -> None:
+    answer = Shared(flooded).get("/v1/customers/ada/metrics")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:lambda360:problem:too-many-deltas")
+    assert "the next batch absorbs them" in answer.json()["detail"]
