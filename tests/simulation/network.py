@@ -237,20 +237,24 @@ class _Write:
     response: Response
     missing: dict[Any, int]
     timed_out: bool
-    acknowledged: bool = False
+    answered: bool = False
+    """Whether the answer is under way: an acknowledgement, or that a table was dropped meanwhile."""
 
     def delivery(self, key: Any, mutation: list[Change], name: int) -> Op:
         at = self.world.now
 
         def deliver() -> None:
             if mutation[0].table in self.world.dropped:
+                if not self.timed_out and not self.answered:
+                    self.answered = True
+                    self.world.add(Op("write to a table that was dropped", self.response.time_out, self.owner))
                 return
             changed = self.world.replicas[name].write(mutation, at)
             self.missing[key] -= 1
             if changed:
                 self.world.touched(mutation)
-            if not self.timed_out and not self.acknowledged and all(left <= 0 for left in self.missing.values()):
-                self.acknowledged = True
+            if not self.timed_out and not self.answered and all(left <= 0 for left in self.missing.values()):
+                self.answered = True
                 for change in mutation:
                     if change.table == "speed_progress" and isinstance(change, Put):
                         self.world.judge.progressed(change)
