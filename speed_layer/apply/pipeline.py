@@ -1,8 +1,8 @@
-"""The pipeline of a worker: while one micro-batch is published, the next is applied, and more bundles are queued."""
+"""The pipeline of a worker: micro-batches are applied while others are, and published in the log's order."""
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -13,6 +13,12 @@ from speed_layer.apply.worker import Step, Worker
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+UNDER_WAY: Final = 4
+"""Micro-batches under way at once, from their first read to their last acknowledgement.
+
+While one waits for Cassandra, another one is decided, and one is published. What comes meanwhile makes up the next:
+so a record that comes alone is applied at once, and a backlog in large micro-batches.
+"""
 
 
 class Pipeline:
@@ -26,7 +32,8 @@ class Pipeline:
         self._lanes = lanes
         self._batch_records = batch_records
         self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue()
-        self._steps: asyncio.Queue[Step] = asyncio.Queue(1)
+        self._steps: asyncio.Queue[asyncio.Task[Step]] = asyncio.Queue()
+        self._room = asyncio.Semaphore(UNDER_WAY)
 
     async def take(self, bundle: Bundle) -> None:
         """Queue a bundle. Never raises, and never waits.
@@ -45,17 +52,27 @@ class Pipeline:
                 self._taken.put_nowait(batch)
 
     async def keep_applying(self) -> None:
-        """Apply queued bundles for ever. Those queued during one micro-batch make up the next, up to its size."""
-        while True:
-            batch = await self._taken.get()
-            while not self._taken.empty() and len(batch) < self._batch_records:
-                batch += self._taken.get_nowait()
-            await self._steps.put(await _known_to_end(self._worker.apply(batch)))
+        """Begin to apply queued bundles for ever, UNDER_WAY micro-batches at once.
+
+        Those queued while there is no room make up the next micro-batch, up to its size.
+        """
+        try:
+            async with asyncio.TaskGroup() as steps:
+                while True:
+                    await self._room.acquire()
+                    batch = await self._taken.get()
+                    while not self._taken.empty() and len(batch) < self._batch_records:
+                        batch += self._taken.get_nowait()
+                    self._steps.put_nowait(steps.create_task(_known_to_end(self._worker.apply(batch))))
+        except BaseExceptionGroup as errors:
+            raise innermost(errors) from errors
 
     async def keep_publishing(self) -> None:
-        """Publish applied micro-batches for ever, in order, and advance the lanes after each."""
+        """Publish micro-batches for ever, in the order in which they began, each once it is applied."""
         while True:
-            await _known_to_end(self._worker.publish(await self._steps.get()))
+            step = await self._steps.get()
+            await _known_to_end(self._worker.publish(await step))
+            self._room.release()
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -11,7 +11,7 @@ import structlog
 
 from common.algebra.alerts import rule_of
 from common.algebra.facts import Outcome
-from common.errors import RejectedRecord
+from common.errors import RejectedRecord, WorkerError
 from common.log.copies import Copy
 from common.log.events import parse
 from common.log.normalizing import Rules
@@ -74,6 +74,8 @@ class Worker:
     def __init__(self, terms: Terms, ports: Ports) -> None:
         self._terms = terms
         self._ports = ports
+        self._last: dict[str, asyncio.Task[None]] = {}
+        """By customer, the last task that was begun for it, until it has ended well."""
         self.future_dated = 0
         """Valid records with a date beyond their append time + 1 day, so far."""
         self.counts: Counter[str] = Counter()
@@ -91,6 +93,9 @@ class Worker:
     async def apply(self, delivered: Sequence[Delivered]) -> Step:
         """Apply the records of open lanes, all customers concurrently, and return what is to be published.
 
+        Several calls may be under way, and take the records in the order in which they began. A customer's records are
+        applied in that order, too: a later call waits for an earlier one's task of the same customer. If that fails, or
+        is cancelled, the later one fails.
         The store bounds the statements in flight. No lane has advanced at the return.
         """
         customers: dict[str, list[Placed]] = {}
@@ -101,7 +106,8 @@ class Worker:
                 self._sort(record, customers, step)
         async with asyncio.TaskGroup() as tasks:
             for customer_id, records in customers.items():
-                tasks.create_task(self._apply(customer_id, records, step))
+                before = self._last.get(customer_id)
+                self._last[customer_id] = tasks.create_task(self._apply(customer_id, records, step, before))
         return step
 
     async def publish(self, step: Step) -> None:
@@ -141,17 +147,30 @@ class Worker:
         self.future_dated += event.future_dated
         customers.setdefault(event.customer_id, []).append(Placed(record.offset, record.appended_at, event))
 
-    async def _apply(self, customer_id: str, records: Sequence[Placed], step: Step) -> None:
+    async def _apply(
+        self, customer_id: str, records: Sequence[Placed], step: Step, before: "asyncio.Task[None] | None"
+    ) -> None:
         ports = self._ports
+        if before is not None:
+            await _ended_well(before)
         applied = await apply(ports.store, ports.cache, customer_id, records, self._terms.alerts)
         again = await ports.store.rows(customer_id, applied.again) if applied.again else ()
         self._count(applied)
         partition = partition_of(customer_id, self._terms.partitions)
         rows: Iterable[Stored | Change | Reset] = (*again, *applied.written)
         step.copies += [Copy(Position(partition, row.offset), customer_id, row.delta, row.alerts) for row in rows]
+        if self._last.get(customer_id) is asyncio.current_task():
+            del self._last[customer_id]
 
     def _count(self, applied: Applied) -> None:
         for outcome, count in applied.outcomes.items():
             self.counts[COUNTED[outcome]] += count
         for row in applied.written:
             self.alerts.update(map(rule_of, row.alerts))
+
+
+async def _ended_well(task: "asyncio.Task[None]") -> None:
+    """Return once the task has ended. Raises WorkerError if it was cancelled or has failed: nothing may follow it."""
+    await asyncio.wait((task,))
+    if task.cancelled() or task.exception() is not None:
+        raise WorkerError("the customer's records before these were not applied")

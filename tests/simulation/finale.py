@@ -40,7 +40,7 @@ def check(world: "World") -> None:
     _check_letters(world)
     for worker in world.group.workers:
         counts = worker.core.worker.counts
-        if not worker.is_applying and counts["received"] != sum(counts.values()) - counts["received"]:
+        if not worker.applying and counts["received"] != sum(counts.values()) - counts["received"]:
             raise Wrong(f"{worker.name} counts {dict(counts)}")
 
 

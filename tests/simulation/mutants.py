@@ -1,5 +1,6 @@
 """The core, broken on purpose: each mutant forgets one clause of the contract, and some seed must see it."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,7 +24,8 @@ from speed_layer.apply import decide as apply
 from speed_layer.apply.cache import FactCache
 from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane
-from speed_layer.apply.rows import Change, Mutation, Reset
+from speed_layer.apply.pipeline import Pipeline
+from speed_layer.apply.rows import Change, Mutation, Placed, Reset
 from speed_layer.apply.worker import Step, Worker
 from speed_layer.progress import keeper
 from speed_layer.progress.keeper import Keeper, Kept
@@ -90,6 +92,27 @@ async def publish_after_progress(worker: Worker, step: Step) -> None:
     for lane, last in step.ends.values():
         lane.advance(last.offset + 1, last.appended_at)
     await PUBLISH(worker, step)
+
+
+async def side_by_side(
+    worker: Worker, customer_id: str, records: Sequence[Placed], step: Step, _: "asyncio.Task[None] | None"
+) -> None:
+    """A customer's records in two micro-batches are applied at the same time."""
+    await APPLY(worker, customer_id, records, step, None)
+
+
+async def publish_what_is_applied_first(pipeline: Pipeline) -> None:
+    """Micro-batches are published, and their lanes advanced, in the order in which they are done."""
+    steps = list[asyncio.Task[Step]]()
+    while True:
+        steps = steps or [await pipeline._steps.get()]
+        while not pipeline._steps.empty():
+            steps.append(pipeline._steps.get_nowait())
+        await asyncio.wait(steps, return_when=asyncio.FIRST_COMPLETED)
+        done = next(step for step in steps if step.done())
+        steps.remove(done)
+        await pipeline._worker.publish(done.result())
+        pipeline._room.release()
 
 
 def all_in_one_mutation(*arguments: Any) -> Iterator[Mutation]:
@@ -172,7 +195,7 @@ MERGE, SUM = merge.merge, measures.sum_of
 READ, BEGIN = ProgressTable.read, Keeper._begin
 LAST_READ: Final[dict[int, dict[int, Progress]]] = {}
 """By table's identity."""
-TAKE, PUBLISH, MUTATIONS = Worker._take, Worker.publish, apply.mutations
+TAKE, APPLY, PUBLISH, MUTATIONS = Worker._take, Worker._apply, Worker.publish, apply.mutations
 
 MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "skip the fence": [(apply, "decide", without_fence)],
@@ -187,6 +210,8 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "decide an alert anew on rewriting": [(apply, "decide", decide_alerts_anew)],
     "trust one read of two replicas": [(reading, "whole_deltas", read_once)],
     "publish after progress": [(Worker, "publish", publish_after_progress)],
+    "two micro-batches work on a customer at once": [(Worker, "_apply", side_by_side)],
+    "publish a micro-batch before an earlier one": [(Pipeline, "keep_publishing", publish_what_is_applied_first)],
     "from_offset from another read than the start": [
         (ProgressTable, "read", remember),
         (Keeper, "_begin", begin_from_the_last_read),
@@ -203,6 +228,7 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
 FOCUS: Final = {
     "trust one read of two replicas": "readers",
     "publish after progress": "publishing",
+    "publish a micro-batch before an earlier one": "readers",
     "decide an alert anew on rewriting": "publishing",
     "two records of an entity in one mutation": "timeouts",
     "the profile is kept over a reset": "erasures",

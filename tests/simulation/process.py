@@ -174,7 +174,8 @@ class WorkerProcess(Process):
         self.core = assemble(settings, RECORDED, outside, _dated(pointer), delta_ttl_seconds=TTL_SECONDS)
         self.partitions: set[int] = set()
         self.is_member = True
-        self.is_applying = False
+        self.applying = 0
+        """Micro-batches that are being applied: the worker's counts do not add up meanwhile."""
         self._fetched_to: dict[Lane, int] = {}
         self._note_applying()
         pipeline, keeper = self.core.pipeline, self.core.keeper
@@ -182,13 +183,12 @@ class WorkerProcess(Process):
             self.spawn(work)
 
     def _note_applying(self) -> None:
-        """See when a micro-batch is being applied: the worker's counts do not add up meanwhile."""
         apply = self.core.worker.apply
 
         async def noted(delivered: Sequence[Delivered]) -> Step:
-            self.is_applying = True
+            self.applying += 1
             step = await apply(delivered)
-            self.is_applying = False
+            self.applying -= 1
             return step
 
         self.core.worker.apply = noted  # type: ignore[method-assign] # it is watched, and not changed

@@ -7,10 +7,13 @@ from typing import Any, cast
 
 import pytest
 
+from common.algebra.facts import Delta
 from common.errors import Lambda360Error
+from common.log.copies import Copy
+from common.log.position import Position
 from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lane, Lanes
-from speed_layer.apply.pipeline import Pipeline
+from speed_layer.apply.pipeline import UNDER_WAY, Pipeline
 from speed_layer.apply.worker import Step, Worker
 from tests.support.speed_fakes import start
 
@@ -31,10 +34,29 @@ class Recorder:
         self.published.append(step)
 
 
+class Slow(Recorder):
+    """Applies each micro-batch when it is told to, and publishes at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = list[asyncio.Future[Step]]()
+        self.gate.set()
+
+    async def apply(self, batch: Sequence[Delivered]) -> Step:
+        await super().apply(batch)
+        self.steps.append(asyncio.get_running_loop().create_future())
+        return await self.steps[-1]
+
+
 def bundle(lane: Lane, *offsets: int) -> Bundle:
     links = lane.send((offset, 1) for offset in offsets)
     made = (SimpleNamespace(offset=o, key=b"ada", value=b"", timestamp=0, headers=()) for o in offsets)
     return Bundle(map(Linked, made, links))
+
+
+def step(offset: int) -> Step:
+    """A micro-batch that can be told from others."""
+    return Step(copies=[Copy(Position(0, offset), "ada", Delta.reset(0, None), ())])
 
 
 async def settled(*work: Any) -> None:
@@ -49,8 +71,8 @@ async def settled(*work: Any) -> None:
             raise cast(BaseException, result)
 
 
-def test_what_waited_is_applied_together_up_to_a_batch_and_few_steps_ahead_of_their_publishing() -> None:
-    """R14: one is published, one waits for that, and one waits for its place: then nothing more is applied."""
+def test_what_waited_is_applied_together_up_to_a_batch_and_few_micro_batches_are_under_way() -> None:
+    """R14: one is published, and the others wait for that: then nothing more is applied."""
     recorder, lanes = Recorder(), Lanes()
     pipeline, lane = Pipeline(cast(Worker, recorder), lanes, 3), lanes.open(0, start(0))
 
@@ -60,8 +82,32 @@ def test_what_waited_is_applied_together_up_to_a_batch_and_few_steps_ahead_of_th
         await settled(pipeline.keep_applying(), pipeline.keep_publishing())
 
     asyncio.run(scene())
-    assert recorder.applied == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert recorder.applied == [list(range(start, start + 4)) for start in range(0, 4 * UNDER_WAY, 4)]
     assert recorder.published == []
+
+
+def test_a_record_that_comes_alone_does_not_wait_for_those_under_way() -> None:
+    """While others wait for the store, it is applied; and published only after them."""
+    recorder, lanes = Slow(), Lanes()
+    pipeline, lane = Pipeline(cast(Worker, recorder), lanes, 3), lanes.open(0, start(0))
+
+    async def scene() -> None:
+        work = [asyncio.create_task(each) for each in (pipeline.keep_applying(), pipeline.keep_publishing())]
+        for offset in range(3):
+            await pipeline.take(bundle(lane, offset))
+            await settled()
+        assert recorder.applied == [[0], [1], [2]]
+        for number in (2, 1):
+            recorder.steps[number].set_result(step(number))
+        await settled()
+        assert recorder.published == []
+        recorder.steps[0].set_result(step(0))
+        await settled()
+        assert recorder.published == [step(0), step(1), step(2)]
+        for task in work:
+            task.cancel()
+
+    asyncio.run(scene())
 
 
 def test_what_waits_of_a_lane_that_is_open_is_not_forgotten() -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 
 from common.algebra.facts import Delta, encode
+from common.errors import StoreUnavailable
 from common.log.copies import Copy
 from common.log.partition import partition_of
 from infra.proof.oracle import RawRecord
@@ -13,7 +15,9 @@ from speed_layer.apply.cache import FactCache
 from speed_layer.apply.dead_letter import DeadLetter
 from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes
-from speed_layer.apply.worker import Ports, Terms, Worker
+from speed_layer.apply.pipeline import innermost
+from speed_layer.apply.rows import Mutation, Reset
+from speed_layer.apply.worker import Ports, Step, Terms, Worker
 from tests.support.builders import Log, Message, order, random_log
 from tests.support.speed_fakes import ALERTS, RULES, AwayFactStore, MemoryFactStore, fold, placed, start
 
@@ -124,6 +128,65 @@ def test_customers_of_a_batch_are_applied_side_by_side() -> None:
     log, scene = Log(), Scene(Counting())
     asyncio.run(scene.worker.process(scene.send(log.append(*(order(f"c{i}") for i in range(40))))))
     assert most == 40
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_micro_batches_that_are_applied_side_by_side_leave_what_one_after_the_other_would(seed: int) -> None:
+    """R10: a customer's records are applied in offset order, however many micro-batches hold them."""
+    log, random = random_log(seed), Random(seed)
+    scene = Scene(MemoryFactStore(random))
+
+    async def story() -> None:
+        records, steps = scene.send(log.records), list[asyncio.Task[Step]]()
+        while records:
+            size = random.randint(1, 8)
+            steps.append(asyncio.create_task(scene.worker.apply(records[:size])))
+            del records[:size]
+        for step in steps:
+            await scene.worker.publish(await step)
+
+    asyncio.run(story())
+    assert scene.store.live() == fold(placed(log.records))
+    written = {customer: list[int]() for customer, _ in scene.store.writes}
+    for customer, mutation in scene.store.writes:
+        written[customer] += [change.offset for change in ((mutation,) if isinstance(mutation, Reset) else mutation)]
+    assert all(offsets == sorted(offsets) for offsets in written.values())
+    counts = scene.worker.counts
+    assert counts["received"] == sum(counts.values()) - counts["received"] == len(log.records)
+
+
+@pytest.mark.parametrize("ends", ["fails", "is cancelled"])
+def test_nothing_follows_a_customers_records_that_were_not_applied(ends: str) -> None:
+    """R10, R14: the later micro-batch fails, too, though it could have been written."""
+
+    class Held(MemoryFactStore):
+        async def write(self, customer_id: str, mutation: Mutation) -> None:
+            await waiting[-1]
+            await super().write(customer_id, mutation)
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        waiting.append(loop.create_future())
+        first, second = scene.send(log.append(order("ada", "o1"), order("ada", "o2")))
+        earlier = asyncio.create_task(scene.worker.apply([first]))
+        later = asyncio.create_task(scene.worker.apply([second]))
+        await asyncio.sleep(0)
+        if ends == "fails":
+            waiting[-1].set_exception(StoreUnavailable("away"))
+        else:
+            earlier.cancel()
+        await asyncio.wait([earlier])
+        waiting.append(loop.create_future())
+        waiting[-1].set_result(None)
+        with pytest.raises(ExceptionGroup) as failed:
+            await later
+        assert str(innermost(failed.value)) == "the customer's records before these were not applied"
+        assert earlier.cancelled() or earlier.exception() is not None
+
+    waiting = list[asyncio.Future[None]]()
+    log, scene = Log(partitions=1), Scene(Held(), partitions=1)
+    asyncio.run(story())
+    assert scene.store.writes == []
 
 
 def test_a_delta_remembers_the_append_time_and_no_clock() -> None:
