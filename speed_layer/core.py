@@ -108,7 +108,7 @@ def assemble(
         store=CassandraFactStore(session, store_retry, Tables(generation.number), ttl),
         cache=cache,
         lanes=lanes,
-        publish_copies=Copies(settings, publisher, logic_version()).publish,
+        prepare=Copies(settings, publisher, logic_version()).prepare,
         publish_rejected=DeadLetters(settings, LetterTable(session), store_retry, publisher).publish,
     )
     terms = Terms(

@@ -5,7 +5,8 @@ copy. The same row always gives the same bytes, except that a delta's `values` a
 release that publishes it. Knows no producer.
 """
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -67,8 +68,16 @@ def _measure_changes(delta: Delta) -> tuple[MeasureChange, ...]:
     if delta.is_reset:
         return ()
     return tuple(
-        MeasureChange(date_of(day).isoformat(), measure.name, amount)
+        MeasureChange(_day_text(day), _NAMES[index], amount)
         for day, amounts in sorted(value(delta).days.items())
-        for measure, amount in zip(MEASURES, amounts, strict=True)
+        for index, amount in enumerate(amounts)
         if amount
     )
+
+
+@lru_cache(maxsize=10_000)
+def _day_text(day: int) -> str:
+    return date_of(day).isoformat()
+
+
+_NAMES: Final = tuple(measure.name for measure in MEASURES)

@@ -26,6 +26,9 @@ class FactCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, customer_id: object) -> bool:
+        return customer_id in self._entries
+
     def take(self, customer_id: str) -> tuple[Known | None, int]:
         """Removes and returns the entry, with the token that `put` needs."""
         known = self._entries.pop(customer_id, None)

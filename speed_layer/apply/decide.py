@@ -1,10 +1,10 @@
-"""Applying a customer's records in offset order (R10, R24): decisions and their sequence, free of engines and clocks.
+"""Applying customers' records, each one's in offset order (R10, R24): decisions and their sequence, free of engines.
 
 The store and the cache are parameters, so that the simulation runs this code unchanged.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +13,7 @@ import msgspec
 from common.algebra.facts import Delta, Fact, Outcome, decide
 from speed_layer.apply.alerts import KINDS_NEEDED, AlertSettings, New, has_rules, raised
 from speed_layer.apply.known import Known
-from speed_layer.apply.ports import Cache, FactStore
+from speed_layer.apply.ports import Cache, FactStore, Wanted
 from speed_layer.apply.rows import Change, EntityKey, Mutation, Placed, Reset
 
 MAX_CHANGES: Final = 64
@@ -33,39 +33,73 @@ class Applied:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class _Work:
+    """A customer whose records are being applied."""
+
+    customer_id: str
+    records: Sequence[Placed]
+    known: Known
+    token: int
+    is_new: bool
+    is_ahead: bool = False
+    """Whether another worker has applied beyond the records."""
+    applied: Applied = field(default_factory=Applied)
+
+    def wanted(self) -> Wanted | None:
+        """What is to be read before the records can be decided; None where everything is known."""
+        missing = self.known.missing(record.entity for record in self.records if not record.event.is_erasure)
+        kinds = {record.event.kind for record in self.records} & KINDS_NEEDED - self.known.complete
+        if not (missing or kinds or self.is_new):
+            return None
+        return Wanted(self.customer_id, missing, kinds, whole=self.is_new)
+
+
 async def apply(
-    store: FactStore, cache: Cache, customer_id: str, records: Sequence[Placed], settings: AlertSettings
-) -> Applied:
-    """Apply one customer's records, in offset order. No other task of this process may work on the customer meanwhile.
+    store: FactStore, cache: Cache, customers: Mapping[str, Sequence[Placed]], settings: AlertSettings
+) -> dict[str, Applied]:
+    """Apply some customers' records, each customer's in offset order, and return what came of each.
 
-    At the return every write is acknowledged. A mutation is written only after the one before it was acknowledged.
+    No other task of this process may work on one of these customers meanwhile. At the return every write is
+    acknowledged. The customers' first reads travel together, and so do their first mutations, their second ones, …: a
+    customer's mutation is written only after the one before it was acknowledged.
     """
-    cached, token = cache.take(customer_id)
-    known = cached or Known()
-    applied = Applied()
-    is_ahead = await _read_what_is_missing(store, customer_id, records, known, is_new=cached is None)
-    for mutation in mutations(records, known, settings, applied):
-        await store.write(customer_id, mutation)
-        applied.written.extend((mutation,) if isinstance(mutation, Reset) else mutation)
-    # Another worker is ahead: what was read may be torn, and only the next records would show it. So it is not cached.
-    if not is_ahead:
-        cache.put(customer_id, known, token)
-    return applied
+    works = [_work(cache, customer_id, records) for customer_id, records in customers.items()]
+    await _read_what_is_missing(store, works)
+    under_way = [(work, mutations(work.records, work.known, settings, work.applied)) for work in works]
+    while under_way:
+        next_ones = [(work, left, next(left, None)) for work, left in under_way]
+        written = [(work, left, mutation) for work, left, mutation in next_ones if mutation is not None]
+        if written:
+            await store.write([(work.customer_id, mutation) for work, _, mutation in written])
+        for work, _, mutation in written:
+            work.applied.written.extend((mutation,) if isinstance(mutation, Reset) else mutation)
+        under_way = [(work, left) for work, left, _ in written]
+    for work in works:
+        # Another worker is ahead: what was read may be torn, and only the next records would show it: not cached.
+        if not work.is_ahead:
+            cache.put(work.customer_id, work.known, work.token)
+    return {work.customer_id: work.applied for work in works}
 
 
-async def _read_what_is_missing(
-    store: FactStore, customer_id: str, records: Sequence[Placed], known: Known, *, is_new: bool
-) -> bool:
-    """Read what `known` lacks to decide `records`. Returns whether another worker has applied beyond them."""
-    missing = known.missing(record.entity for record in records if not record.event.is_erasure)
-    kinds = {record.event.kind for record in records} & KINDS_NEEDED - known.complete
-    if not (missing or kinds or is_new):
-        return False
+def _work(cache: Cache, customer_id: str, records: Sequence[Placed]) -> _Work:
+    known, token = cache.take(customer_id)
+    return _Work(customer_id, records, known or Known(), token, is_new=known is None)
+
+
+async def _read_what_is_missing(store: FactStore, works: Iterable[_Work]) -> None:
+    """Read what is needed to decide the customers' records, a customer again where what was read is torn."""
+    asked = [(work, wanted) for work in works if (wanted := work.wanted()) is not None]
+    torn = asked
     for _ in range(MAX_READS):
-        known.update(await store.read(customer_id, missing, kinds, whole=is_new))
-        if not known.is_torn(records):
+        if not torn:
             break
-    return known.reaches_above(records[-1].offset)
+        found = await store.read([wanted for _, wanted in torn])
+        for (work, _), known in zip(torn, found, strict=True):
+            work.known.update(known)
+        torn = [(work, wanted) for work, wanted in torn if work.known.is_torn(work.records)]
+    for work, _ in asked:
+        work.is_ahead = work.known.reaches_above(work.records[-1].offset)
 
 
 def mutations(records: Iterable[Placed], known: Known, settings: AlertSettings, applied: Applied) -> Iterator[Mutation]:

@@ -1,26 +1,40 @@
 """What `decide.py` stands on: where facts and deltas are stored, and what is remembered of customers."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from speed_layer.apply.known import Known
 from speed_layer.apply.rows import EntityKey, Mutation, Stored
 
 
+class Wanted(NamedTuple):
+    """What is to be read of one customer: its reset offset, the facts of `entities`, and all facts of `kinds`.
+
+    Or, if `whole` and they are few, all facts.
+    """
+
+    customer_id: str
+    entities: Collection[EntityKey]
+    kinds: Collection[str]
+    whole: bool
+
+
 class FactStore(Protocol):
     """Where facts and deltas are kept. The calls return when the store has answered, however long that takes."""
 
-    async def read(
-        self, customer_id: str, entities: Collection[EntityKey], kinds: Collection[str], *, whole: bool
-    ) -> Known:
-        """The customer's reset offset, the facts of `entities`, and all facts of `kinds`.
-
-        Or, if `whole` and they are few, all facts.
-        """
+    def groups(self, customers: Iterable[str]) -> Iterable[Sequence[str]]:
+        """Yields the customers in groups that are best read and written together."""
         ...
 
-    async def write(self, customer_id: str, mutation: Mutation) -> None:
-        """Write the mutation at its offsets' timestamps (R11), acknowledged at the write consistency."""
+    async def read(self, wanted: Sequence[Wanted]) -> Sequence[Known]:
+        """What is stored of each customer, in the order asked."""
+        ...
+
+    async def write(self, mutations: Sequence[tuple[str, Mutation]]) -> None:
+        """Write a mutation of each customer at its offsets' timestamps (R11), acknowledged at the write consistency.
+
+        Each mutation is atomic; together they are not. No customer may be named twice.
+        """
         ...
 
     async def rows(self, customer_id: str, offsets: Collection[int]) -> Sequence[Stored]:

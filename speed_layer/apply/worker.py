@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 
@@ -47,15 +48,21 @@ class Terms:
     alerts: AlertSettings
 
 
+Publish = Callable[[], Coroutine[Any, Any, None]]
+"""Returns once all of it is acknowledged, however long that takes."""
+
+
 @dataclass(slots=True)
 class Ports:
-    """Everything a worker changes. The publishing calls return once all is acknowledged, however long that takes."""
+    """Everything a worker changes."""
 
     store: FactStore
     cache: FactCache
     lanes: Lanes
-    publish_copies: Callable[[Sequence[Copy]], Coroutine[Any, Any, None]]
+    prepare: Callable[[Sequence[Copy]], Coroutine[Any, Any, Publish]]
+    """Makes the copies' messages, in their order. They are sent when the result is called."""
     publish_rejected: Callable[[Sequence[DeadLetter]], Coroutine[Any, Any, None]]
+    """Returns once all of them are acknowledged, however long that takes."""
 
 
 @dataclass(slots=True)
@@ -66,6 +73,7 @@ class Step:
     """By partition: its lane, and its last record in the micro-batch."""
     copies: list[Copy] = field(default_factory=list)
     rejected: list[DeadLetter] = field(default_factory=list)
+    publish_copies: Publish = field(init=False, compare=False)
 
 
 class Worker:
@@ -91,7 +99,7 @@ class Worker:
         await self.publish(await self.apply(delivered))
 
     async def apply(self, delivered: Sequence[Delivered]) -> Step:
-        """Apply the records of open lanes, all customers concurrently, and return what is to be published.
+        """Apply the records of open lanes, groups of customers concurrently, and return what is to be published.
 
         Several calls may be under way, and take the records in the order in which they began. A customer's records are
         applied in that order, too: a later call waits for an earlier one's task of the same customer. If that fails, or
@@ -105,9 +113,12 @@ class Worker:
                 step.ends[record.link.lane.partition] = record.link.lane, record
                 self._sort(record, customers, step)
         async with asyncio.TaskGroup() as tasks:
-            for customer_id, records in customers.items():
-                before = self._last.get(customer_id)
-                self._last[customer_id] = tasks.create_task(self._apply(customer_id, records, step, before))
+            for group in self._groups(customers):
+                before = {self._last[customer] for customer in group if customer in self._last}
+                task = tasks.create_task(self._apply({each: customers[each] for each in group}, step, before))
+                self._last.update(dict.fromkeys(group, task))
+        step.copies.sort(key=attrgetter("position"))
+        step.publish_copies = await self._ports.prepare(step.copies)
         return step
 
     async def publish(self, step: Step) -> None:
@@ -115,9 +126,8 @@ class Worker:
 
         Micro-batches must be published in the order in which they were applied.
         """
-        step.copies.sort(key=attrgetter("position"))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._ports.publish_copies(step.copies))
+            tasks.create_task(step.publish_copies())
             tasks.create_task(self._ports.publish_rejected(step.rejected))
         for lane, last in step.ends.values():
             lane.advance(last.offset + 1, last.appended_at)
@@ -147,20 +157,30 @@ class Worker:
         self.future_dated += event.future_dated
         customers.setdefault(event.customer_id, []).append(Placed(record.offset, record.appended_at, event))
 
+    def _groups(self, customers: Iterable[str]) -> Iterable[Sequence[str]]:
+        """Groups of the store's, apart for those that are cached: they do not wait for the others to be read."""
+        new, cached = list[str](), list[str]()
+        for customer in customers:
+            (cached if customer in self._ports.cache else new).append(customer)
+        return chain(self._ports.store.groups(new), self._ports.store.groups(cached))
+
     async def _apply(
-        self, customer_id: str, records: Sequence[Placed], step: Step, before: "asyncio.Task[None] | None"
+        self, customers: Mapping[str, Sequence[Placed]], step: Step, before: "Collection[asyncio.Task[None]]"
     ) -> None:
         ports = self._ports
-        if before is not None:
+        if before:
             await _ended_well(before)
-        applied = await apply(ports.store, ports.cache, customer_id, records, self._terms.alerts)
-        again = await ports.store.rows(customer_id, applied.again) if applied.again else ()
-        self._count(applied)
-        partition = partition_of(customer_id, self._terms.partitions)
-        rows: Iterable[Stored | Change | Reset] = (*again, *applied.written)
-        step.copies += [Copy(Position(partition, row.offset), customer_id, row.delta, row.alerts) for row in rows]
-        if self._last.get(customer_id) is asyncio.current_task():
-            del self._last[customer_id]
+        applied = await apply(ports.store, ports.cache, customers, self._terms.alerts)
+        for customer_id, done in applied.items():
+            again = await ports.store.rows(customer_id, done.again) if done.again else ()
+            self._count(done)
+            partition = partition_of(customer_id, self._terms.partitions)
+            rows: Iterable[Stored | Change | Reset] = (*again, *done.written)
+            step.copies += [Copy(Position(partition, row.offset), customer_id, row.delta, row.alerts) for row in rows]
+        task = asyncio.current_task()
+        for customer_id in customers:
+            if self._last.get(customer_id) is task:
+                del self._last[customer_id]
 
     def _count(self, applied: Applied) -> None:
         for outcome, count in applied.outcomes.items():
@@ -169,8 +189,8 @@ class Worker:
             self.alerts.update(map(rule_of, row.alerts))
 
 
-async def _ended_well(task: "asyncio.Task[None]") -> None:
-    """Return once the task has ended. Raises WorkerError if it was cancelled or has failed: nothing may follow it."""
-    await asyncio.wait((task,))
-    if task.cancelled() or task.exception() is not None:
+async def _ended_well(tasks: "Collection[asyncio.Task[None]]") -> None:
+    """Return once the tasks have ended. Raises WorkerError if one was cancelled or failed: nothing may follow it."""
+    await asyncio.wait(tasks)
+    if any(task.cancelled() or task.exception() is not None for task in tasks):
         raise WorkerError("the customer's records before these were not applied")

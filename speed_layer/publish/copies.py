@@ -1,6 +1,8 @@
 """Publishes copies of stored rows to the topics `customer_deltas` and `customer_alerts` (R14)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from common.log.copies import Copy, alert_event, delta_event
 from common.settings import Settings
@@ -16,10 +18,10 @@ class Copies:
         self._publisher = publisher
         self._logic_version = logic_version
 
-    async def publish(self, copies: Sequence[Copy]) -> None:
-        """Return once each copy, and each of its alerts, is acknowledged in its topic, in the copies' order."""
-        if copies:
-            await self._publisher.publish(lambda: list(self._messages(copies)))
+    async def prepare(self, copies: Sequence[Copy]) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Returns what publishes each copy and its alerts, in the copies' order, as `Publisher.publish` does."""
+        messages = await self._publisher.made(lambda: list(self._messages(copies))) if copies else ()
+        return partial(self._publisher.publish, messages)
 
     def _messages(self, copies: Iterable[Copy]) -> Iterable[Outgoing]:
         for copy in copies:

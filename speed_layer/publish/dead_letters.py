@@ -11,10 +11,10 @@ import structlog
 
 from common.algebra.dates import datetime_of
 from common.log.dead_letters import MAX_KEY_BYTES, Address, Rejection
+from common.portions import portions
 from common.servers.retry import Retry
 from common.settings import Settings
 from speed_layer.apply.dead_letter import DeadLetter
-from speed_layer.publish.portions import portions
 from speed_layer.publish.publisher import MAX_BYTES, Outgoing, Publisher
 
 log = structlog.get_logger(__name__)
@@ -70,7 +70,8 @@ class DeadLetters:
         async with asyncio.TaskGroup() as tasks:
             for together in mutations(entries):
                 tasks.create_task(self._keep(together))
-        await self._publisher.publish(lambda: [message(self._topic, *entry) for entry in entries])
+        messages = await self._publisher.made(lambda: [message(self._topic, *entry) for entry in entries])
+        await self._publisher.publish(messages)
 
     async def _row_of(self, letter: DeadLetter) -> Address:
         return await self._retry.until_done(lambda: self._table.row_of(letter))

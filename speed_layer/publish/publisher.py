@@ -44,12 +44,12 @@ class Publisher:
         self.copied: Counter[str] = Counter()
         """Messages acknowledged so far, by topic."""
 
-    async def publish(self, make: Callable[[], Sequence[Outgoing]]) -> None:
-        """Return once every message that `make` gives is acknowledged, however long that takes.
+    async def made(self, make: Callable[[], Sequence[Outgoing]]) -> Sequence[Outgoing]:
+        """Returns what `make` gives, which is called off the event loop, once."""
+        return await self._off_loop(make)
 
-        `make` is called off the event loop, once.
-        """
-        messages = await self._off_loop(make)
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Return once every message is acknowledged, however long that takes."""
         if messages:
             await self._retry.until_done(lambda: self._send(messages))
             self.copied.update(message.topic for message in messages)

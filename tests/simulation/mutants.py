@@ -95,10 +95,10 @@ async def publish_after_progress(worker: Worker, step: Step) -> None:
 
 
 async def side_by_side(
-    worker: Worker, customer_id: str, records: Sequence[Placed], step: Step, _: "asyncio.Task[None] | None"
+    worker: Worker, customers: Mapping[str, Sequence[Placed]], step: Step, _: "Collection[asyncio.Task[None]]"
 ) -> None:
     """A customer's records in two micro-batches are applied at the same time."""
-    await APPLY(worker, customer_id, records, step, None)
+    await APPLY(worker, customers, step, ())
 
 
 async def publish_what_is_applied_first(pipeline: Pipeline) -> None:

@@ -1,7 +1,7 @@
 """What stands in for Cassandra and for the log in the speed layer's tests, and the fold they are compared with."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -24,8 +24,11 @@ from common.servers.breaker import Breaker
 from common.servers.retry import Retry
 from infra.proof.oracle import RawRecord
 from speed_layer.apply.alerts import AlertSettings
+from speed_layer.apply.cache import FactCache
+from speed_layer.apply.decide import Applied, apply
 from speed_layer.apply.known import Known
 from speed_layer.apply.lanes import Start
+from speed_layer.apply.ports import Wanted
 from speed_layer.apply.rows import EntityKey, Mutation, Placed, Reset, Stored
 from tests.support.deltas import changed
 
@@ -122,9 +125,25 @@ class MemoryFactStore:
     reads: int = 0
     writes: list[tuple[str, Mutation]] = field(default_factory=list)
 
-    async def read(
-        self, customer_id: str, entities: Collection[EntityKey], kinds: Collection[str], *, whole: bool
+    def groups(self, customers: Iterable[str]) -> Iterable[Sequence[str]]:
+        """All together; with `random`, in groups of some."""
+        left = list(customers)
+        while left:
+            size = len(left) if self.random is None else self.random.randint(1, len(left))
+            yield left[:size]
+            del left[:size]
+
+    async def read(self, wanted: Sequence[Wanted]) -> Sequence[Known]:
+        return await asyncio.gather(*(self.get(*each) for each in wanted))
+
+    async def write(self, mutations: Sequence[tuple[str, Mutation]]) -> None:
+        assert len(dict(mutations)) == len(mutations), mutations
+        await asyncio.gather(*(self.put(*each) for each in mutations))
+
+    async def get(
+        self, customer_id: str, entities: Collection[EntityKey], kinds: Collection[str], whole: bool
     ) -> Known:
+        """Read of one customer."""
         await self._pause()
         self.reads += 1
         known = Known(facts=dict.fromkeys(entities), complete=frozenset(kinds))
@@ -148,7 +167,8 @@ class MemoryFactStore:
         }
         return [Stored(at, decode_delta(text), tuple(alerts.get(at, ()))) for at, text in sorted(deltas.items())]
 
-    async def write(self, customer_id: str, mutation: Mutation) -> None:
+    async def put(self, customer_id: str, mutation: Mutation) -> None:
+        """Write one mutation."""
         while True:
             await self._pause()
             fails = self.random is not None and self.random.random() < self.unreliable
@@ -192,7 +212,12 @@ class AwayFactStore(MemoryFactStore):
 
     away = False
 
-    async def write(self, customer_id: str, mutation: Mutation) -> None:
+    async def put(self, customer_id: str, mutation: Mutation) -> None:
         if self.away:
             raise StoreUnavailable("away")
-        await super().write(customer_id, mutation)
+        await super().put(customer_id, mutation)
+
+
+async def apply_one(store: MemoryFactStore, cache: FactCache, customer_id: str, records: Sequence[Placed]) -> Applied:
+    """Apply the records of one customer."""
+    return (await apply(store, cache, {customer_id: records}, ALERTS))[customer_id]

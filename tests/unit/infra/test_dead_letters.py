@@ -290,8 +290,11 @@ class ToldPublisher:
     def __init__(self, told: list[str]) -> None:
         self.told = told
 
-    async def publish(self, make: Callable[[], Sequence[Outgoing]]) -> None:
-        self.told += [f"message {json.loads(each.value)['letter']}" for each in make()]
+    async def made(self, make: Callable[[], Sequence[Outgoing]]) -> Sequence[Outgoing]:
+        return make()
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        self.told += [f"message {json.loads(each.value)['letter']}" for each in messages]
 
 
 def test_every_letter_is_in_the_table_before_it_is_published_however_long_that_takes() -> None:

@@ -19,11 +19,11 @@ from common.algebra.dates import day_of
 from common.algebra.facts import Outcome
 from speed_layer.apply.alerts import EVIDENCE_TICKETS, RULES
 from speed_layer.apply.cache import FactCache
-from speed_layer.apply.decide import Applied, apply
+from speed_layer.apply.decide import Applied
 from speed_layer.apply.known import Known
 from speed_layer.apply.rows import Change, Placed
 from tests.support.builders import AS_OF, Log, Message, erasure, order, random_messages, refund, ticket
-from tests.support.speed_fakes import ALERTS, MemoryFactStore, fold, placed
+from tests.support.speed_fakes import MemoryFactStore, apply_one, fold, placed
 
 DAY = day_of(AS_OF)
 
@@ -40,7 +40,7 @@ def applied(*messages: Message, store: MemoryFactStore | None = None, batch: int
 
 
 def work(store: MemoryFactStore, records: list[Placed]) -> Applied:
-    return asyncio.run(apply(store, FactCache(9), "ada", records, ALERTS))
+    return asyncio.run(apply_one(store, FactCache(9), "ada", records))
 
 
 def raised(*messages: Message) -> list[list[str]]:
@@ -137,8 +137,8 @@ def test_a_torn_read_is_read_again_before_an_alert_is_decided() -> None:
     work(store, records)
 
     class Torn(MemoryFactStore):
-        async def read(self, *args: object, **kwargs: object) -> Known:
-            known = await super().read(*args, **kwargs)  # type: ignore[arg-type] # handed through
+        async def get(self, *args: object, **kwargs: object) -> Known:
+            known = await super().get(*args, **kwargs)  # type: ignore[arg-type] # handed through
             if self.reads == 1:
                 known.facts["support_ticket", "t1"] = None
             return known
@@ -159,15 +159,15 @@ def test_what_was_read_beside_a_worker_that_is_ahead_is_not_remembered() -> None
     before = store.live()
 
     class Torn(MemoryFactStore):
-        async def read(self, *args: object, **kwargs: object) -> Known:
-            known = await super().read(*args, **kwargs)  # type: ignore[arg-type] # handed through
+        async def get(self, *args: object, **kwargs: object) -> Known:
+            known = await super().get(*args, **kwargs)  # type: ignore[arg-type] # handed through
             if self.reads == 1:
                 known.facts["support_ticket", "t1"] = known.facts["support_ticket", "t2"] = None
             return known
 
     torn, cache = Torn(cells=dict(store.cells)), FactCache(9)
     for record in records:
-        asyncio.run(apply(torn, cache, "ada", [record], ALERTS))
+        asyncio.run(apply_one(torn, cache, "ada", [record]))
     assert torn.live() == before
 
 
@@ -179,7 +179,7 @@ def test_any_log_raises_what_the_rules_in_plain_steps_raise_in_any_micro_batches
     left = records
     while left:
         size = random.randint(1, 30)
-        asyncio.run(apply(store, FactCache(9), customer, left[:size], ALERTS))
+        asyncio.run(apply_one(store, FactCache(9), customer, left[:size]))
         left = left[size - random.randrange(size) :]  # some are met again
     assert store.live() == fold({customer: records})
 

@@ -1,7 +1,7 @@
 """R9, R10, R11 and R24 in the speed layer: what is written for any log, cut into micro-batches in any way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 import pytest
@@ -14,7 +14,7 @@ from speed_layer.apply.decide import Applied, apply, mutations
 from speed_layer.apply.known import EVERY_KIND, Known
 from speed_layer.apply.rows import Placed, Reset
 from tests.support.builders import Log, erasure, order, random_log, ticket
-from tests.support.speed_fakes import ALERTS, AwayFactStore, MemoryFactStore, fold, placed
+from tests.support.speed_fakes import ALERTS, AwayFactStore, MemoryFactStore, apply_one, fold, placed
 
 SEEDS = range(12)
 
@@ -22,19 +22,19 @@ SEEDS = range(12)
 async def run_worker(
     store: MemoryFactStore, customers: dict[str, list[Placed]], random: Random, start: int = 0
 ) -> None:
-    """Apply every customer's records at or above `start`, in micro-batches of random sizes, customers side by side."""
+    """Apply every customer's records at or above `start`, in micro-batches of random sizes, in groups side by side."""
     cache = FactCache(customers=random.randint(1, 6))
 
-    async def one(customer_id: str, records: list[Placed]) -> None:
-        left = [record for record in records if record.offset >= start]
-        while left:
-            size = random.randint(1, 20)
-            await apply(store, cache, customer_id, left[:size], ALERTS)
-            left = left[size:]
+    async def one(group: Sequence[str]) -> None:
+        left = {name: [record for record in customers[name] if record.offset >= start] for name in group}
+        while left := {name: records for name, records in left.items() if records}:
+            sizes = {name: random.randint(1, 20) for name in left}
+            await apply(store, cache, {name: records[: sizes[name]] for name, records in left.items()}, ALERTS)
+            left = {name: records[sizes[name] :] for name, records in left.items()}
             if random.random() < 0.1:
                 cache.clear()
 
-    await asyncio.gather(*(one(customer_id, records) for customer_id, records in customers.items()))
+    await asyncio.gather(*map(one, store.groups(customers)))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -87,13 +87,13 @@ def test_the_next_mutation_waits_until_the_last_is_acknowledged() -> None:
     log, order_of = Log(), []
 
     class Slow(MemoryFactStore):
-        async def write(self, customer_id: str, mutation: object) -> None:
+        async def put(self, customer_id: str, mutation: object) -> None:
             order_of.append("begin")
             await asyncio.sleep(0)
             order_of.append("end")
 
     log.append(order(), order(updated_at="2024-06-09"), order(updated_at="2024-06-10"))
-    asyncio.run(apply(Slow(), FactCache(9), "ada", placed(log.records)["ada"], ALERTS))
+    asyncio.run(apply_one(Slow(), FactCache(9), "ada", placed(log.records)["ada"]))
     assert order_of == ["begin", "end"] * 3
 
 
@@ -101,7 +101,7 @@ def test_a_repeat_and_a_stale_version_write_nothing() -> None:
     """R4, R9."""
     log, store = Log(), MemoryFactStore()
     log.append(order(updated_at="2024-06-09"), order(updated_at="2024-06-09"), order(updated_at="2024-06-08"))
-    asyncio.run(apply(store, FactCache(9), "ada", placed(log.records)["ada"], ALERTS))
+    asyncio.run(apply_one(store, FactCache(9), "ada", placed(log.records)["ada"]))
     assert len(store.writes) == 1
 
 
@@ -124,11 +124,11 @@ def test_a_failed_write_forgets_the_customer() -> None:
     log, store, cache = Log(), AwayFactStore(), FactCache(9)
     log.append(order("ada", "o1"), order("ada", "o2"))
     first, second = placed(log.records)["ada"]
-    asyncio.run(apply(store, cache, "ada", [first], ALERTS))
+    asyncio.run(apply_one(store, cache, "ada", [first]))
     assert len(cache) == 1
     store.away = True
     with pytest.raises(StoreUnavailable):
-        asyncio.run(apply(store, cache, "ada", [second], ALERTS))
+        asyncio.run(apply_one(store, cache, "ada", [second]))
     assert len(cache) == 0
 
 
@@ -146,9 +146,9 @@ def test_what_was_out_when_the_cache_was_emptied_is_not_taken_back() -> None:
         cache.put("ada", known or Known(), token)
 
     async def scene() -> None:
-        await apply(store, cache, "ada", records[:1], ALERTS)
-        await revoked_meanwhile(lambda: apply(store, FactCache(9), "ada", records[1:3], ALERTS))
-        await apply(store, cache, "ada", records[3:], ALERTS)
+        await apply_one(store, cache, "ada", records[:1])
+        await revoked_meanwhile(lambda: apply_one(store, FactCache(9), "ada", records[1:3]))
+        await apply_one(store, cache, "ada", records[3:])
 
     asyncio.run(scene())
     assert store.live() == fold({"ada": records})
@@ -159,11 +159,11 @@ def test_the_cache_spares_reads_and_stays_within_its_bound() -> None:
     log.append(*(order(customer, updated_at=f"2024-06-0{day}") for day in (1, 2) for customer in ("a", "b", "c")))
     customers = placed(log.records)
     for name in ("a", "b", "c"):
-        asyncio.run(apply(store, cache, name, customers[name][:1], ALERTS))
+        asyncio.run(apply_one(store, cache, name, customers[name][:1]))
     assert (len(cache), store.reads) == (2, 3)
-    asyncio.run(apply(store, cache, "c", customers["c"][1:], ALERTS))
+    asyncio.run(apply_one(store, cache, "c", customers["c"][1:]))
     assert store.reads == 3
-    asyncio.run(apply(store, cache, "a", customers["a"][1:], ALERTS))
+    asyncio.run(apply_one(store, cache, "a", customers["a"][1:]))
     assert store.reads == 4
 
 

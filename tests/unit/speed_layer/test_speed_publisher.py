@@ -61,7 +61,7 @@ def messages(count: int = 3) -> list[Outgoing]:
 @pytest.mark.parametrize("answer", ["silent", "refused"])
 def test_what_is_not_acknowledged_is_sent_anew_and_only_then_counts_as_published(answer: str) -> None:
     made, fake = publisher(answer)
-    asyncio.run(made.publish(messages))
+    asyncio.run(made.publish(messages()))
     assert [message[1] for message in fake.sent] == [b"0", b"1", b"2"]
     assert made.copied == {"deltas": 3}
 
@@ -86,7 +86,13 @@ def test_a_copy_and_its_alerts_go_to_their_topics_in_the_records_partition_under
     made, fake = publisher()
     alert = LargeRefund(1, "r1", "o1", 70_000, 50_000)
     delta = changed("r1", None, Image(1, Refund("o1", 1, 70_000)), 5)
-    asyncio.run(Copies(Settings(), made, "v1").publish([Copy(Position(3, 8), "ada", delta, (alert,))]))
+
+    async def story() -> None:
+        publish = await Copies(Settings(), made, "v1").prepare([Copy(Position(3, 8), "ada", delta, (alert,))])
+        assert fake.sent == []
+        await publish()
+
+    asyncio.run(story())
     (deltas, body, *ours), (alerts, said, *there) = fake.sent
     assert (deltas, alerts, ours, there) == ("customer_deltas", "customer_alerts", [b"ada", 3], [b"ada", 3])
     assert (decode_delta_event(body).id, decode_alert_event(said).data.alert) == ("3:8", alert)

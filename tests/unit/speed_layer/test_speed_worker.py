@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from random import Random
+from typing import cast
 
 import pytest
 
@@ -17,7 +19,7 @@ from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes
 from speed_layer.apply.pipeline import innermost
 from speed_layer.apply.rows import Mutation, Reset
-from speed_layer.apply.worker import Ports, Step, Terms, Worker
+from speed_layer.apply.worker import Ports, Publish, Step, Terms, Worker
 from tests.support.builders import Log, Message, order, random_log
 from tests.support.speed_fakes import ALERTS, RULES, AwayFactStore, MemoryFactStore, fold, placed, start
 
@@ -28,8 +30,11 @@ class Scene:
     def __init__(self, store: MemoryFactStore | None = None, partitions: int = 4) -> None:
         self.store, self.lanes, self.letters = store or MemoryFactStore(), Lanes(), list[DeadLetter]()
         self.copies = list[Copy]()
-        self.ports = Ports(self.store, FactCache(100), self.lanes, self.copy, self.publish)
+        self.ports = Ports(self.store, FactCache(100), self.lanes, self.prepare, self.publish)
         self.worker = Worker(Terms("log", partitions, RULES, ALERTS), self.ports)
+
+    async def prepare(self, copies: Sequence[Copy]) -> Publish:
+        return partial(self.copy, copies)
 
     async def copy(self, copies: Sequence[Copy]) -> None:
         self.copies.extend(copies)
@@ -88,7 +93,7 @@ def test_a_batch_that_outlives_its_assignment_does_not_move_the_next_one() -> No
     log = Log(partitions=1)
 
     class Revoking(MemoryFactStore):
-        async def write(self, customer_id: str, mutation: object) -> None:
+        async def put(self, customer_id: str, mutation: object) -> None:
             scene.lanes.close()
             scene.lanes.open(0, start(0))
 
@@ -118,7 +123,7 @@ def test_customers_of_a_batch_are_applied_side_by_side() -> None:
     under_way, most = 0, 0
 
     class Counting(MemoryFactStore):
-        async def write(self, customer_id: str, mutation: object) -> None:
+        async def put(self, customer_id: str, mutation: object) -> None:
             nonlocal under_way, most
             under_way += 1
             most = max(most, under_way)
@@ -160,9 +165,9 @@ def test_nothing_follows_a_customers_records_that_were_not_applied(ends: str) ->
     """R10, R14: the later micro-batch fails, too, though it could have been written."""
 
     class Held(MemoryFactStore):
-        async def write(self, customer_id: str, mutation: Mutation) -> None:
+        async def put(self, customer_id: str, mutation: Mutation) -> None:
             await waiting[-1]
-            await super().write(customer_id, mutation)
+            await super().put(customer_id, mutation)
 
     async def story() -> None:
         loop = asyncio.get_running_loop()
@@ -228,10 +233,10 @@ def test_the_lanes_wait_for_what_is_published() -> None:
     """R12, R14: a crash in between loses no copy."""
     log, scene, release = Log(partitions=1), Scene(partitions=1), asyncio.Event()
 
-    async def held(copies: Sequence[Copy]) -> None:
-        await release.wait()
+    async def held(copies: Sequence[Copy]) -> Publish:
+        return cast(Publish, release.wait)
 
-    scene.ports.publish_copies = held
+    scene.ports.prepare = held
 
     async def story() -> None:
         work = asyncio.create_task(scene.worker.process(scene.send(log.append(order()))))
