@@ -21,7 +21,7 @@ from tests.bench.auditing import measure_audit
 from tests.bench.freshness import measure_freshness, measure_loaded_freshness
 from tests.bench.importing import measure_imports
 from tests.bench.rebuilding import measure_rebuild
-from tests.bench.throughput import measure_speed
+from tests.bench.throughput import measure_speed, warm
 from tests.support.stage import own_stack
 
 
@@ -58,6 +58,8 @@ def main() -> int:
 
 def _measure(console: Console, stack: Settings, name: str, runs: int) -> None:
     figures: dict[str, list[float]] = {}
+    if name == "speed":
+        warm(stack)
     for number in range(runs):
         for what, figure in PARTS[name](stack).items():
             figures.setdefault(what, []).append(figure)
