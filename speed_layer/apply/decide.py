@@ -67,11 +67,8 @@ async def apply(
     works = [_work(cache, customer_id, records) for customer_id, records in customers.items()]
     await _read_what_is_missing(store, works)
     under_way = [(work, mutations(work.records, work.known, settings, work.applied)) for work in works]
-    while under_way:
-        next_ones = [(work, left, next(left, None)) for work, left in under_way]
-        written = [(work, left, mutation) for work, left, mutation in next_ones if mutation is not None]
-        if written:
-            await store.write([(work.customer_id, mutation) for work, _, mutation in written])
+    while written := [(*each, mutation) for each in under_way if (mutation := next(each[1], None)) is not None]:
+        await store.write([(work.customer_id, mutation) for work, _, mutation in written])
         for work, _, mutation in written:
             work.applied.written.extend((mutation,) if isinstance(mutation, Reset) else mutation)
         under_way = [(work, left) for work, left, _ in written]

@@ -104,6 +104,7 @@ class Worker:
         Several calls may be under way, and take the records in the order in which they began. A customer's records are
         applied in that order, too: a later call waits for an earlier one's task of the same customer. If that fails, or
         is cancelled, the later one fails.
+
         The store bounds the statements in flight. No lane has advanced at the return.
         """
         customers: dict[str, list[Placed]] = {}
@@ -165,17 +166,19 @@ class Worker:
         return chain(self._ports.store.groups(new), self._ports.store.groups(cached))
 
     async def _apply(
-        self, customers: Mapping[str, Sequence[Placed]], step: Step, before: "Collection[asyncio.Task[None]]"
+        self, customers: Mapping[str, Sequence[Placed]], step: Step, before: Collection[asyncio.Task[None]]
     ) -> None:
         ports = self._ports
         if before:
             await _ended_well(before)
         applied = await apply(ports.store, ports.cache, customers, self._terms.alerts)
+        met_again = {customer_id: done.again for customer_id, done in applied.items() if done.again}
+        found = await asyncio.gather(*(ports.store.rows(*each) for each in met_again.items()))
+        again = dict(zip(met_again, found, strict=True))
         for customer_id, done in applied.items():
-            again = await ports.store.rows(customer_id, done.again) if done.again else ()
             self._count(done)
             partition = partition_of(customer_id, self._terms.partitions)
-            rows: Iterable[Stored | Change | Reset] = (*again, *done.written)
+            rows: Iterable[Stored | Change | Reset] = (*again.get(customer_id, ()), *done.written)
             step.copies += [Copy(Position(partition, row.offset), customer_id, row.delta, row.alerts) for row in rows]
         task = asyncio.current_task()
         for customer_id in customers:
@@ -189,7 +192,7 @@ class Worker:
             self.alerts.update(map(rule_of, row.alerts))
 
 
-async def _ended_well(tasks: "Collection[asyncio.Task[None]]") -> None:
+async def _ended_well(tasks: Collection[asyncio.Task[None]]) -> None:
     """Return once the tasks have ended. Raises WorkerError if one was cancelled or failed: nothing may follow it."""
     await asyncio.wait(tasks)
     if any(task.cancelled() or task.exception() is not None for task in tasks):

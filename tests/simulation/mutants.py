@@ -95,7 +95,7 @@ async def publish_after_progress(worker: Worker, step: Step) -> None:
 
 
 async def side_by_side(
-    worker: Worker, customers: Mapping[str, Sequence[Placed]], step: Step, _: "Collection[asyncio.Task[None]]"
+    worker: Worker, customers: Mapping[str, Sequence[Placed]], step: Step, _: Collection[asyncio.Task[None]]
 ) -> None:
     """A customer's records in two micro-batches are applied at the same time."""
     await APPLY(worker, customers, step, ())
