@@ -108,7 +108,8 @@ def assemble(
         store=CassandraFactStore(session, store_retry, Tables(generation.number), ttl),
         cache=cache,
         lanes=lanes,
-        prepare=Copies(settings, publisher, logic_version()).prepare,
+        messages_of=Copies(settings, publisher, logic_version()).messages,
+        publish=publisher.publish,
         publish_rejected=DeadLetters(settings, LetterTable(session), store_retry, publisher).publish,
     )
     terms = Terms(

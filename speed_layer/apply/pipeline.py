@@ -1,6 +1,7 @@
 """The pipeline of a worker: micro-batches are applied while others are, and published in the log's order."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable
 from typing import Final, TypeVar
 
@@ -13,12 +14,14 @@ from speed_layer.apply.worker import Step, Worker
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-UNDER_WAY: Final = 4
-"""Micro-batches under way at once, from their first read to their last acknowledgement.
+APPLYING: Final = 4
+"""Micro-batches that are applied at once.
 
-While one waits for Cassandra, another one is decided, and one is published. What comes meanwhile makes up the next:
-so a record that comes alone is applied at once, and a backlog in large micro-batches.
+While one waits for Cassandra, another one is decided. What comes meanwhile makes up the next: so a record that comes
+alone is applied at once, and a backlog in large micro-batches.
 """
+UNPUBLISHED: Final = 12
+"""Micro-batches that are applied, or being applied, and not published yet, at most."""
 
 
 class Pipeline:
@@ -33,7 +36,8 @@ class Pipeline:
         self._batch_records = batch_records
         self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue()
         self._steps: asyncio.Queue[asyncio.Task[Step]] = asyncio.Queue()
-        self._room = asyncio.Semaphore(UNDER_WAY)
+        self._applying = asyncio.Semaphore(APPLYING)
+        self._unpublished = asyncio.Semaphore(UNPUBLISHED)
 
     async def take(self, bundle: Bundle) -> None:
         """Queue a bundle. Never raises, and never waits.
@@ -52,27 +56,38 @@ class Pipeline:
                 self._taken.put_nowait(batch)
 
     async def keep_applying(self) -> None:
-        """Begin to apply queued bundles for ever, UNDER_WAY micro-batches at once.
+        """Begin to apply queued bundles for ever, APPLYING micro-batches at once.
 
         Those queued while there is no room make up the next micro-batch, up to its size.
         """
         try:
             async with asyncio.TaskGroup() as steps:
                 while True:
-                    await self._room.acquire()
+                    await self._unpublished.acquire()
+                    await self._applying.acquire()
                     batch = await self._taken.get()
                     while not self._taken.empty() and len(batch) < self._batch_records:
                         batch += self._taken.get_nowait()
-                    self._steps.put_nowait(steps.create_task(_known_to_end(self._worker.apply(batch))))
+                    step = steps.create_task(_known_to_end(self._worker.apply(batch)))
+                    step.add_done_callback(lambda _: self._applying.release())
+                    self._steps.put_nowait(step)
         except BaseExceptionGroup as errors:
             raise innermost(errors) from errors
 
     async def keep_publishing(self) -> None:
-        """Publish micro-batches for ever, in the order in which they began, each once it is applied."""
+        """Publish micro-batches for ever, in the order in which they began: those together that wait for it."""
+        begun = deque[asyncio.Task[Step]]()
         while True:
-            step = await self._steps.get()
-            await _known_to_end(self._worker.publish(await step))
-            self._room.release()
+            begun.append(await self._steps.get())
+            while begun:
+                steps = [await begun.popleft()]
+                while not self._steps.empty():
+                    begun.append(self._steps.get_nowait())
+                while begun and begun[0].done():
+                    steps.append(begun.popleft().result())
+                await _known_to_end(self._worker.publish(steps))
+                for _ in steps:
+                    self._unpublished.release()
 
 
 def innermost(error: BaseException) -> BaseException:

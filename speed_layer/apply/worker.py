@@ -48,10 +48,6 @@ class Terms:
     alerts: AlertSettings
 
 
-Publish = Callable[[], Coroutine[Any, Any, None]]
-"""Returns once all of it is acknowledged, however long that takes."""
-
-
 @dataclass(slots=True)
 class Ports:
     """Everything a worker changes."""
@@ -59,8 +55,10 @@ class Ports:
     store: FactStore
     cache: FactCache
     lanes: Lanes
-    prepare: Callable[[Sequence[Copy]], Coroutine[Any, Any, Publish]]
-    """Makes the copies' messages, in their order. They are sent when the result is called."""
+    messages_of: Callable[[Sequence[Copy]], Coroutine[Any, Any, Sequence[Any]]]
+    """Makes the copies' messages, in their order."""
+    publish: Callable[[Sequence[Any]], Coroutine[Any, Any, None]]
+    """Returns once all of these messages are acknowledged, however long that takes."""
     publish_rejected: Callable[[Sequence[DeadLetter]], Coroutine[Any, Any, None]]
     """Returns once all of them are acknowledged, however long that takes."""
 
@@ -73,7 +71,8 @@ class Step:
     """By partition: its lane, and its last record in the micro-batch."""
     copies: list[Copy] = field(default_factory=list)
     rejected: list[DeadLetter] = field(default_factory=list)
-    publish_copies: Publish = field(init=False, compare=False)
+    messages: Sequence[Any] = ()
+    """Those of the copies, in the log's order."""
 
 
 class Worker:
@@ -96,7 +95,7 @@ class Worker:
 
         Records of closed lanes are ignored: they are redelivered in another lane.
         """
-        await self.publish(await self.apply(delivered))
+        await self.publish([await self.apply(delivered)])
 
     async def apply(self, delivered: Sequence[Delivered]) -> Step:
         """Apply the records of open lanes, groups of customers concurrently, and return what is to be published.
@@ -119,19 +118,20 @@ class Worker:
                 task = tasks.create_task(self._apply({each: customers[each] for each in group}, step, before))
                 self._last.update(dict.fromkeys(group, task))
         step.copies.sort(key=attrgetter("position"))
-        step.publish_copies = await self._ports.prepare(step.copies)
+        step.messages = await self._ports.messages_of(step.copies)
         return step
 
-    async def publish(self, step: Step) -> None:
-        """Publish an applied micro-batch in the log's order, then advance its lanes.
+    async def publish(self, steps: Sequence[Step]) -> None:
+        """Publish applied micro-batches, each in the log's order, then advance their lanes.
 
-        Micro-batches must be published in the order in which they were applied.
+        Micro-batches must be given in the order in which they were applied, and published in that order.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(step.publish_copies())
-            tasks.create_task(self._ports.publish_rejected(step.rejected))
-        for lane, last in step.ends.values():
-            lane.advance(last.offset + 1, last.appended_at)
+            tasks.create_task(self._ports.publish([message for step in steps for message in step.messages]))
+            tasks.create_task(self._ports.publish_rejected([letter for step in steps for letter in step.rejected]))
+        for step in steps:
+            for lane, last in step.ends.values():
+                lane.advance(last.offset + 1, last.appended_at)
 
     def _take(self, record: Delivered) -> bool:
         lane = record.link.lane

@@ -1,8 +1,6 @@
 """Publishes copies of stored rows to the topics `customer_deltas` and `customer_alerts` (R14)."""
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from common.log.copies import Copy, alert_event, delta_event
 from common.settings import Settings
@@ -10,7 +8,7 @@ from speed_layer.publish.publisher import Outgoing, Publisher
 
 
 class Copies:
-    """Turns copies into messages and publishes them."""
+    """Turns copies into messages."""
 
     def __init__(self, settings: Settings, publisher: Publisher, logic_version: str) -> None:
         self._deltas = settings.log.deltas_topic
@@ -18,10 +16,9 @@ class Copies:
         self._publisher = publisher
         self._logic_version = logic_version
 
-    async def prepare(self, copies: Sequence[Copy]) -> Callable[[], Coroutine[Any, Any, None]]:
-        """Returns what publishes each copy and its alerts, in the copies' order, as `Publisher.publish` does."""
-        messages = await self._publisher.made(lambda: list(self._messages(copies))) if copies else ()
-        return partial(self._publisher.publish, messages)
+    async def messages(self, copies: Sequence[Copy]) -> Sequence[Outgoing]:
+        """Returns the message of each copy, and those of its alerts, in the copies' order."""
+        return await self._publisher.made(lambda: list(self._messages(copies))) if copies else ()
 
     def _messages(self, copies: Iterable[Copy]) -> Iterable[Outgoing]:
         for copy in copies:

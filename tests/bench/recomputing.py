@@ -158,7 +158,9 @@ def _by_duckdb(query: str, folder: str) -> tuple[float, float]:
 
 def _database(folder: str) -> duckdb.DuckDBPyConnection:
     """With all cores, spilling to the folder."""
-    return duckdb.connect(config={"threads": os.cpu_count() or 1, "temp_directory": f"{folder}/duckdb"})
+    database = duckdb.connect(config={"threads": os.cpu_count() or 1, "temp_directory": f"{folder}/duckdb"})
+    database.execute("SET enable_progress_bar = false")
+    return database
 
 
 def _sql(files: list[str]) -> str:

@@ -88,10 +88,11 @@ def progress_before_write(worker: Worker, record: Delivered) -> bool:
     return taken
 
 
-async def publish_after_progress(worker: Worker, step: Step) -> None:
-    for lane, last in step.ends.values():
-        lane.advance(last.offset + 1, last.appended_at)
-    await PUBLISH(worker, step)
+async def publish_after_progress(worker: Worker, steps: Sequence[Step]) -> None:
+    for step in steps:
+        for lane, last in step.ends.values():
+            lane.advance(last.offset + 1, last.appended_at)
+    await PUBLISH(worker, steps)
 
 
 async def side_by_side(
@@ -111,8 +112,8 @@ async def publish_what_is_applied_first(pipeline: Pipeline) -> None:
         await asyncio.wait(steps, return_when=asyncio.FIRST_COMPLETED)
         done = next(step for step in steps if step.done())
         steps.remove(done)
-        await pipeline._worker.publish(done.result())
-        pipeline._room.release()
+        await pipeline._worker.publish([done.result()])
+        pipeline._unpublished.release()
 
 
 def all_in_one_mutation(*arguments: Any) -> Iterator[Mutation]:

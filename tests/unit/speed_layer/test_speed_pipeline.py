@@ -13,7 +13,7 @@ from common.log.copies import Copy
 from common.log.position import Position
 from speed_layer.apply.delivered import Bundle, Delivered, Linked
 from speed_layer.apply.lanes import Lane, Lanes
-from speed_layer.apply.pipeline import UNDER_WAY, Pipeline
+from speed_layer.apply.pipeline import APPLYING, UNPUBLISHED, Pipeline
 from speed_layer.apply.worker import Step, Worker
 from tests.support.speed_fakes import start
 
@@ -22,16 +22,16 @@ class Recorder:
     """Stands in for the worker: what it was given, and a gate that holds a step up."""
 
     def __init__(self) -> None:
-        self.applied, self.published = list[list[int]](), list[Step]()
+        self.applied, self.published = list[list[int]](), list[list[Step]]()
         self.gate = asyncio.Event()
 
     async def apply(self, batch: Sequence[Delivered]) -> Step:
         self.applied.append([record.offset for record in batch])
         return Step()
 
-    async def publish(self, step: Step) -> None:
+    async def publish(self, steps: Sequence[Step]) -> None:
         await self.gate.wait()
-        self.published.append(step)
+        self.published.append(list(steps))
 
 
 class Slow(Recorder):
@@ -71,39 +71,60 @@ async def settled(*work: Any) -> None:
             raise cast(BaseException, result)
 
 
-def test_what_waited_is_applied_together_up_to_a_batch_and_few_micro_batches_are_under_way() -> None:
-    """R14: one is published, and the others wait for that: then nothing more is applied."""
+def test_what_waited_is_applied_together_up_to_a_batch_and_bounded_ahead_of_its_publishing() -> None:
+    """R14: nothing is acknowledged here, so the last ones are not begun."""
     recorder, lanes = Recorder(), Lanes()
     pipeline, lane = Pipeline(cast(Worker, recorder), lanes, 3), lanes.open(0, start(0))
 
     async def scene() -> None:
-        for offset in range(0, 40, 2):
+        for offset in range(0, 4 * UNPUBLISHED + 8, 2):
             await pipeline.take(bundle(lane, offset, offset + 1))
         await settled(pipeline.keep_applying(), pipeline.keep_publishing())
 
     asyncio.run(scene())
-    assert recorder.applied == [list(range(start, start + 4)) for start in range(0, 4 * UNDER_WAY, 4)]
+    assert recorder.applied == [list(range(start, start + 4)) for start in range(0, 4 * UNPUBLISHED, 4)]
     assert recorder.published == []
 
 
-def test_a_record_that_comes_alone_does_not_wait_for_those_under_way() -> None:
-    """While others wait for the store, it is applied; and published only after them."""
+def test_few_micro_batches_are_applied_at_once_and_a_record_that_comes_alone_does_not_wait_for_them() -> None:
     recorder, lanes = Slow(), Lanes()
     pipeline, lane = Pipeline(cast(Worker, recorder), lanes, 3), lanes.open(0, start(0))
 
     async def scene() -> None:
         work = [asyncio.create_task(each) for each in (pipeline.keep_applying(), pipeline.keep_publishing())]
-        for offset in range(3):
+        for offset in range(APPLYING + 2):
             await pipeline.take(bundle(lane, offset))
             await settled()
-        assert recorder.applied == [[0], [1], [2]]
+        assert recorder.applied == [[offset] for offset in range(APPLYING)]
+        recorder.steps[0].set_result(step(0))
+        await settled()
+        assert recorder.applied[APPLYING:] == [[APPLYING, APPLYING + 1]]
+        for task in work:
+            task.cancel()
+
+    asyncio.run(scene())
+
+
+def test_micro_batches_are_published_in_their_order_and_those_together_that_wait() -> None:
+    """R14: the second and the third one are applied first."""
+    recorder, lanes = Slow(), Lanes()
+    pipeline, lane = Pipeline(cast(Worker, recorder), lanes, 3), lanes.open(0, start(0))
+
+    async def scene() -> None:
+        work = [asyncio.create_task(each) for each in (pipeline.keep_applying(), pipeline.keep_publishing())]
+        for offset in range(4):
+            await pipeline.take(bundle(lane, offset))
+            await settled()
         for number in (2, 1):
             recorder.steps[number].set_result(step(number))
         await settled()
         assert recorder.published == []
         recorder.steps[0].set_result(step(0))
         await settled()
-        assert recorder.published == [step(0), step(1), step(2)]
+        assert recorder.published == [[step(0), step(1), step(2)]]
+        recorder.steps[3].set_result(step(3))
+        await settled()
+        assert recorder.published[1:] == [[step(3)]]
         for task in work:
             task.cancel()
 

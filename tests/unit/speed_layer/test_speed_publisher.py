@@ -88,9 +88,9 @@ def test_a_copy_and_its_alerts_go_to_their_topics_in_the_records_partition_under
     delta = changed("r1", None, Image(1, Refund("o1", 1, 70_000)), 5)
 
     async def story() -> None:
-        publish = await Copies(Settings(), made, "v1").prepare([Copy(Position(3, 8), "ada", delta, (alert,))])
+        messages = await Copies(Settings(), made, "v1").messages([Copy(Position(3, 8), "ada", delta, (alert,))])
         assert fake.sent == []
-        await publish()
+        await made.publish(messages)
 
     asyncio.run(story())
     (deltas, body, *ours), (alerts, said, *there) = fake.sent

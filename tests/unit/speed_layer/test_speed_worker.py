@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from random import Random
-from typing import cast
 
 import pytest
 
@@ -19,7 +17,7 @@ from speed_layer.apply.delivered import Delivered
 from speed_layer.apply.lanes import Lane, Lanes
 from speed_layer.apply.pipeline import innermost
 from speed_layer.apply.rows import Mutation, Reset
-from speed_layer.apply.worker import Ports, Publish, Step, Terms, Worker
+from speed_layer.apply.worker import Ports, Step, Terms, Worker
 from tests.support.builders import Log, Message, order, random_log
 from tests.support.speed_fakes import ALERTS, RULES, AwayFactStore, MemoryFactStore, fold, placed, start
 
@@ -30,11 +28,15 @@ class Scene:
     def __init__(self, store: MemoryFactStore | None = None, partitions: int = 4) -> None:
         self.store, self.lanes, self.letters = store or MemoryFactStore(), Lanes(), list[DeadLetter]()
         self.copies = list[Copy]()
-        self.ports = Ports(self.store, FactCache(100), self.lanes, self.prepare, self.publish)
+        self.ports = Ports(
+            store=self.store,
+            cache=FactCache(100),
+            lanes=self.lanes,
+            messages_of=messages_of,
+            publish=self.copy,
+            publish_rejected=self.publish,
+        )
         self.worker = Worker(Terms("log", partitions, RULES, ALERTS), self.ports)
-
-    async def prepare(self, copies: Sequence[Copy]) -> Publish:
-        return partial(self.copy, copies)
 
     async def copy(self, copies: Sequence[Copy]) -> None:
         self.copies.extend(copies)
@@ -47,6 +49,11 @@ class Scene:
 
     def lane(self, partition: int) -> Lane:
         return self.lanes.get(partition) or self.lanes.open(partition, start(0))
+
+
+async def messages_of(copies: Sequence[Copy]) -> Sequence[Copy]:
+    """A copy stands for its message."""
+    return copies
 
 
 def delivered(lane: Lane, record: RawRecord) -> Delivered:
@@ -148,7 +155,7 @@ def test_micro_batches_that_are_applied_side_by_side_leave_what_one_after_the_ot
             steps.append(asyncio.create_task(scene.worker.apply(records[:size])))
             del records[:size]
         for step in steps:
-            await scene.worker.publish(await step)
+            await scene.worker.publish([await step])
 
     asyncio.run(story())
     assert scene.store.live() == fold(placed(log.records))
@@ -233,10 +240,10 @@ def test_the_lanes_wait_for_what_is_published() -> None:
     """R12, R14: a crash in between loses no copy."""
     log, scene, release = Log(partitions=1), Scene(partitions=1), asyncio.Event()
 
-    async def held(copies: Sequence[Copy]) -> Publish:
-        return cast(Publish, release.wait)
+    async def held(copies: Sequence[Copy]) -> None:
+        await release.wait()
 
-    scene.ports.prepare = held
+    scene.ports.publish = held
 
     async def story() -> None:
         work = asyncio.create_task(scene.worker.process(scene.send(log.append(order()))))
