@@ -230,6 +230,7 @@ FOCUS: Final = {
     "trust one read of two replicas": "readers",
     "publish after progress": "publishing",
     "publish a micro-batch before an earlier one": "readers",
+    "keep the cache over a rebalance": "expiry",
     "decide an alert anew on rewriting": "publishing",
     "two records of an entity in one mutation": "timeouts",
     "the profile is kept over a reset": "erasures",
