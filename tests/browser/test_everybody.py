@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from common.settings import AccessSettings, Settings
 from serving_layer.access.keys import new_key
-from tests.support.browser import PHONE, Scheme, Visit, visiting
+from tests.support.browser import PHONE, WIDE, Scheme, Visit, visiting
 from tests.support.http_api import answering
 from tests.support.page_story import PageStory, ada, others
 from tests.support.serving_fakes import NOW
@@ -16,6 +16,10 @@ FOCUSED = """() => {
   const name = found.id || found.closest("[data-key]")?.dataset.key || found.name || found.tagName;
   return [name, found === document.body || getComputedStyle(found).outlineStyle !== "none"];
 }"""
+LONG_OFFSETS = (
+    """() => document.querySelectorAll("aside tbody td:nth-child(2)").forEach(e => e.textContent = "21,666,530")"""
+)
+CUT_OFF = "[...document.querySelectorAll('aside .scroll')].map(e => e.scrollWidth - e.clientWidth)"
 PLACES = ("#/", "#/customers/ada?as_of=2024-06-30", "#/customers/nobody")
 
 
@@ -52,6 +56,16 @@ def test_a_phones_width_is_enough(chromium: Browser, url: str, place: str) -> No
 
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert visit.faults == []
+
+
+def test_how_far_the_layers_are_is_not_cut_off_beside_the_page(chromium: Browser, url: str) -> None:
+    """The demo's pictures showed it: five columns did not fit. Nor do those of a log of millions."""
+    with visiting(chromium, url, viewport=WIDE) as visit:
+        page = visit.open("#/")
+        page.locator("aside tbody td").first.wait_for()
+        page.evaluate(LONG_OFFSETS)
+
+        assert page.evaluate(CUT_OFF) == [0]
 
 
 def test_the_keyboard_reaches_everything_and_sees_where_it_is(visit: Visit) -> None:
