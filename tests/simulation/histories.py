@@ -6,7 +6,8 @@ from typing import Final
 
 from common.errors import LogError
 from common.log.events import validation_version
-from tests.simulation.process import RULES
+from speed_layer.progress.table import TRUSTED_MICROS
+from tests.simulation.process import RULES, TTL_SECONDS
 from tests.simulation.stage import PARTITION, Stage
 from tests.support.builders import erasure, order
 
@@ -77,6 +78,26 @@ async def overlapping_starts() -> None:
     await keeper.beat()
 
     assert (await stage.answer((0, 1), (0, 1))).provenance.status == "exact"
+
+
+async def a_worker_that_was_stopped_for_long() -> None:
+    """Seed 96105452. A worker asks Kafka which deltas may have expired, is stopped, and goes on with its heartbeat.
+
+    Deltas have expired meanwhile, of which the row knows nothing: it must not claim the time of the stop.
+    """
+    stage = Stage()
+    stage.append(order())
+    stage.write(0)
+    await stage.progress(1)
+    keeper = stage.keeper(validation_version(RULES))
+    starts = await keeper.starts([PARTITION])
+    keeper.lanes.open(PARTITION, starts[PARTITION])
+    assert (await stage.answer((0, 1), (0, 1))).known
+
+    stage.pass_time(TTL_SECONDS + 2 * TRUSTED_MICROS / 1e6)
+    await keeper.write(stage.now)
+
+    assert not (await stage.answer((0, 1), (0, 1))).known
 
 
 async def a_pointer_of_before_a_loss() -> None:

@@ -247,7 +247,7 @@ RARE: Final = frozenset(
         *kept_mutants.RARE,
     }
 )
-"""Mutants that one seed in thousands shows: test_histories.py or a recorded seed shows them."""
+"""Mutants that one seed in thousands shows: test_histories.py shows them."""
 
 
 @contextmanager

@@ -25,6 +25,13 @@ def test_r12_a_lane_takes_its_start_and_its_from_offset_from_one_read() -> None:
     asyncio.run(histories.overlapping_starts())
 
 
+def test_r12_a_worker_that_was_stopped_for_long_says_nothing_of_deltas_that_expired_meanwhile() -> None:
+    asyncio.run(histories.a_worker_that_was_stopped_for_long())
+
+    with mutated("a heartbeat is younger than what is known of expiry"), pytest.raises(Wrong, match="at offset 1"):
+        asyncio.run(histories.a_worker_that_was_stopped_for_long())
+
+
 def test_r12_r15_a_worker_never_passes_a_gap_since_a_request_may_know_of_no_loss() -> None:
     asyncio.run(histories.a_pointer_of_before_a_loss())
 

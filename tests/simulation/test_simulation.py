@@ -36,13 +36,6 @@ def test_r22_a_torn_read_and_deltas_that_expired_above_progress_are_seen(seed: i
     assert run_seed(seed, focus=focus).failures == {}
 
 
-def test_r12_a_worker_that_was_stopped_for_long_says_nothing_of_deltas_that_expired_meanwhile() -> None:
-    """The seed found it, one in fifty thousand: the worker was stopped between its question to Kafka and its row."""
-    seed = 96105452
-    assert run_seed(seed).failures == {}
-    assert run_seed(seed, "a heartbeat is younger than what is known of expiry").failures.keys() == {seed}
-
-
 def test_r18_an_audit_is_not_asked_for_a_record_that_both_layers_lost() -> None:
     """The judge asked for it in this seed: a batch lacks the very record whose delta is lost."""
     assert run_seed(96127276).failures == {}
