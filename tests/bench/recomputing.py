@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 from typing import Final
 
@@ -32,6 +31,7 @@ from common.settings import BatchSettings
 from infra.drawing import Column, draw
 from tests.bench.disk import master_bytes
 from tests.bench.jobs import own_job
+from tests.bench.throughput import peak_mebibytes_of
 
 PARTITIONS: Final = 4
 DAY: Final = 86_400_000_000
@@ -152,8 +152,7 @@ def _by_duckdb(query: str, folder: str) -> tuple[float, float]:
     started = time.perf_counter()
     database.execute(f"SELECT count(*), sum(length(state)) FROM ({query})").fetchall()
     seconds = time.perf_counter() - started
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return seconds, next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
+    return seconds, peak_mebibytes_of(os.getpid()) * 2**20 / 1e9
 
 
 def _database(folder: str) -> duckdb.DuckDBPyConnection:

@@ -122,8 +122,13 @@ def cpu_seconds(child: Child) -> float:
 
 
 def peak_mebibytes(child: Child) -> float:
-    """The child's greatest resident memory so far, which psutil does not report."""
-    lines = Path(f"/proc/{child.process.pid}/status").read_text().splitlines()
+    """The child's greatest resident memory so far."""
+    return peak_mebibytes_of(child.process.pid)
+
+
+def peak_mebibytes_of(pid: int) -> float:
+    """A process's greatest resident memory so far, which psutil does not report."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
