@@ -1,5 +1,6 @@
 """The nightly job, step by step. How a step is done is in the step's own module."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -29,12 +30,20 @@ from common.algebra.pointer import Claim, Published, cut_of
 from common.errors import ExportFailed, Lambda360Error, Unavailable, WarehouseUnavailable
 
 
-def run(job: Job, *, until: Until | None = None, resume: int | None = None, force: bool = False) -> Published | None:
+def run(
+    job: Job,
+    *,
+    until: Until | None = None,
+    resume: int | None = None,
+    force: bool = False,
+    switched: Callable[[], None] = lambda: None,
+) -> Published | None:
     """Publishes a complete view of the log as it stood at the call, or below `until`, and returns the published batch.
 
     Returns None, and changes nothing, if the current batch has the same plan already and not `force`. A run that is
     killed at any step leaves the current view as it was (R19). The next run finishes it, from its open step, if nothing
-    has changed since; `resume` names a run to finish with the plan that it has. Raises ClaimLost if another run is at
+    has changed since; `resume` names a run to finish with the plan that it has. `switched` is called once the batch is
+    current, before what follows the switch. Raises ClaimLost if another run is at
     work, or claimed a slot or published first, and ExportFailed if a batch is published and its export is not complete.
     """
     with owned(job.session, job.settings.home, job.who) as lease, stops_told(job) as told:
@@ -44,16 +53,16 @@ def run(job: Job, *, until: Until | None = None, resume: int | None = None, forc
         done = None
         if manifest is not None:
             told.record = Record(job, lease, manifest)
-            done = _run(told.record)
+            done = _run(told.record, switched)
         if failed is not None:
             raise failed
         return done
 
 
-def _run(record: Record) -> Published:
+def _run(record: Record, switched: Callable[[], None]) -> Published:
     """Goes through the steps, and stores where and why they stopped."""
     try:
-        return _steps(record)
+        return _steps(record, switched)
     except Lambda360Error as error:
         if isinstance(error, Unavailable) and not isinstance(error, WarehouseUnavailable):
             record.interrupted()  # the open step in the manifest says where: nothing can be written now
@@ -63,7 +72,7 @@ def _run(record: Record) -> Published:
         raise
 
 
-def _steps(record: Record) -> Published:
+def _steps(record: Record, switched: Callable[[], None]) -> Published:
     job = record.job
     if record.manifest.step.number < Step.LOAD.number:
         _prepare(record)
@@ -82,6 +91,7 @@ def _steps(record: Record) -> Published:
     )
     publish.publish(job.session, claim, done, marked_in=report.generation if report.accepted else None)
     job.done("publish", f"batch {done.batch_id} is current")
+    switched()
     _finish(record, done)
     return done
 

@@ -1,4 +1,4 @@
-"""The statements that write the speed tables, for both that write them: the workers and a rebuild. Knows no driver.
+"""The statements that write the speed tables and dead letters, for workers and for a rebuild. Knows no driver.
 
 Each write and each delete carries the log offset of its record as its timestamp, and there are no others (R11).
 """
@@ -29,3 +29,11 @@ def insert_reset(tables: Tables) -> str:
 def delete_all(table: str) -> str:
     """Values: an offset, customer. Deletes the customer's rows that were written at or below the offset."""
     return f"DELETE FROM {table} USING TIMESTAMP ? WHERE customer_id = ?"
+
+
+def insert_letter() -> str:
+    """Values: offset, the cells of a dead letter's row (`common.log.dead_letters.letter_cells`)."""
+    return (
+        f"UPDATE {Tables.dead_letters} USING TIMESTAMP ? SET appended_at = ?, key = ?, value = ?, key_bytes = ?, "
+        "value_bytes = ?, rejections[?] = ? WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
+    )

@@ -10,7 +10,6 @@ from pyspark.sql import functions as F
 from batch_layer.audit.classes import Drift, Evidence, classified
 from batch_layer.audit.compare import Cell, Gathered, Verdict, compared
 from batch_layer.audit.history import Recorded, folded
-from batch_layer.audit.images import COLUMNS, image_of
 from batch_layer.audit.passage import Passage
 from batch_layer.audit.ranges import Scope
 from batch_layer.audit.stored import Facts, differences
@@ -18,6 +17,7 @@ from batch_layer.job import Job
 from batch_layer.master import table as master
 from batch_layer.master.ranges import below
 from batch_layer.session import spark_errors
+from batch_layer.view.images import COLUMNS, image_of
 from common.algebra.marks import MARK_OFFSET
 from common.algebra.pointer import Plan
 from common.log.partition import partition_of

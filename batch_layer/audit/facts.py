@@ -10,13 +10,13 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from batch_layer.audit.images import COLUMNS, image_of
 from batch_layer.audit.stored import Entity, Facts, differences
 from batch_layer.audit.tally import NAMED
 from batch_layer.job import Job
 from batch_layer.master import table as master
 from batch_layer.master.ranges import below
 from batch_layer.session import spark_errors
+from batch_layer.view.images import COLUMNS, image_of
 from batch_layer.view.load import Task
 from common.algebra.cut import Cut
 from common.algebra.facts import Image

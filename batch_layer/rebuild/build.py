@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 from cassandra.cluster import Session
@@ -13,14 +13,17 @@ from pyspark.sql import functions as F
 
 from batch_layer.job import Job
 from batch_layer.master import table as master
-from batch_layer.master.ranges import between
+from batch_layer.master.ranges import between, is_below
 from batch_layer.rebuild.stored import Stored
 from batch_layer.rebuild.writer import Writer
 from batch_layer.session import spark_errors
-from batch_layer.view.fold import Folded
+from batch_layer.view.fold import Folded, Happened
+from batch_layer.view.images import COLUMNS, image_of
 from common.algebra.cut import Cut
+from common.algebra.facts import Image
+from common.algebra.payloads import ERASURE
 from common.errors import RejectedRecord
-from common.log.events import Event, parse
+from common.log.events import parse
 from common.log.normalizing import Rules
 from common.servers.cassandra import connected
 from common.settings import Settings
@@ -28,7 +31,7 @@ from common.tables import Tables
 
 SECONDS_PER_DAY: Final = 86_400
 _COUNTS: Final = "records bigint, customers bigint, rows bigint"
-_READ: Final = ("kafka_partition", "kafka_offset", "appended_at", "key", "value", "customer_id")
+_READ: Final = ("kafka_partition", "appended_at", "key", "value", *COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,13 @@ class Counts(NamedTuple):
     rows: int = 0
 
 
-class Record(NamedTuple):
-    """A record of the master, in the order of `_READ`."""
+class Kept(NamedTuple):
+    """A valid record as the master's columns have it, which do not know its origin; only a delta needs that."""
 
-    partition: int
-    offset: int
-    appended_at: int
-    key: bytes | None
-    value: bytes | None
-    customer_id: str
+    kind: str
+    entity_id: str
+    image: Image | None
+    origin: None = None
 
 
 def build(job: Job, part: Round, partitions: int) -> Counts:
@@ -78,8 +79,15 @@ def build(job: Job, part: Round, partitions: int) -> Counts:
 
 
 def of_round(rows: DataFrame, part: Round) -> DataFrame:
-    """Returns the valid records of the round, with the columns that a fold needs."""
-    return between(rows, part.since, part.until).where(F.col("customer_id").isNotNull()).select(*_READ)
+    """Returns the valid records of the round, with the columns that a fold needs.
+
+    Key and value are null where the other columns say enough: in records below `deltas_from` that are no erasures.
+    """
+    needed = ~is_below(part.deltas_from) | (F.col("kind") == ERASURE)
+    found = between(rows, part.since, part.until).where(F.col("customer_id").isNotNull())
+    for name in ("key", "value"):
+        found = found.withColumn(name, F.when(needed, F.col(name)))
+    return found.select(*_READ)
 
 
 def _builder(
@@ -93,9 +101,9 @@ def _builder(
     return run
 
 
-def _records(batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:
+def _records(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
     for batch in batches:
-        yield from map(Record, *(batch[name].to_pylist() for name in _READ))
+        yield from batch.to_pylist()
 
 
 class _Build:
@@ -110,30 +118,32 @@ class _Build:
         self._writer = Writer(session, tables, ttl_seconds=ttl_seconds, in_flight=settings.batch.load_in_flight)
         self._stored = Stored(session, tables) if part.since.offsets else None
 
-    def all(self, records: Iterable[Record]) -> Counts:
+    def all(self, records: Iterable[dict[str, Any]]) -> Counts:
         """Builds the customers of `records`, which come together and in offset order."""
         total = Counts()
-        for customer_id, own in groupby(records, key=itemgetter(Record._fields.index("customer_id"))):
+        for customer_id, own in groupby(records, key=itemgetter("customer_id")):
             rows = Folded() if self._stored is None else self._stored.of(customer_id)
             count = 0
             for count, record in enumerate(own, 1):  # noqa: B007 # used after the loop
-                rows.deltas_from = self._part.deltas_from[record.partition]
-                rows.apply(record.offset, record.appended_at, self._event(record))
+                rows.deltas_from = self._part.deltas_from[record["kafka_partition"]]
+                rows.apply(record["kafka_offset"], record["appended_at"], self._happened(record))
             total = Counts(
                 total.records + count, total.customers + 1, total.rows + self._writer.write(customer_id, rows)
             )
         self._writer.close()
         return total
 
-    def _event(self, record: Record) -> Event:
+    def _happened(self, record: dict[str, Any]) -> Happened:
+        if record["value"] is None:
+            return Kept(record["kind"], record["entity_id"], image_of(record))
         try:
             return parse(
-                record.key,
-                record.value,
-                partition=record.partition,
+                record["key"],
+                record["value"],
+                partition=record["kafka_partition"],
                 partition_count=self._partitions,
-                appended_at=record.appended_at,
+                appended_at=record["appended_at"],
                 rules=self._rules,
             )
         except RejectedRecord as error:  # the archive judged it by this very function
-            raise AssertionError(record.partition, record.offset) from error
+            raise AssertionError(record["kafka_partition"], record["kafka_offset"]) from error

@@ -1,7 +1,7 @@
 """What a rebuild builds, how far, and what its progress rows may claim (R12, R13). Pure: knows no store, no clock."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from common.algebra.cut import Cut
@@ -26,23 +26,29 @@ class Sight:
     """The log's first offsets."""
     served: Mapping[int, Progress]
     """The rows of the generation that is served; a partition where no worker ever ran is absent."""
+    skip_to: Cut = field(default_factory=Cut.zero)
+    """Workers go on there at least, by an operator's decision: at a batch's cut. Zero where nothing is skipped."""
 
     @property
     def partitions(self) -> range:
         return range(len(self.firsts))
 
-    def next_offset(self, partition: int) -> int:
+    def published(self, partition: int) -> int:
         """Everything below it was applied and published by the generation that is served."""
         row = self.served.get(partition)
         return 0 if row is None else row.next_offset
+
+    def next_offset(self, partition: int) -> int:
+        """Below it, workers have nothing to publish: it is published, or skipped."""
+        return max(self.published(partition), self.skip_to[partition])
 
 
 def resumes(sight: Sight) -> Cut:
     """Returns the offsets below which the new generation is built: there its workers resume.
 
-    They are not above what is published, since only a worker publishes copies and raises alerts. They are not above
-    what the master holds. They are not below the log's first offset, where a worker would refuse to start: what lies
-    between is built, and its copies are published by nobody (see `unpublished`).
+    They are not above what is published or skipped, since only a worker publishes copies and raises alerts. They are
+    not above what the master holds. They are not below the log's first offset, where a worker would refuse to start.
+    What is built, and not published, is published by nobody (see `unpublished`).
     """
     return Cut.of(
         {
@@ -56,11 +62,13 @@ def resumes(sight: Sight) -> Cut:
 
 
 def unpublished(sight: Sight, lost: Sequence[Range]) -> list[Range]:
-    """Returns the ranges of records that left Kafka before a worker published their copies and alerts.
+    """Returns the ranges of records whose copies and alerts no worker will ever publish.
 
-    They are built from the master; those that were accepted as `lost` are nowhere, and are left out.
+    They left Kafka before a worker applied them, or are skipped. They are built from the master; those that were
+    accepted as `lost` are nowhere, and are left out.
     """
-    gaps = [Range(p, sight.next_offset(p), sight.firsts[p]) for p in sight.partitions]
+    ends = resumes(sight)
+    gaps = [Range(p, sight.published(p), ends[p]) for p in sight.partitions]
     return [part for gap in gaps if gap.start < gap.end for part in uncovered(gap, lost)]
 
 

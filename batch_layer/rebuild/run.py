@@ -10,6 +10,7 @@ from batch_layer.job import Job
 from batch_layer.master.archive import Archived, archive, checked_identity
 from batch_layer.rebuild import plan
 from batch_layer.rebuild.build import Counts, Round, build
+from batch_layer.rebuild.letters import keep_letters
 from batch_layer.rebuild.plan import Sight
 from batch_layer.view import publish
 from common.algebra.cut import Cut
@@ -45,16 +46,21 @@ class Rebuilt:
     resumes: Cut
     """Where the workers of the new generation resume."""
     unpublished: Sequence[Range]
-    """The records that left Kafka before their copies and alerts were published."""
+    """The records whose copies and alerts nobody has published, and nobody will."""
+    letters: int
+    """How many of them are dead letters, which are kept."""
 
 
-def rebuild(job: Job, tables: Declarations) -> Rebuilt:
+def rebuild(job: Job, tables: Declarations, *, at_batch: bool = False) -> Rebuilt:
     """Builds a new generation of the speed tables from the log, and switches to it; returns it.
 
     Meanwhile the old one is written and served. Killed before the switch, it has changed nothing, and the same command
-    begins with the next number. Raises ClaimLost if another rebuild began meanwhile, LogError if the log is not as
-    recorded, and BatchError if the log grows faster than this rebuilds.
+    begins with the next number. Workers go on where they were; with `at_batch`, they skip to the cut of the batch that
+    is current, if they were behind it: a log that no worker has read is skipped to there. Raises ClaimLost if another
+    rebuild began meanwhile, LogError if the log is not as recorded, and BatchError if the log grows faster than this
+    rebuilds, or if there is no batch with `at_batch`.
     """
+    skip_to = _cut_to_skip_to(job) if at_batch else Cut.zero()
     archived_at = job.clock()
     archived = archive(job)
     job.done("archive", f"{archived.records} new records")
@@ -65,11 +71,13 @@ def rebuild(job: Job, tables: Declarations) -> Rebuilt:
     built = Generation(number, written_since=job.clock())
     tables.make(number)
     job.done("tables", f"generation {number}, beside generation {before.generation}")
-    sight = seen(job, archived, archived_at)
+    sight = seen(job, archived, archived_at, skip_to)
     rounds = _Rounds(job, before, number, sight)
-    rounds.until_near(archived, sight)
+    archived = rounds.until_near(archived, sight)
+    silent = plan.unpublished(rounds.sight, ranges_of(before))
+    letters = keep_letters(job, archived.snapshot, silent, len(sight.partitions))
     _write_progress(job, rounds, archived.validation_version)
-    after = publish.transition(job.session, lambda pointer: move(pointer, built))
+    publish.transition(job.session, lambda pointer: move(pointer, built))
     job.done("switch", f"generation {number} is served; its workers resume at {_text(rounds.built)}")
     _retire(job, tables, served=number, left=before.generation)
     return Rebuilt(
@@ -77,16 +85,35 @@ def rebuild(job: Job, tables: Declarations) -> Rebuilt:
         left=before.generation,
         counts=rounds.counts,
         resumes=rounds.built,
-        unpublished=plan.unpublished(rounds.sight, ranges_of(after)),
+        unpublished=silent,
+        letters=letters,
     )
 
 
-def seen(job: Job, archived: Archived, archived_at: int) -> Sight:
+def check_unread(job: Job) -> None:
+    """Raises BatchError, which says what to do, if workers have applied some of the log."""
+    rows = patiently(lambda: read_progress(job.session), "reading the progress")
+    applied = {partition: row.next_offset for partition, row in rows.items() if row.next_offset}
+    if applied:
+        raise BatchError(
+            f"workers have applied some of this log (next offsets {_text(Cut.of(applied))}): leave --first out; "
+            "`lambda360 speed rebuild --at-batch` skips what they have not applied"
+        )
+
+
+def _cut_to_skip_to(job: Job) -> Cut:
+    current = publish.read(job.session).published
+    if current is None:
+        raise BatchError("there is no batch at whose cut workers could go on: `lambda360 batch run` makes one")
+    return current.plan.cut
+
+
+def seen(job: Job, archived: Archived, archived_at: int, skip_to: Cut) -> Sight:
     """Returns what the next round is planned from."""
     identity = checked_identity(job)
     served = patiently(lambda: read_progress(job.session), "reading the progress")
     firsts = kafka.first_offsets(job.settings, identity.partitions)
-    return Sight(archived=archived.cut, archived_at=archived_at, firsts=firsts, served=served)
+    return Sight(archived=archived.cut, archived_at=archived_at, firsts=firsts, served=served, skip_to=skip_to)
 
 
 class _Rounds:
@@ -100,17 +127,18 @@ class _Rounds:
         self.built = Cut.zero()
         self.counts = Counts()
 
-    def until_near(self, archived: Archived, sight: Sight) -> None:
+    def until_near(self, archived: Archived, sight: Sight) -> Archived:
         """Builds round after round, each of what came during the one before, until little is missing.
 
-        Raises BatchError if the rounds do not get ahead of the log, and ClaimLost if another rebuild began.
+        Returns what is archived then. Raises BatchError if the rounds do not get ahead of the log, and
+        ClaimLost if another rebuild began.
         """
         missing_before = None
         while True:
             self._round(archived.snapshot, sight)
             archived_at = self._job.clock()
             archived = archive(self._job)
-            sight = seen(self._job, archived, archived_at)
+            sight = seen(self._job, archived, archived_at, sight.skip_to)
             check_claimed(publish.read(self._job.session), self._number)
             missing = plan.behind(sight, self.built)
             if plan.is_near(missing, missing_before) and self.built.covers(Cut.of(sight.firsts)):
@@ -121,6 +149,7 @@ class _Rounds:
                 f"the log grows faster than it is rebuilt: {missing} records are missing, after {self.counts.records} "
                 "that were built. Nothing was switched; run this again at a quieter time"
             )
+        return archived
 
     def progress_rows(self, version: str) -> list[Progress]:
         """Returns the rows that the new generation begins with."""

@@ -155,5 +155,17 @@ def is_kept_whole(key: bytes | None, value: bytes | None) -> bool:
     return len(key or b"") <= MAX_KEY_BYTES and len(value or b"") <= MAX_VALUE_BYTES
 
 
+def letter_cells(
+    position: Position, appended_at: int, key: bytes | None, value: bytes | None, error: RejectedRecord
+) -> tuple[object, ...]:
+    """Returns the cells of the row of a rejected record that is no replay, in the order of `speed_cql.insert_letter`.
+
+    A None is a cell that stays unset.
+    """
+    said = msgspec.json.encode(Rejection.of(error, appended_at)).decode()
+    record = appended_at, kept(key, MAX_KEY_BYTES), kept(value, MAX_VALUE_BYTES), _length(key), _length(value)
+    return *record, str(position), said, Address.of(position, appended_at).day, *position
+
+
 def _length(content: bytes | None) -> int | None:
     return None if content is None else len(content)

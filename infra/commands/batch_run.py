@@ -12,6 +12,7 @@ from infra.commands.batch_text import cut_text, details
 from infra.context import clock, operator, settings_of, step_line
 
 if TYPE_CHECKING:
+    from batch_layer.rebuild.run import Rebuilt
     from batch_layer.until import Until
     from common.algebra.pointer import Published
 
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 )
 @click.option("--accept-unaudited", is_flag=True, help="Publish what could not be audited; needs --reason.")
 @click.option("--reason", default="", help="Why it is accepted; the manifest and the journal keep it.")
+@click.option(
+    "--first",
+    is_flag=True,
+    help="On a log that no worker has read: publish without an audit, which needs a speed layer, and build its facts "
+    "below the batch's cut. Workers begin there, and so do the topics of deltas and alerts.",
+)
 @click.option("--force", is_flag=True, help="Compute and publish a new batch even if the log holds nothing new.")
 @click.option(
     "--waive", "waivers", multiple=True, metavar="RULE=REASON", help="Let a rule of the quality gate pass in this run."
@@ -53,6 +60,7 @@ def run(
     accept_drift: tuple[str, ...],
     accept_unaudited: bool,
     reason: str,
+    first: bool,
     force: bool,
     waivers: tuple[str, ...],
     approvals: tuple[str, ...],
@@ -65,19 +73,27 @@ def run(
 
     Killed at any step, the same command finishes it; until then, readers see the batch before. A second run at the same
     time ends with code 5 and names the first.
+
+    A long history is answered soonest by `batch run --first` before any worker has begun: see docs/importing.md.
     """
     from batch_layer import manifest
     from batch_layer.job import Job
     from batch_layer.jvm import history
     from batch_layer.lineage.emit import Emitter
     from batch_layer.lineage.observer import Lineage
+    from batch_layer.rebuild.run import check_unread
     from batch_layer.run import run as run_batch
     from batch_layer.session import spark_session
     from batch_layer.view import publish
     from common.servers.cassandra import connected
+    from infra.operate.rebuilding import Decision
+    from infra.operate.rebuilding import run as rebuilt
     from infra.paths import JARS
+    from infra.schema.generations import GenerationTables
 
     _exclude(until, resume, force=force)
+    if first:
+        accept_unaudited, reason = True, reason or FIRST
     end = None if until is None else parse_until(until)
     settings = settings_of(context)
     judged = gate_decisions(settings, waivers, approvals)
@@ -96,7 +112,17 @@ def run(
             who=operator(),
         )
         job.observe = Lineage(job, Emitter(settings))
-        done = run_batch(job, until=end, resume=resume, force=force)
+        begun: list[Rebuilt] = []
+
+        def begin() -> None:
+            decision = Decision("begin", operator(), reason, clock)
+            begun.append(rebuilt(job, GenerationTables(session), [], decision, click.echo, at_batch=True))
+
+        if first:
+            check_unread(job)
+        done = run_batch(job, until=end, resume=resume, force=force, switched=begin if first else _nothing)
+        if first and not begun:  # a run before had published the batch
+            begin()
         if as_json:
             pointer = publish.read(session)
             runs = {found.batch_id: found for found in manifest.manifests(session)}
@@ -105,6 +131,8 @@ def run(
             return
     steps.end()
     click.echo(_summary(done, steps.seconds))
+    for each in begun:
+        click.echo(_begun(each))
 
 
 class Steps:
@@ -144,6 +172,8 @@ class Steps:
 
 
 NOT_OFTENER_SECONDS = 10.0
+FIRST = "the first batch of a log that no worker has read (--first)"
+"""Why its answers are not audited, if the operator says nothing else."""
 
 
 def parse_until(text: str) -> "Until":
@@ -178,3 +208,16 @@ def _summary(done: "Published | None", seconds: float) -> str:
         f"batch {done.batch_id} is current: cut {cut}, {done.rows} customers, {seconds:.1f} s in all\n"
         f"`lambda360 batch show {done.batch_id}` shows its figures; `lambda360 batch rollback` goes back."
     )
+
+
+def _begun(done: "Rebuilt") -> str:
+    letters = f"; {done.letters:,} of them are dead letters (`lambda360 dead-letters list`)" if done.letters else ""
+    return (
+        f"The speed layer's facts are built from {done.counts.records:,} records of {done.counts.customers:,} "
+        f"customers. Workers begin at the cut, and so do the topics of deltas, alerts and errors{letters}.\n"
+        "Next: `lambda360 speed run`. From its first heartbeat on answers are exact."
+    )
+
+
+def _nothing() -> None:
+    """What is done once a batch is current, without --first."""

@@ -115,10 +115,16 @@ def status_(context: click.Context, *, as_json: bool) -> int:
     metavar="PARTITION:FROM:TO",
     help="Give up records that neither Kafka nor the master holds; TO is the first one held. Repeatable.",
 )
-@click.option("--reason", default="", help="Why; it is kept in the journal. Required with --accept-loss.")
+@click.option(
+    "--at-batch",
+    is_flag=True,
+    help="Workers go on at the current batch's cut, if they are behind it. Nobody publishes the copies of what they "
+    "skip, and it raises no alerts.",
+)
+@click.option("--reason", default="", help="Why; it is kept in the journal. Required with both of these.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
-def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, yes: bool) -> None:
+def rebuild_(context: click.Context, *, losses: tuple[str, ...], at_batch: bool, reason: str, yes: bool) -> None:
     """Build the speed tables anew from the log, while the old ones serve, and switch to them.
 
     It mends wrong facts, lost or expired deltas, and a changed validation version; marks of accepted drift are dropped.
@@ -126,6 +132,9 @@ def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, ye
 
     With --accept-loss it is the way on after records were lost (docs/runbook.md). What the speed tables still hold of
     them is sent again first. Answers of the partition are degraded until `speed declare-sent`.
+
+    With --at-batch, workers that are millions of records behind a batch need not apply them one by one. Who reads the
+    topics of deltas and alerts misses those that are skipped; answers do not.
     """
     from batch_layer.job import Job
     from batch_layer.jvm import history
@@ -137,8 +146,8 @@ def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, ye
 
     settings = settings_of(context)
     ranges = [range_of("--accept-loss", text) for text in losses]
-    if ranges and not reason:
-        raise click.UsageError("--accept-loss needs a --reason.")
+    if (ranges or at_batch) and not reason:
+        raise click.UsageError(f"{'--accept-loss' if ranges else '--at-batch'} needs a --reason.")
     if ranges and not yes:
         listed = ", ".join(map(str, ranges))
         click.confirm(
@@ -146,9 +155,14 @@ def rebuild_(context: click.Context, *, losses: tuple[str, ...], reason: str, ye
             "again, until it is erased again",
             abort=True,
         )
+    if at_batch and not yes:
+        click.confirm(
+            "Skip what workers have not applied below the batch's cut? Its copies are never published", abort=True
+        )
     with connected(settings) as session, spark_session(settings, JARS / "spark", history(session, settings)) as spark:
         job = Job(settings, spark, session, clock=clock, report=_tell_step)
-        done = run(job, GenerationTables(session), ranges, _decision("rebuild", reason), click.echo)
+        decision = _decision("rebuild", reason)
+        done = run(job, GenerationTables(session), ranges, decision, click.echo, at_batch=at_batch)
     for line in lines_of(done):
         click.echo(line)
 

@@ -34,20 +34,24 @@ class Decision:
         return journal.Entry(at=self.clock(), who=self.who, action=self.action, what=what, reason=self.reason)
 
 
-def run(job: Job, tables: Declarations, lost: Sequence[Range], decision: Decision, report: Report) -> Rebuilt:
-    """Accepts `lost`, if there is any, and rebuilds the speed tables. The journal names both.
+def run(
+    job: Job, tables: Declarations, lost: Sequence[Range], decision: Decision, report: Report, *, at_batch: bool = False
+) -> Rebuilt:
+    """Accepts `lost`, if there is any, and rebuilds the speed tables, up to the current batch's cut with `at_batch`.
 
-    Run again after a kill, it goes on, or begins anew. Raises what `losses.check`, `resend` and `rebuild` raise.
+    The journal names all of it. Run again after a kill, it goes on, or begins anew. Raises what `losses.check`,
+    `resend` and `rebuild` raise.
     """
     if lost:
         losses.check(job, lost)
+    skipped = "; workers go on at the batch's cut" if at_batch else ""
     accepted = f"; accepted as lost: {', '.join(map(str, lost))}" if lost else ""
-    entry = decision.entry(f"the speed tables, from the log{accepted}")
+    entry = decision.entry(f"the speed tables, from the log{skipped}{accepted}")
     journal.record(job.session, entry)
     if lost:
         _send_again(job, lost, report)
         losses.accept_losses(job, lost)
-    done = rebuild(job, tables)
+    done = rebuild(job, tables, at_batch=at_batch)
     journal.done(job.session, entry)
     return done
 
@@ -71,9 +75,11 @@ def lines_of(done: Rebuilt) -> Iterator[str]:
     yield f"The tables of generation {done.left} are kept until the next rebuild has switched."
     for each in done.unpublished:
         yield (
-            f"partition {each.partition}: records {each.start} to {each.end - 1} had left Kafka before a worker "
-            "applied them. Answers have them; nobody has published their copies and alerts"
+            f"partition {each.partition}: no worker applied the records {each.start} to {each.end - 1}. Answers have "
+            "them; nobody publishes their copies, and they raise no alerts"
         )
+    if done.letters:
+        yield f"{done.letters:,} of them are dead letters, which are kept: `lambda360 dead-letters list`"
 
 
 def _send_again(job: Job, lost: Sequence[Range], report: Report) -> None:

@@ -7,16 +7,9 @@ from typing import Final
 import msgspec
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement
 
-from common.log.dead_letters import (
-    MAX_KEY_BYTES,
-    MAX_VALUE_BYTES,
-    Address,
-    Rejection,
-    address_in,
-    is_kept_whole,
-    kept,
-)
+from common.log.dead_letters import Address, Rejection, address_in, is_kept_whole, letter_cells
 from common.servers.cassandra import AsyncSession
+from common.speed_cql import insert_letter
 from common.tables import Tables
 from speed_layer.apply.dead_letter import DeadLetter
 
@@ -30,10 +23,7 @@ class LetterTable:
     def __init__(self, session: AsyncSession) -> None:
         self._session, prepare = session, session.driver.prepare
         self._comparing = asyncio.Semaphore(COMPARED)
-        self._insert = prepare(
-            f"UPDATE {Tables.dead_letters} USING TIMESTAMP ? SET appended_at = ?, key = ?, value = ?, key_bytes = ?, "
-            "value_bytes = ?, rejections[?] = ? WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
-        )
+        self._insert = prepare(insert_letter())
         self._reject_again = prepare(
             f"UPDATE {Tables.dead_letters} USING TIMESTAMP ? SET rejections[?] = ? "
             "WHERE day = ? AND kafka_partition = ? AND kafka_offset = ?"
@@ -63,19 +53,12 @@ class LetterTable:
         await self._session.execute(batch)
 
     def _statement(self, letter: DeadLetter, row: Address) -> BoundStatement:
-        said = msgspec.json.encode(Rejection.of(letter.rejection, letter.appended_at)).decode()
-        rejection = str(letter.position), said
-        where = row.day, *row.position
         if row != letter.address:
-            return self._reject_again.bind((letter.position.offset, *rejection, *where))
-        record = (
-            letter.appended_at,
-            _or_unset(kept(letter.key, MAX_KEY_BYTES)),
-            _or_unset(kept(letter.value, MAX_VALUE_BYTES)),
-            UNSET_VALUE if letter.key is None else len(letter.key),
-            UNSET_VALUE if letter.value is None else len(letter.value),
-        )
-        return self._insert.bind((letter.position.offset, *record, *rejection, *where))
+            said = msgspec.json.encode(Rejection.of(letter.rejection, letter.appended_at)).decode()
+            return self._reject_again.bind((letter.position.offset, str(letter.position), said, row.day, *row.position))
+        cells = letter_cells(letter.position, letter.appended_at, letter.key, letter.value, letter.rejection)
+        # Null cells are left unset, since a written null is a tombstone.
+        return self._insert.bind((letter.position.offset, *(UNSET_VALUE if cell is None else cell for cell in cells)))
 
     async def _holds(self, original: Address, letter: DeadLetter) -> bool:
         """Whether that row holds the same bytes, of an earlier record: anybody can write the header."""
@@ -90,11 +73,6 @@ class LetterTable:
                 and (row.value, row.value_bytes) == _with_length(letter.value)
                 for row in rows
             )
-
-
-def _or_unset(content: bytes | None) -> object:
-    """Leaves null cells unset, since a written null is a tombstone."""
-    return UNSET_VALUE if content is None else content
 
 
 def _with_length(content: bytes | None) -> tuple[bytes | None, int | None]:

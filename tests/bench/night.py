@@ -96,10 +96,9 @@ def produce(settings: Settings, records: int, customers: int) -> None:
     """Appends order records: 5 % are updates of an order, 5 % are cancelled, 1 % are repeats."""
     client = producer(settings)
     for number in range(records):
-        within = number % 100
-        order = number if within < 89 or 94 <= within < 99 else number - (50 if within < 94 else 98)
-        customer = f"c{order * 7_919 % customers:08d}"
-        value = _order(customer, order, is_update=89 <= within < 94).encode()
+        order, _ = kinds_of(number)
+        customer = customer_of(order, customers)
+        value = _order(customer, order, is_update=89 <= number % 100 < 94).encode()
         partition = partition_of(customer, settings.log.partitions)
         while True:
             try:
@@ -108,6 +107,18 @@ def produce(settings: Settings, records: int, customers: int) -> None:
             except BufferError:  # the client's queue is full: wait for room
                 client.poll(0.1)
     client.flush()
+
+
+def kinds_of(number: int) -> tuple[int, bool]:
+    """Returns the number of the order that record `number` is of, and whether it is the first one of that order."""
+    within = number % 100
+    is_new = within < 89 or 94 <= within < 99
+    return (number if is_new else number - (50 if within < 94 else 98)), is_new
+
+
+def customer_of(order: int, customers: int) -> str:
+    """Returns the id of the customer who made the order."""
+    return f"c{order * 7_919 % customers:08d}"
 
 
 def _order(customer: str, order: int, *, is_update: bool) -> str:

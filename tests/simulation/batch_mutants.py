@@ -1,6 +1,7 @@
 """The audit, rebuilds and rollbacks, broken on purpose: each mutant forgets one clause (R13, R17, R18)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace as replace_sight
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -72,6 +73,27 @@ def as_if_built(sight: Sight, _: Cut, deltas: Cut, **more: Any) -> list[Progress
     return PROGRESS_ROWS(sight, Cut.of(archived), deltas, **more)
 
 
+def as_if_skipped(sight: Sight) -> Cut:
+    """Where workers skip to a batch's cut, the rebuild builds what is published only; its rows say more."""
+    return RESUMES(replace_sight(sight, skip_to=Cut.zero()))
+
+
+def rows_as_if_skipped(sight: Sight, built: Cut, deltas: Cut, **more: Any) -> list[Progress]:
+    """The rows of the mutant above: workers go on at the batch's cut."""
+    return PROGRESS_ROWS(sight, built.at_least(sight.skip_to), deltas, **more)
+
+
+def deltas_of_the_current(before: Pointer, partitions: range) -> Cut:
+    """What is skipped has no deltas, though a batch to roll back to needs them."""
+    current = before.published
+    return DELTAS_FROM(before, partitions) if current is None else current.plan.cut
+
+
+def no_ranges(*_: object) -> list[object]:
+    """Every copy is published, as a rebuild says."""
+    return []
+
+
 def keep_what_was_erased(rows: Folded, offset: int, appended_at: int, event: Event) -> None:
     """A rebuild passes erasures by."""
     if event.image is not None:
@@ -95,6 +117,7 @@ def at_the_beginning(_: int) -> int:
 
 ADD, APPLY = Tally.add, Folded.apply
 COMPARED, PROGRESS_ROWS, SWITCH = compare.compared, plan.progress_rows, pointer.switch
+RESUMES, DELTAS_FROM = plan.resumes, plan.deltas_from
 
 MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "the audit skips the reset rule": [(compare, "is_reset_above", no_reset)],
@@ -115,6 +138,15 @@ MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
         (plan, "progress_rows", from_the_beginning),
     ],
     "a rebuild claims more than it built": [(plan, "progress_rows", as_if_built)],
+    "workers skip to a cut below which nothing is built": [
+        (plan, "resumes", as_if_skipped),
+        (plan, "progress_rows", rows_as_if_skipped),
+    ],
+    "what workers skip has no deltas, and is claimed to": [
+        (plan, "deltas_from", deltas_of_the_current),
+        (plan, "progress_rows", from_the_beginning),
+    ],
+    "what workers skip is not told": [(plan, "unpublished", no_ranges)],
     "a rebuild passes erasures by": [(Folded, "apply", keep_what_was_erased)],
     "a rebuild switches though another one began": [(generation, "check_claimed", no_objection)],
     "a rollback changes the generation": [(pointer, "switch", first_generation)],
@@ -126,4 +158,5 @@ FOCUS: Final = {
     "the audit skips the reset rule": "erasures",
     "the audit takes expired deltas for alive": "expiry",
     "a rollback changes the generation": "rebuilds",
+    **dict.fromkeys((name for name in MUTANTS if "skip" in name), "skips"),
 }

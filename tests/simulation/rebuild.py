@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from cassandra.query import BatchStatement, BatchType
+from cassandra.query import UNSET_VALUE, BatchStatement, BatchType
 
 from batch_layer.rebuild import plan
 from batch_layer.rebuild.plan import Sight
@@ -16,14 +16,15 @@ from common.algebra import generation
 from common.algebra.cut import Cut
 from common.algebra.facts import decode_fact
 from common.algebra.generation import Generation
-from common.algebra.losses import ranges_of
+from common.algebra.losses import Range, ranges_of
 from common.algebra.pointer import Pointer
-from common.errors import BatchError, ClaimLost, LogError, StoreUnavailable
-from common.log.events import validation_version
+from common.errors import BatchError, ClaimLost, LogError, RejectedRecord, StoreUnavailable
+from common.log.dead_letters import letter_cells
+from common.log.events import parse, validation_version
 from common.log.position import Position
 from common.progress import Progress, cells_of, insert_progress, select_progress
 from common.servers.cassandra import AsyncSession, in_one_page
-from common.speed_cql import MARKER
+from common.speed_cql import MARKER, insert_letter
 from common.tables import Tables
 from tests.simulation.network import Session
 from tests.simulation.pointer import PointerSession
@@ -47,6 +48,7 @@ class RebuildRun(Process):
         self._pointer: Any = PointerSession(world)
         self.number: int | None = None
         self._built = Cut.zero()
+        self._skip_to = Cut.zero()
         self._seen_applied: dict[int, int] = {}
         """What was applied by the generation that is served, before this run looked for the last time."""
         self.spawn(self._run())
@@ -64,6 +66,10 @@ class RebuildRun(Process):
 
     async def _work(self) -> None:
         world = self.world
+        current = publish.read(self._pointer).published
+        if current is not None and world.skips.random() < world.profile.skips:
+            world.count("workers skip to a batch's cut")
+            self._skip_to = current.plan.cut
         archived, archived_at = await self._archive()
         before = publish.transition(self._pointer, generation.begin)
         self.number = before.rebuilding
@@ -74,12 +80,14 @@ class RebuildRun(Process):
         world.begin_generation(self.number, before)
         await self.later("makes tables")
         sight = await self._round_after_round(archived, archived_at, floor)
+        silent = plan.unpublished(sight, ranges_of(before))
+        await self._keep_letters(silent)
         version = validation_version(RULES)
         for row in plan.progress_rows(sight, self._built, floor, version=version, now=world.now):
             await self._patiently(insert_progress(), cells_of(self.number, row))
         await self.later("switches")
-        after = publish.transition(self._pointer, lambda pointer: generation.move(pointer, built))
-        world.losses.unpublished += plan.unpublished(sight, ranges_of(after))
+        publish.transition(self._pointer, lambda pointer: generation.move(pointer, built))
+        world.losses.unpublished += silent
         world.count("generation switched")
         await self._retire(before)
 
@@ -121,8 +129,29 @@ class RebuildRun(Process):
         found = map(Progress.of_row, await self._patiently(select_progress(), (served,)))
         firsts = dict(self.world.losses.firsts)
         return Sight(
-            archived=archived, archived_at=archived_at, firsts=firsts, served={row.partition: row for row in found}
+            archived=archived,
+            archived_at=archived_at,
+            firsts=firsts,
+            served={row.partition: row for row in found},
+            skip_to=self._skip_to,
         )
+
+    async def _keep_letters(self, ranges: Sequence[Range]) -> None:
+        """The statements of production's `letters.keep_letters`."""
+        for each in ranges:
+            for record in self.world.log.records:
+                at = Position(record.partition, record.offset)
+                if each.partition != at.partition or not each.start <= at.offset < each.end:
+                    continue
+                if at in self.world.events or at in self.world.losses.lost:
+                    continue
+                try:
+                    parse(record.key, record.value, record.partition, PARTITIONS, record.appended_at, RULES)
+                except RejectedRecord as error:
+                    self.world.count("letter kept by a rebuild")
+                    cells = letter_cells(at, record.appended_at, record.key, record.value, error)
+                    values = at.offset, *(UNSET_VALUE if cell is None else cell for cell in cells)
+                    await self._patiently(insert_letter(), values)
 
     async def _build(self, until: Cut, floor: Cut) -> None:
         since = self._built

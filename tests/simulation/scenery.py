@@ -39,6 +39,8 @@ class Profile:
     losses: float = 0.0
     kept: float = 0.0
     """Whether slow readers use a kept pin, which they hold for a while."""
+    skips: float = 0.0
+    """How likely a rebuild has its workers go on at the current batch's cut, and the first ones begin there."""
 
     @classmethod
     def drawn(cls, random: Random, focus: str = "") -> "Profile":
@@ -100,10 +102,11 @@ FOCUSES: Final[dict[str, dict[str, object]]] = {
     "losses": {"losses": 1.0, "batches": 1.0, "expiry": False},
     "kept": {"kept": 1.0, "readers": 3.0, "torn_reads": 0.6, "batches": 2.0, "rebuilds": 0.3, "expiry": False},
     "expiry": {"expiry": True, "freezes": 1.0, "batches": 1.0},
+    "skips": {"skips": 0.7, "rebuilds": 0.7, "batches": 2.0, "expiry": False},
 }
 """What a run can ask for plenty of: slow readers, copies on their way, writes that one replica alone took from
 a worker that is gone, erasures beside batches, time that passes while nobody works, new generations, what is lost
-behind the system's back, what the log itself loses, or readers whose pin is old.
+behind the system's back, what the log itself loses, readers whose pin is old, or workers that skip to a batch's cut.
 """
 
 

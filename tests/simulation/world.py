@@ -22,7 +22,7 @@ from tests.simulation import mending
 from tests.simulation.batch import BatchRun, Reader
 from tests.simulation.cql import GENERATION, Change, Put, Select
 from tests.simulation.finale import check
-from tests.simulation.group import Group
+from tests.simulation.group import Group, running
 from tests.simulation.judge import Judge
 from tests.simulation.kept import RATE as KEPT_RATE
 from tests.simulation.kept import Keepers
@@ -40,6 +40,8 @@ from tests.simulation.wrong import Wrong
 from tests.support.builders import APPENDED_AT, Message
 from tests.support.logs import silent
 
+SKIPS_RATE: Final = 0.06
+"""The part of all seeds in which workers may skip to a batch's cut."""
 MOST_STEPS: Final = 4000
 """Steps until everything is applied, once faults have stopped."""
 ANSWERING: Final = ("speed_deltas", "batch_view_a", "batch_view_b", "batch_view_c")
@@ -58,6 +60,9 @@ class World:
         kept = Random(f"{seed} kept")
         if kept.random() < KEPT_RATE:
             self.profile = replace(self.profile, kept=1.0)
+        self.skips = Random(f"{seed} skips")
+        if self.skips.random() < SKIPS_RATE:
+            self.profile = replace(self.profile, skips=0.5)
         self.messages = list(messages(self.random, self.profile))
         self.loop, self.log = SimLoop(APPENDED_AT), SimLog()
         self.replicas = [Replica(name) for name in range(3)]
@@ -89,6 +94,9 @@ class World:
     def run(self) -> "World":
         """All of the seed. Raises Wrong, or what the core raised."""
         with self._running():
+            stuck = self.profile.losses or self.profile.tampering  # a batch of a log at rest could be refused for ever
+            if self.skips.random() < self.profile.skips and not stuck:
+                self._begin_with_a_batch()
             self.group.rebalance()
             while self.messages or self.steps < 10 * len(self.log.records):
                 self._step()
@@ -109,6 +117,26 @@ class World:
             self._touched.clear()
             self.judge.look(customers)
             self.keepers.look(customers)
+
+    def _begin_with_a_batch(self) -> None:
+        """A history is in the log before any worker runs: a batch of it, and the speed tables from its cut on."""
+        for _ in range(self.skips.randint(1, len(self.messages))):
+            self.append(self.messages.pop(0))
+        self.count("begins with a batch")
+        for _ in range(MOST_STEPS // 4):  # workers do not wait for ever
+            pointer = decoded(self.pointer)
+            if pointer.published is None:
+                self._at_work(BatchRun)
+            elif pointer.generation == 1:
+                self._at_work(RebuildRun)
+            else:
+                return
+            self._step()
+
+    def _at_work(self, kind: type[BatchRun] | type[RebuildRun]) -> None:
+        """Somebody does it; who was killed is replaced."""
+        if not running(self.others, kind):
+            self.others.append(kind(self, f"first {kind.__name__} at {self.steps}"))
 
     def _finish(self) -> None:
         """Without further faults everything is applied, acknowledged and published, and a last batch is audited.

@@ -10,12 +10,12 @@ import pytest
 
 from batch_layer.audit import facts
 from batch_layer.audit.facts import SLICES, Sampled, sampled
-from batch_layer.audit.images import COLUMNS, image_of
 from batch_layer.audit.stored import Stored, differences
 from batch_layer.job import Job
 from batch_layer.master import table as master
 from batch_layer.master.table import PARSED
 from batch_layer.master.validate import row_of
+from batch_layer.view.images import COLUMNS, image_of
 from common.algebra.cut import Cut
 from common.algebra.facts import Fact, Image
 from common.algebra.payloads import Order

@@ -10,9 +10,9 @@ import pytest
 
 from batch_layer.audit import facts, scan
 from batch_layer.audit.history import folded
-from batch_layer.audit.images import COLUMNS
 from batch_layer.audit.ranges import Scope
 from batch_layer.view.digest import of_row, total
+from batch_layer.view.images import COLUMNS
 from common.algebra.cut import Cut
 from common.algebra.payloads import payload_columns
 from common.algebra.pointer import Claim, Plan, Published

@@ -50,7 +50,9 @@ def test_a_range_that_is_none_is_wrong_usage(words: tuple[str, ...]) -> None:
 
 
 def test_the_end_of_a_rebuild_names_what_nobody_published() -> None:
-    done = Rebuilt(generation=3, left=1, counts=Counts(10, 2, 12), resumes=Cut.zero(), unpublished=[Range(2, 5, 9)])
+    done = Rebuilt(
+        generation=3, left=1, counts=Counts(10, 2, 12), resumes=Cut.zero(), unpublished=[Range(2, 5, 9)], letters=0
+    )
 
     served, kept, unpublished = lines_of(done)
 
