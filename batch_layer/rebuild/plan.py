@@ -111,7 +111,7 @@ def progress_rows(sight: Sight, built: Cut, deltas: Cut, *, version: str, now: i
 
 
 def _caught_up_at(sight: Sight, partition: int, next_offset: int) -> int:
-    """The moment before which every record was appended that lies below `next_offset`; 0 if it is not known."""
+    """A moment such that every record that was appended before it lies below `next_offset`; 0 if none is known."""
     row = sight.served.get(partition)
     if next_offset >= sight.archived[partition]:
         return sight.archived_at

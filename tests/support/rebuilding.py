@@ -39,9 +39,9 @@ with connected(settings) as session, spark_session(settings, JARS / "spark") as 
 """
 
 
-def rebuilt(jobs: Jobs, at: Callable[[str], None] = lambda step: None) -> Rebuilt:
+def rebuilt(jobs: Jobs, at: Callable[[str], None] = lambda step: None, *, at_batch: bool = False) -> Rebuilt:
     """A rebuild that has switched."""
-    return rebuild(jobs(at), GenerationTables(jobs.session))
+    return rebuild(jobs(at), GenerationTables(jobs.session), at_batch=at_batch)
 
 
 def generation(scene: Stage) -> int:

@@ -15,12 +15,13 @@ def row(next_offset: int, caught_up_at: int = NOW - 5) -> Progress:
     return Progress(0, 0, next_offset, next_offset, "v1", NOW, caught_up_at)
 
 
-def sight(archived: int, first: int = 0, served: Progress | None = None) -> Sight:
+def sight(archived: int, first: int = 0, served: Progress | None = None, skip_to: int = 0) -> Sight:
     return Sight(
         archived=Cut.of({0: archived}),
         archived_at=NOW - 9,
         firsts={0: first},
         served={} if served is None else {0: served},
+        skip_to=Cut.of({0: skip_to}),
     )
 
 
@@ -38,6 +39,10 @@ def published(pointer: Pointer, cut: int) -> Pointer:
         (sight(archived=10), 0),  # no worker ever ran
         (sight(archived=10, first=8, served=row(6)), 8),  # a worker could not start at 6
         (sight(archived=10, first=10), 10),
+        (sight(archived=10, skip_to=8), 8),  # the first workers begin at a batch's cut
+        (sight(archived=10, served=row(6), skip_to=8), 8),  # they skip what they have not applied
+        (sight(archived=10, served=row(9), skip_to=8), 9),  # nothing is left to skip
+        (sight(archived=10, first=9, skip_to=8), 9),
     ],
 )
 def test_r13_workers_resume_where_the_master_and_the_published_copies_both_reach(seen: Sight, resume: int) -> None:
@@ -48,6 +53,13 @@ def test_records_that_left_kafka_before_a_worker_published_them_are_named() -> N
     assert unpublished(sight(archived=10, first=8, served=row(6)), []) == [Range(0, 6, 8)]
     assert unpublished(sight(archived=10, first=8, served=row(6)), [Range(0, 3, 7)]) == [Range(0, 7, 8)]
     assert unpublished(sight(archived=10, first=6, served=row(6)), []) == []
+    assert unpublished(sight(archived=10, served=row(14)), []) == []
+
+
+def test_records_that_workers_skip_are_named() -> None:
+    assert unpublished(sight(archived=10, served=row(6), skip_to=8), []) == [Range(0, 6, 8)]
+    assert unpublished(sight(archived=10, skip_to=8), [Range(0, 3, 5)]) == [Range(0, 0, 3), Range(0, 5, 8)]
+    assert unpublished(sight(archived=10, served=row(8), skip_to=8), []) == []
 
 
 def test_r13_deltas_are_kept_for_every_batch_that_may_be_current() -> None:
@@ -80,6 +92,8 @@ def test_a_rebuild_switches_when_little_is_missing_or_when_a_round_gains_nothing
         (sight(archived=10, served=row(8)), 7, 0),
         (sight(archived=10, first=8, served=row(6)), 8, NOW - 5),
         (sight(archived=10), 0, 0),
+        (sight(archived=10, skip_to=10), 10, NOW - 9),
+        (sight(archived=10, served=row(6), skip_to=8), 8, NOW - 5),
     ],
 )
 def test_r12_the_rows_claim_no_more_than_is_true(seen: Sight, built: int, caught_up_at: int) -> None:

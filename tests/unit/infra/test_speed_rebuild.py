@@ -33,6 +33,16 @@ def test_a_loss_is_accepted_with_a_reason_only() -> None:
     assert "--accept-loss needs a --reason" in str(result.exception)
 
 
+def test_workers_skip_records_with_a_reason_and_after_a_question_only() -> None:
+    without = asked("rebuild", "--at-batch", "--yes")
+    refused = asked("rebuild", "--at-batch", "--reason", "r", answer="n\n")
+
+    assert "--at-batch needs a --reason" in str(without.exception)
+    assert "Skip what workers have not applied below the batch's cut? Its copies are never published" in refused.output
+    assert refused.exception is not None
+    assert not isinstance(refused.exception, AssertionError)
+
+
 def test_a_loss_is_accepted_after_a_question_that_names_erasures() -> None:
     result = asked("rebuild", "--accept-loss", "0:5:9", "--accept-loss", "1:2:3", "--reason", "r", answer="n\n")
 
@@ -51,11 +61,12 @@ def test_a_range_that_is_none_is_wrong_usage(words: tuple[str, ...]) -> None:
 
 def test_the_end_of_a_rebuild_names_what_nobody_published() -> None:
     done = Rebuilt(
-        generation=3, left=1, counts=Counts(10, 2, 12), resumes=Cut.zero(), unpublished=[Range(2, 5, 9)], letters=0
+        generation=3, left=1, counts=Counts(10, 2, 12), resumes=Cut.zero(), unpublished=[Range(2, 5, 9)], letters=2
     )
 
-    served, kept, unpublished = lines_of(done)
+    served, kept, unpublished, letters = lines_of(done)
 
     assert "generation 3 of the speed tables is served: 10 records, 12 rows" in served
     assert "generation 1 are kept" in kept
-    assert "partition 2: records 5 to 8 had left Kafka" in unpublished
+    assert "partition 2: no worker applied the records 5 to 8" in unpublished
+    assert "2 of them are dead letters" in letters
