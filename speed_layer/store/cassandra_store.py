@@ -74,12 +74,14 @@ class CassandraFactStore:
         And for those of which only some facts are wanted.
         """
         few = await self._fetch_few([each.customer_id for each in wanted if each.whole])
-        return await asyncio.gather(*(self._read(each, few.get(each.customer_id, ())) for each in wanted))
+        others = [each for each in wanted if not each.whole or len(few.get(each.customer_id, ())) > FEW]
+        read = await asyncio.gather(*map(self._read, others))
+        found = {each.customer_id: known for each, known in zip(others, read, strict=True)}
+        names = (each.customer_id for each in wanted)
+        return [found.get(name) or _known(few.get(name, ()), (), EVERY_KIND) for name in names]
 
-    async def _read(self, wanted: Wanted, few: Sequence[Any]) -> Known:
-        customer_id, entities, kinds, whole = wanted
-        if whole and len(few) <= FEW:
-            return _known(few, (), EVERY_KIND)
+    async def _read(self, wanted: Wanted) -> Known:
+        customer_id, entities, kinds, _ = wanted
         rows = await self._execute(self._read_some.bind((customer_id, [MARKER, *entities])))
         if kinds:
             rows = [*rows, *await self._execute(self._read_kind.bind((customer_id, list(kinds))))]
