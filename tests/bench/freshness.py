@@ -1,6 +1,11 @@
 """From produce to a changed answer: single events, on an idle system or beside a steady load."""
 
+import multiprocessing
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event
 from random import Random
 from statistics import median, quantiles
 
@@ -33,13 +38,12 @@ def measure_loaded_freshness(stack: Settings, rate: float) -> dict[str, float]:
 
 def _measure(stack: Settings, rate: float) -> dict[str, float]:
     """Milliseconds, p50 and p99, and beside them what a bare produce and a bare question take in the same run."""
-    with stage(stack) as scene, httpx.Client(base_url=scene.url) as client:
+    with stage(stack) as scene, httpx.Client(base_url=scene.url) as client, ExitStack() as stack_of_exits:
         scene.start("speed", "run")
         sender = producer(scene.settings, **{"linger.ms": 0})
         produced, answered, asked = [], [], []
         wait_until(lambda: len(scene.progress()) == scene.partitions, 60, "the worker has its partitions")
-        load = Load(scene.settings, messages(Random(2), 10_000_000) if rate else (), rate or 1.0)
-        load.start()
+        stack_of_exits.enter_context(_beside(scene.settings, rate))
         if rate:
             wait_until(lambda: sum(scene.progress().values()) > CUSTOMERS, 120, "each customer of the load was met")
         for number in range((LOADED_EVENTS if rate else EVENTS) + 1):
@@ -56,13 +60,39 @@ def _measure(stack: Settings, rate: float) -> dict[str, float]:
             once_more = time.perf_counter()
             _orders(client, customer)
             asked.append(time.perf_counter() - once_more)
-        load.end()
     return {
         "produce to answer, p50, ms": 1000 * median(answered[1:]),
         "produce to answer, p99, ms": 1000 * quantiles(answered[1:], n=100)[98],
         "produce and acknowledge alone, p50, ms": 1000 * median(produced[1:]),
         "one question alone, p50, ms": 1000 * median(asked[1:]),
     }
+
+
+@contextmanager
+def _beside(settings: Settings, rate: float) -> Iterator[None]:
+    """A load of `rate` records a second, in a process of its own: its interpreter's lock is not the tester's."""
+    if not rate:
+        yield
+        return
+    context = multiprocessing.get_context("spawn")
+    ending, failures = context.Event(), context.SimpleQueue()
+    process = context.Process(target=_load, args=(settings, rate, ending, failures), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        process.join()
+    assert failures.empty(), failures.get()
+
+
+def _load(settings: Settings, rate: float, ending: Event, failures: "SimpleQueue[object]") -> None:
+    load = Load(settings, messages(Random(2), 10_000_000), rate)
+    load.start()
+    ending.wait()
+    load.stop()
+    if load.failures:
+        failures.put(load.failures[:3])
 
 
 def _orders(client: httpx.Client, customer: str) -> int:
