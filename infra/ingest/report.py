@@ -7,6 +7,8 @@ from typing import Final
 from common.log.shapes import What
 from infra.ingest.summary import MOST_ERASED, BrokenRule, Summary
 
+LONG_HISTORY: Final = 1_000_000
+"""From so many records on, a first batch is sooner done than a worker (docs/measurements.md)."""
 _MOST_RULES: Final = 5
 _MOST_WORDS: Final = 8
 
@@ -135,6 +137,11 @@ def _next_steps(summary: Summary) -> Iterator[str]:
         yield "Next: the same command without --dry-run."
     elif summary.sent:
         yield "Next: `lambda360 speed wait` returns when the answers hold them."
+        if summary.sent >= LONG_HISTORY:
+            yield (
+                "If no worker has read this log yet, `lambda360 batch run --first` is sooner done with it "
+                "(docs/importing.md)."
+            )
 
 
 def _rows(summary: Summary, rows: tuple[int, ...]) -> str:
