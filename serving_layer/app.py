@@ -90,6 +90,8 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # Nobody exports them; the framework looks into the environment for that in each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     answers, kept = Answers(source, settings, clock, pins), KeptBatches(source, settings)
     app.add_middleware(Direct, answers=answers, kept=kept)

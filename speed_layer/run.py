@@ -1,7 +1,6 @@
 """A worker from its settings: connect, compare the log's identity, take a seat, work until told to stop."""
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ import uvloop
 from cassandra.cluster import Session
 
 from common.errors import Lambda360Error
+from common.garbage import collect_seldom
 from common.logs import Whereabouts
 from common.servers import kafka, log_identity, pointer_row
 from common.servers.cassandra import connected
@@ -55,7 +55,7 @@ def run(
         if seat is None:
             seat = Seat.take(settings.home) if succeed is None else Seat.succeed(settings.home, succeed)
         whereabouts.seat = seat.number
-        _collect_seldom()
+        collect_seldom()
         start_over = partial(_start_over, seat, again)
         try:
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
@@ -64,13 +64,6 @@ def run(
             seat.withdraw()
     if moves:
         start_over()
-
-
-def _collect_seldom() -> None:
-    """Python looks for cycles seldom: there are next to none, and a large cache to look through: a third of the CPU."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 async def _main(

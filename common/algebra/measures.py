@@ -7,6 +7,7 @@ For each current fact that it counts, a measure adds a value to one UTC day of t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import add
 from typing import Final
 
 from common.algebra.dates import MICROS_PER_DAY
@@ -79,12 +80,15 @@ def value(delta: Delta) -> State:
 
 def sum_of(start: State, deltas: Iterable[Delta]) -> State:
     """Returns the sum of a state and the values of deltas, without a state for each of them."""
-    days = {day: list(values) for day, values in start.days.items()}
+    changes: Days = {}
     for delta in deltas:
         for image, sign in ((delta.after, 1), (delta.before, -1)):
             if image is not None:
-                _count(image.payload, sign, days)
-    return State({day: tuple(values) for day, values in days.items()})
+                _count(image.payload, sign, changes)
+    days = dict(start.days)  # most days of a long state stay as they are: their vectors are not copied
+    for day, values in changes.items():
+        days[day] = tuple(map(add, days.get(day, _ZEROS), values))
+    return State(days)
 
 
 def _count(payload: Payload, sign: int, days: Days) -> None:

@@ -7,7 +7,6 @@ from typing import Final
 
 from common.algebra.dates import date_of
 from common.algebra.definitions import DEFINITIONS
-from common.algebra.measures import INDEX
 from common.algebra.profile import CustomerProfile, age_years, tenure_days
 from common.algebra.state import State
 from common.algebra.view import View
@@ -120,9 +119,7 @@ def _click_through_rate(view: View) -> str | None:
 
 
 def _last_engagement_date(view: View) -> str | None:
-    opens, clicks, views = INDEX["email_opens"], INDEX["email_clicks"], INDEX["campaign_views"]
-    engaged = [day for day, each in view.days.items() if each[opens] > 0 or each[clicks] > 0 or each[views] > 0]
-    return _iso(max(engaged, default=None))
+    return _iso(view.last_day("email_opens", "email_clicks", "campaign_views"))
 
 
 def _age_years(view: View) -> int | None:

@@ -1,31 +1,32 @@
 """A view: one customer as of a day, from which every metric is computed (R6). Knows no metric and no clock."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from datetime import date
-from typing import Final
 
 from common.algebra.dates import day_of
 from common.algebra.measures import INDEX
 from common.algebra.profile import CustomerProfile
 from common.algebra.state import State, Vector
 
-_ORDERS: Final = INDEX["order_count"]
-
 
 class View:
     """A customer as of the day `as_of`: later days are dropped.
 
-    `days` holds the measures' values by day, `first_order` and `last_order` are the first and the last day whose order
-    count is above zero, and None without one. A day is a number of days since 1970-01-01.
+    `first_order` and `last_order` are the first and the last day whose order count is above zero, and None without one.
+    A day is a number of days since 1970-01-01.
     """
 
     def __init__(self, state: State, as_of: date, profile: CustomerProfile | None = None) -> None:
         self.as_of = day_of(as_of)
         self.profile = profile
-        self.days = state.until(self.as_of).days
-        ordered = [day for day, values in self.days.items() if values[_ORDERS] > 0]
-        self.first_order = min(ordered, default=None)
-        self.last_order = max(ordered, default=None)
+        # The days are sorted once: a window is then the end of the list, and the last order is found from there.
+        days = sorted(state.days)
+        self._days = days[: bisect_right(days, self.as_of)]
+        self._vectors = list(map(state.days.__getitem__, self._days))
         self._computed: dict[int | None, Vector] = {}
+        self.first_order = _first(self._days, self._vectors, ("order_count",))
+        self.last_order = self.last_day("order_count")
 
     def total(self, measure: str) -> int:
         """Returns the measure's sum over all days up to `as_of`."""
@@ -35,17 +36,19 @@ class View:
         """Returns the measure's sum over the days with `0 <= as_of - day <= days`."""
         return self._sums(days)[INDEX[measure]]
 
+    def last_day(self, *measures: str) -> int | None:
+        """Returns the last day on which one of the measures is above zero; None without one."""
+        return _first(reversed(self._days), reversed(self._vectors), measures)
+
     def _sums(self, days: int | None) -> Vector:
         """Every measure's sum over the window of `days`, or over all days where that is None; computed once."""
         found = self._computed.get(days)
         if found is None:
-            chosen = list(self.days.values()) if days is None else self._since(self.as_of - days)
+            first = 0 if days is None else bisect_left(self._days, self.as_of - days)
+            chosen = self._vectors[first:]
             found = tuple(map(sum, zip(*chosen, strict=True))) if chosen else (0,) * len(INDEX)
             self._computed[days] = found
         return found
-
-    def _since(self, first: int) -> list[Vector]:
-        return [values for day, values in self.days.items() if day >= first]
 
     @property
     def lifetime_days(self) -> int | None:
@@ -53,3 +56,13 @@ class View:
         if self.first_order is None or self.last_order is None:
             return None
         return self.last_order - self.first_order + 1
+
+
+def _first(days: Iterable[int], vectors: Iterable[Vector], measures: Iterable[str]) -> int | None:
+    """Returns the first of the days, in their order, on which one of the measures is above zero."""
+    indexes = [INDEX[measure] for measure in measures]
+    for day, values in zip(days, vectors, strict=True):
+        for index in indexes:
+            if values[index] > 0:
+                return day
+    return None

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from common.errors import SettingsError
+from common.garbage import collect_seldom
 from common.settings import ServingSettings, Settings
 from infra.commands.serve_tls import Tls, tls_of
 from infra.context import clock, settings_of
@@ -69,6 +70,7 @@ def run_alone(settings: Settings, listener: socket.socket, tls: Tls | None) -> N
     """Answers in this process until SIGTERM or SIGINT."""
     prepare_logs()
     app = create_app(settings, clock=clock)
+    collect_seldom()
     # When uvicorn gets the signal, it drains, puts this handler back and raises the signal again: exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server_of(app, settings, tls).run(sockets=[listener])

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from common import logs
+from common.garbage import collect_seldom
 from common.settings import Settings, environment_of, load_settings
 from infra.commands.serve import config_of, log_requests, prepare_logs
 from infra.commands.serve_tls import Tls
@@ -33,4 +34,6 @@ def application() -> FastAPI:
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         end_with(parent.pid)
-    return create_app(settings, clock=clock)
+    app = create_app(settings, clock=clock)
+    collect_seldom()
+    return app

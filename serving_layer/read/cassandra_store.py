@@ -1,9 +1,9 @@
 """Reads the stored views from Cassandra (R20): statements are prepared once, customers are read in chunks."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cassandra import DriverException
 from cassandra.cluster import Session
@@ -20,8 +20,9 @@ from common.tables import FIRST_GENERATION, Tables
 from serving_layer.read.by_customer import ByCustomer
 from serving_layer.read.cassandra_details import CassandraDetails
 from serving_layer.read.store import DeltaRow, Pin, SlotRow, StatementRefused, TooManyDeltas
-from serving_layer.read.together import Read, Together
+from serving_layer.read.together import Read, Row, Together
 
+T = TypeVar("T")
 CHUNK: Final = 32
 """Customers in one statement. One statement a customer cost the client five times the CPU (measured: 1121, not 201 us).
 
@@ -99,18 +100,29 @@ class CassandraViewStore:
         return {row.partition: row for row in found}
 
     async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
-        rows = await self._by_customer(self._slots[slot], customers)
-        return {customer: SlotRow(batch_id, state or "") for customer, batch_id, state in rows}
+        return await self._by_customer(self._slots[slot], customers, (), _slot_rows)
 
-    async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+    def deltas(
+        self, generation: int, customers: Collection[str], cut: int
+    ) -> Awaitable[Mapping[str, Sequence[DeltaRow]]]:
         select = self._deltas.get(generation)
         if select is None:
-            select = await self._off_loop(partial(self._prepare_deltas, generation))
+            return self._deltas_of_another(generation, customers, cut)
+        return self._by_customer(select, customers, (cut,), self._delta_rows)
+
+    async def _deltas_of_another(
+        self, generation: int, customers: Collection[str], cut: int
+    ) -> Mapping[str, Sequence[DeltaRow]]:
+        """Returns the deltas of a generation whose statement was not prepared yet."""
+        select = await self._off_loop(partial(self._prepare_deltas, generation))
+        return await self._by_customer(select, customers, (cut,), self._delta_rows)
+
+    def _delta_rows(self, rows: Sequence[Row]) -> Mapping[str, Sequence[DeltaRow]]:
         deltas: dict[str, list[DeltaRow]] = {}
-        for customer, offset, value in await self._by_customer(select, customers, cut):
+        for customer, offset, value in rows:
             deltas.setdefault(customer, []).append((offset, value))
-        for customer, rows in deltas.items():
-            if len(rows) > self._most_deltas:
+        for customer, found in deltas.items():
+            if len(found) > self._most_deltas:
                 raise TooManyDeltas(customer, self._most_deltas)
         return deltas
 
@@ -131,15 +143,29 @@ class CassandraViewStore:
         self._deltas[generation] = ByCustomer(in_one_page(made.one), in_one_page(made.many))
         return self._deltas[generation]
 
-    async def _by_customer(self, select: ByCustomer, customers: Collection[str], *parameters: object) -> list[Any]:
-        members = list(customers)
-        if len(members) == 1 and self._together is not None:
-            return list(
-                await self._together.rows((select.one, parameters), self._read_of(select, parameters), *members)
-            )
-        parts = (members[start : start + CHUNK] for start in range(0, len(members), CHUNK))
+    def _by_customer(
+        self,
+        select: ByCustomer,
+        customers: Collection[str],
+        parameters: Sequence[object],
+        made: Callable[[Sequence[Row]], T],
+    ) -> Awaitable[T]:
+        """Returns what `made` makes of the rows. A joined read of one customer has begun when this returns."""
+        if len(customers) == 1 and self._together is not None:
+            key, read = (select.one, parameters), self._read_of(select, parameters)
+            return self._together.rows(key, read, next(iter(customers)), made)
+        return self._of_many(select, list(customers), parameters, made)
+
+    async def _of_many(
+        self,
+        select: ByCustomer,
+        customers: list[str],
+        parameters: Sequence[object],
+        made: Callable[[Sequence[Row]], T],
+    ) -> T:
+        parts = (customers[start : start + CHUNK] for start in range(0, len(customers), CHUNK))
         found = await asyncio.gather(*(self._rows(*select.bind(part, parameters)) for part in parts))
-        return [row for rows in found for row in rows]
+        return made([row for rows in found for row in rows])
 
     def _read_of(self, select: ByCustomer, parameters: Sequence[object]) -> Read:
         return lambda customers: self._rows(*select.bind(customers, parameters))
@@ -155,3 +181,7 @@ class CassandraViewStore:
         except DriverException as error:
             # A statement that could be prepared and is refused now: a table was dropped or changed.
             raise StatementRefused(f"Cassandra refused the statement: {error}") from error
+
+
+def _slot_rows(rows: Sequence[Row]) -> Mapping[str, SlotRow]:
+    return {customer: SlotRow(batch_id, state or "") for customer, batch_id, state in rows}

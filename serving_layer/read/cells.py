@@ -5,18 +5,15 @@ else, so they are never added up: the answer is degraded, gives the reason, and 
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
 from common.algebra.facts import Delta, decode_delta
 from common.algebra.marks import decode_mark
 from common.algebra.measures import MEASURES
-from common.algebra.view_row import ViewRow
+from common.algebra.view_row import ViewRow, width_of
 from common.errors import Lambda360Error
 from serving_layer.read.store import DeltaRow, SlotRow
-
-_WIDTH: Final = len(MEASURES)
 
 
 class UnreadableCell(Lambda360Error):
@@ -31,14 +28,16 @@ def view_row(row: SlotRow | None) -> ViewRow | None:
     if row is None:
         return None
     try:
-        found = ViewRow.from_json(row.state)
+        return ViewRow.from_json(row.state)
     except msgspec.DecodeError as error:
-        raise UnreadableCell(f"the customer's row of batch {row.batch_id} cannot be read: {error}") from error
-    widths = {len(values) for values in found.state.days.values()}
-    if widths - {_WIDTH}:
-        reason = f"the customer's row of batch {row.batch_id} is of {max(widths)} measures, this release has {_WIDTH}"
-        raise UnreadableCell(reason)
-    return found
+        raise UnreadableCell(f"the customer's row of batch {row.batch_id} {_fault(row.state)}") from error
+
+
+def _fault(cell: str) -> str:
+    try:
+        return f"is of {width_of(cell)} measures, this release has {len(MEASURES)}"
+    except msgspec.DecodeError as error:
+        return f"cannot be read: {error}"
 
 
 def is_reset(text: str) -> bool:

@@ -1,7 +1,8 @@
 """Reads for one request by a kept pin: the slot's rows and the deltas, in flight together (R20, R22)."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from asyncio import Future
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from serving_layer.read.pins import KeptPin
@@ -41,22 +42,30 @@ async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]
     """
     pin = kept.pin
     members_of = by_partition(customers, pin.partitions)
-    reads: list[Awaitable[Any]] = [
-        batch_side(store, pin.published, customers),
-        *(
-            store.deltas(pin.pointer.generation, members, pin.read_from(partition))
-            for partition, members in members_of.items()
-        ),
+    # Joined reads of one customer are futures already: both layers are in flight without a task for either.
+    reads = [
+        asyncio.ensure_future(store.deltas(pin.pointer.generation, members, pin.read_from(partition)))
+        for partition, members in members_of.items()
     ]
     try:
-        rows, *found = await asyncio.gather(*reads)
+        rows = await batch_side(store, pin.published, customers)
+        found = [await each for each in reads]
     except (SlotReused, StatementRefused):
         return None
+    finally:
+        _let_go(reads)
     for partition, deltas in zip(members_of, found, strict=True):
         if not is_vouched_for(deltas, complete_below(kept.progress.get(partition), pin.cut[partition])):
             return None
     together = {customer: each for deltas in found for customer, each in deltas.items()}
     return Reading(pin, rows, kept.progress, together, _NO_MARKS)
+
+
+def _let_go(reads: Iterable[Future[Any]]) -> None:
+    """Cancels reads that nobody awaits any more, since another one failed; one that failed, too, is not reported."""
+    for read in reads:
+        if not read.cancel() and not read.cancelled():
+            read.exception()
 
 
 def is_vouched_for(deltas: Mapping[str, Sequence[DeltaRow]], below: int) -> bool:

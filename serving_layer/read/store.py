@@ -1,6 +1,6 @@
 """The port to the stored views: what serving asks of a store, and the rows it gets (R20, R22)."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -92,10 +92,13 @@ class ViewStore(Protocol):
     async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
         """Returns the slot's rows by customer, of whatever batch. A customer without a row is absent."""
 
-    async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+    def deltas(
+        self, generation: int, customers: Collection[str], cut: int
+    ) -> Awaitable[Mapping[str, Sequence[DeltaRow]]]:
         """Returns a generation's deltas at or above `cut`, resets and marks included. One without any is absent.
 
-        Raises StatementRefused if the generation's table was dropped, and TooManyDeltas.
+        The read may begin before it is awaited. Raises StatementRefused if the generation's table was dropped, and
+        TooManyDeltas.
         """
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from common.errors import StoreUnavailable
 
@@ -11,6 +11,7 @@ UNDER_WAY: Final = 2
 
 A request that comes alone is never held up. With more of them, each read joins fewer customers.
 """
+T = TypeVar("T")
 Row = Sequence[Any]
 Read = Callable[[list[str]], Awaitable[Sequence[Row]]]
 """Reads the rows of some customers; a row's first value is its customer."""
@@ -27,17 +28,18 @@ class Together:
         self._most = most
         self._lanes: dict[Hashable, _Lane] = {}
 
-    async def rows(self, key: Hashable, read: Read, customer: str) -> Sequence[Row]:
-        """Returns the customer's rows. Reads of equal keys are joined; `read` must be the same for them.
+    def rows(self, key: Hashable, read: Read, customer: str, made: Callable[[Sequence[Row]], T]) -> asyncio.Future[T]:
+        """Returns a future of what `made` makes of the customer's rows. The read is under way, or waits its turn.
 
-        Raises what the read raises.
+        Reads of equal keys are joined; `read` must be the same for them. The future has the error that the read or
+        `made` raises. Who does not want the rows any more cancels it.
         """
         lane = self._lanes.setdefault(key, _Lane(read, [], set()))
-        answer: asyncio.Future[Sequence[Row]] = asyncio.get_running_loop().create_future()
-        lane.waiting.append(_Asked(customer, answer))
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        lane.waiting.append(_Asked(customer, answer, made))
         if len(lane.under_way) < UNDER_WAY:
             self._begin(key, lane)
-        return await answer
+        return answer
 
     def _begin(self, key: Hashable, lane: "_Lane") -> None:
         group = lane.waiting[: self._most]
@@ -56,7 +58,21 @@ class Together:
 
 class _Asked(NamedTuple):
     customer: str
-    answer: "asyncio.Future[Sequence[Row]]"
+    answer: "asyncio.Future[Any]"
+    made: Callable[[Sequence[Row]], Any]
+
+    def give(self, rows: Sequence[Row]) -> None:
+        """Answers with what is made of the rows, unless the request was given up."""
+        if self.answer.done():
+            return
+        try:
+            self.answer.set_result(self.made(rows))
+        except Exception as error:  # it is this request's alone
+            self.answer.set_exception(error)
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class _Lane(NamedTuple):
@@ -81,10 +97,8 @@ async def _answer(read: Read, group: Sequence[_Asked]) -> None:
         if len(customers) > 1 and isinstance(error, StoreUnavailable):
             await asyncio.gather(*(_answer(read, [asked]) for asked in wanted))
         else:
-            for _, answer in wanted:
-                if not answer.done():
-                    answer.set_exception(error)
+            for asked in wanted:
+                asked.fail(error)
         return
-    for customer, answer in wanted:
-        if not answer.done():
-            answer.set_result(found.get(customer, ()))
+    for asked in wanted:
+        asked.give(found.get(asked.customer, ()))

@@ -1,6 +1,7 @@
 """R20, R22: a request by a kept pin makes two reads, and reads everything itself where the pin cannot vouch."""
 
 import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -15,7 +16,7 @@ from common.settings import ServingSettings
 from serving_layer.read.pins import ATTEMPTS, KeptPin, PinKeeper
 from serving_layer.read.quick import quick_read
 from serving_layer.read.reading import Reading
-from serving_layer.read.store import StatementRefused
+from serving_layer.read.store import DeltaRow, SlotRow, StatementRefused
 from tests.support.serving_fakes import PARTITIONS, MemoryViewStore, delta, order, pointing_at, progress, published
 
 ADA = partition_of("ada", PARTITIONS)
@@ -267,3 +268,48 @@ def test_an_unknown_partition_of_progress_claims_the_cut_alone() -> None:
 
     scene.store.put_delta("ada", 10, delta(order(500), entity_id="o2"))
     assert scene.read(kept) is None
+
+
+class _Apart(MemoryViewStore):
+    """The slot's read ends when that of the deltas has begun, and both fail where `error` is set."""
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__(pointing_at(published(batch_id=3, cut=10)))
+        self.error, self.begun, self.given_up = error, asyncio.Event(), False
+
+    async def slot_rows(self, slot: str, customers: Collection[str]) -> Mapping[str, SlotRow]:
+        await asyncio.wait_for(self.begun.wait(), 5)
+        if self.error is not None:
+            raise self.error
+        return await super().slot_rows(slot, customers)
+
+    async def deltas(self, generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+        self.begun.set()
+        if self.error is not None:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.given_up = True
+                raise
+        return await super().deltas(generation, customers, cut)
+
+
+def test_both_layers_are_read_at_once() -> None:
+    store = _Apart(None)
+
+    async def story() -> Reading | None:
+        return await quick_read(store, await PinKeeper(lambda: store, LIMITS).renew(), ["ada"])
+
+    assert asyncio.run(story()) is not None
+
+
+def test_where_one_read_fails_nobody_waits_for_the_other() -> None:
+    store = _Apart(StoreUnavailable("away"))
+
+    async def story() -> None:
+        with pytest.raises(StoreUnavailable):
+            await quick_read(store, await PinKeeper(lambda: store, LIMITS).renew(), ["ada"])
+        await asyncio.sleep(0)
+
+    asyncio.run(story())
+    assert store.given_up

@@ -35,7 +35,7 @@ def test_a_request_that_comes_alone_is_read_at_once_and_alone() -> None:
     async def story() -> tuple[Store, Any]:
         store = Store()
         store.gate.set()
-        return store, await Together(8).rows("key", store.read, "ada")
+        return store, await Together(8).rows("key", store.read, "ada", list)
 
     store, rows = asyncio.run(story())
     assert store.asked == [["ada"]]
@@ -47,7 +47,7 @@ def test_those_that_come_while_reads_are_under_way_are_joined_up_to_the_most_and
 
     async def story() -> tuple[Store, list[Any]]:
         store, together = Store(), Together(5)
-        asked = [asyncio.ensure_future(together.rows("key", store.read, customer)) for customer in customers]
+        asked = [asyncio.ensure_future(together.rows("key", store.read, customer, list)) for customer in customers]
         await _turns()
         assert store.asked == [[customer] for customer in customers[:UNDER_WAY]]
         store.gate.set()
@@ -65,7 +65,7 @@ def test_r20_a_request_is_answered_by_a_read_that_began_after_it() -> None:
 
     async def story() -> Store:
         store, together = Store(), Together(8)
-        asked = [asyncio.ensure_future(together.rows("key", store.read, "ada")) for _ in range(UNDER_WAY + 2)]
+        asked = [asyncio.ensure_future(together.rows("key", store.read, "ada", list)) for _ in range(UNDER_WAY + 2)]
         await _turns()
         store.gate.set()
         await asyncio.gather(*asked)
@@ -79,7 +79,8 @@ def test_a_customer_without_rows_gets_none_and_other_keys_are_other_reads() -> N
         store, together = Store(), Together(8)
         store.gate.set()
         found = await asyncio.gather(
-            together.rows(("select", 5), store.read, "nobody"), together.rows(("select", 6), store.read, "nobody")
+            together.rows(("select", 5), store.read, "nobody", list),
+            together.rows(("select", 6), store.read, "nobody", list),
         )
         return store, list(found)
 
@@ -94,7 +95,7 @@ def test_a_joined_read_that_fails_is_read_again_one_by_one_and_only_the_bad_cust
     async def story() -> tuple[Store, list[Any]]:
         store, together = Store(), Together(8)
         store.bad = {"d"}
-        asked = [asyncio.ensure_future(together.rows("key", store.read, customer)) for customer in customers]
+        asked = [asyncio.ensure_future(together.rows("key", store.read, customer, list)) for customer in customers]
         await _turns()
         store.gate.set()
         return store, await asyncio.gather(*asked, return_exceptions=True)
@@ -112,7 +113,7 @@ def test_a_defect_reaches_everyone_who_asked() -> None:
 
     async def story() -> list[Any]:
         store, together = Broken(), Together(8)
-        asked = [asyncio.ensure_future(together.rows("key", store.read, each)) for each in ("a", "b", "c", "d")]
+        asked = [asyncio.ensure_future(together.rows("key", store.read, each, list)) for each in ("a", "b", "c", "d")]
         await _turns()
         store.gate.set()
         return await asyncio.gather(*asked, return_exceptions=True)
@@ -123,7 +124,7 @@ def test_a_defect_reaches_everyone_who_asked() -> None:
 def test_a_request_that_is_given_up_takes_no_other_with_it_and_is_not_read_for_later() -> None:
     async def story() -> tuple[Store, list[Any]]:
         store, together = Store(), Together(8)
-        asked = [asyncio.ensure_future(together.rows("key", store.read, each)) for each in ("a", "b", "c", "d")]
+        asked = [asyncio.ensure_future(together.rows("key", store.read, each, list)) for each in ("a", "b", "c", "d")]
         await _turns()
         asked[0].cancel()
         asked[2].cancel()
@@ -135,3 +136,17 @@ def test_a_request_that_is_given_up_takes_no_other_with_it_and_is_not_read_for_l
     store, found = asyncio.run(story())
     assert store.asked == [["a"], ["b"], ["d"]]
     assert [found[0], found[2]] == [[("b", 0), ("b", 1)], [("d", 0), ("d", 1)]]
+
+
+def test_what_cannot_be_made_of_one_customers_rows_fails_for_that_customer_alone() -> None:
+    def made(rows: Sequence[Any]) -> int:
+        return 1 // len(rows)
+
+    async def story() -> list[Any]:
+        store, together = Store(), Together(8)
+        asked = [together.rows("key", store.read, each, made) for each in ("a", "b", "nobody", "c")]
+        store.gate.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(story())
+    assert [each if isinstance(each, int) else type(each) for each in found] == [0, 0, ZeroDivisionError, 0]
