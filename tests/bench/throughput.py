@@ -19,9 +19,12 @@ from common.settings import Settings
 from tests.support.builders import Message, order
 from tests.support.deltas import changed
 from tests.support.harness import Child, wait_until
+from tests.support.speed_system import shared
 from tests.support.stage import Load, Stage, stage
 
 RECORDS: Final = 60_000
+RECORDS_OF_TWO: Final = 240_000
+"""More for two workers: a part is applied before both have their partitions."""
 CUSTOMERS: Final = 20_000
 CORRECTIONS: Final = 0.05
 WARM_UP: Final = 0.2
@@ -62,8 +65,8 @@ def measure_speed(stack: Settings) -> dict[str, float]:
         one = _drain(scene, workers=1)
         best, at = max((_bare(scene.session, in_flight), in_flight) for in_flight in IN_FLIGHT)
         grouped = max(_bare(scene.session, in_flight, GROUP) for in_flight in IN_FLIGHT[:3])
-    with _backlog(stack) as scene:
-        two = _drain(scene, workers=2)
+    with _backlog(stack, RECORDS_OF_TWO) as scene:
+        two = _drain(scene, workers=2, records=RECORDS_OF_TWO)
     return {
         "records/s of one worker": one.rate,
         "records/s of two workers": two.rate,
@@ -105,6 +108,9 @@ def _drain(scene: Stage, workers: int, records: int = RECORDS) -> Drained:
 
     children = [scene.start("speed", "run", name=f"worker-{number}") for number in range(workers)]
     wait_until(lambda: applied() >= WARM_UP * records, 180, "the workers are warm", every=0.02)
+    if workers > 1:  # one alone has all partitions, until the group has heard of the other
+        wait_until(lambda: shared(*children), 60, "each worker has its share", every=0.02)
+        assert applied() < records / 2, "one worker has applied most of it before the other had its share"
     began, first, cpu = time.perf_counter(), applied(), sum(map(cpu_seconds, children))
     wait_until(lambda: applied() >= records, 300, "the backlog is applied", every=0.02)
     seconds, count = time.perf_counter() - began, records - first
