@@ -211,10 +211,12 @@ def _summary(done: "Published | None", seconds: float) -> str:
 
 
 def _begun(done: "Rebuilt") -> str:
-    letters = f"; {done.letters:,} of them are dead letters (`lambda360 dead-letters list`)" if done.letters else ""
+    letters = (
+        f" {done.letters:,} rejected records are dead letters (`lambda360 dead-letters list`)." if done.letters else ""
+    )
     return (
         f"The speed layer's facts are built from {done.counts.records:,} records of {done.counts.customers:,} "
-        f"customers. Workers begin at the cut, and so do the topics of deltas, alerts and errors{letters}.\n"
+        f"customers.{letters} Workers begin at the cut, and so do the topics of deltas, alerts and errors.\n"
         "Next: `lambda360 speed run`. From its first heartbeat on answers are exact."
     )
 

@@ -69,7 +69,7 @@ def test_r13_workers_begin_at_the_first_batch_of_a_log_that_nobody_has_read(scen
     assert cut.offsets == scene.ends()
     scene.oracle.extend(scene.log.refresh())
     assert len(scene.oracle.rejected) >= len(POISONS)
-    assert f"{len(scene.oracle.rejected)} of them are dead letters" in said
+    assert f"{len(scene.oracle.rejected)} rejected records are dead letters" in said
     assert "Next: `lambda360 speed run`" in said
     assert {p: (row.from_offset, row.next_offset) for p, row in progress(scene.session, 2).items()} == {
         partition: (offset, offset) for partition, offset in cut.offsets.items()
