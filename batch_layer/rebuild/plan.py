@@ -67,7 +67,7 @@ def unpublished(sight: Sight, lost: Sequence[Range]) -> list[Range]:
     They left Kafka before a worker applied them, or are skipped. They are built from the master; those that were
     accepted as `lost` are nowhere, and are left out.
     """
-    ends = resumes(sight)
+    ends = {p: max(min(sight.archived[p], sight.skip_to[p]), sight.firsts[p]) for p in sight.partitions}
     gaps = [Range(p, sight.published(p), ends[p]) for p in sight.partitions]
     return [part for gap in gaps if gap.start < gap.end for part in uncovered(gap, lost)]
 

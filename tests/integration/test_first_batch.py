@@ -94,6 +94,7 @@ def test_r13_workers_begin_at_the_first_batch_of_a_log_that_nobody_has_read(scen
     assert worker.stop() == 0, worker.tail()
 
 
+@pytest.mark.slow
 def test_r13_workers_far_behind_skip_to_a_batch_and_nothing_else_changes(scene: Stage, scene_jobs: Jobs) -> None:
     """A batch before is one that a rollback may go to, so what is skipped above its cut has deltas all the same."""
     worker = scene.start("speed", "run", name="before")
