@@ -46,13 +46,13 @@ def keep_letters(job: Job, snapshot: int, ranges: Sequence[Range], partitions: i
 
 def _keeper(settings: Settings, partitions: int) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        count = 0
+        count, rules = 0, Rules(settings.log.currency)
         with connected(settings, metadata=False) as session:
             statement = session.prepare(insert_letter())
             flying = InFlight(session, _IN_FLIGHT, "keeping dead letters")
             for record in (row for batch in batches for row in batch.to_pylist()):
                 count += 1
-                flying.send([(statement, _values(record, partitions, Rules(settings.log.currency)))])
+                flying.send([(statement, _values(record, partitions, rules))])
             flying.settle()
         yield pa.RecordBatch.from_pydict({"letters": [count]})
 

@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from random import Random
@@ -55,7 +55,7 @@ def main() -> int:
             batch = BatchSettings(driver_memory=chosen.memory)
             with stage(stack, batch=batch) as scene:
                 times = WAYS[way](scene, console, chosen.records, chosen.customers)
-                wrong = _wrong(scene, chosen.records, chosen.customers)
+                wrong = _wrong(scene, _orders(chosen.records, chosen.customers, SAMPLE))
             for what, seconds in times.at.items():
                 console.print(f"{way}: {what}: {seconds:,.0f} s")
             console.print(f"{way}: of {SAMPLE} customers {wrong} are not exact and right")
@@ -83,20 +83,26 @@ def by_a_batch(scene: Stage, console: Console, records: int, customers: int) -> 
     times.note("answers hold everything, and are degraded: no speed layer yet")
     console.print(run.finish(PATIENCE))
     times.note("the speed tables are built")
+    few = _orders(records, customers, 50)
     scene.start("speed", "run")
-    wait_until(lambda: scene.lag() == 0 and not _wrong(scene, records, customers, 50), PATIENCE, "answers are exact")
+    wait_until(lambda: scene.lag() == 0 and not _wrong(scene, few), PATIENCE, "answers are exact")
     times.note("a worker runs, and answers are exact")
     return times
 
 
-def _wrong(scene: Stage, records: int, customers: int, sample: int = SAMPLE) -> int:
-    """How many of a sample of customers are not answered exactly, with as many orders as they have."""
+def _orders(records: int, customers: int, sample: int) -> dict[str, int]:
+    """How many orders each of a sample of customers has."""
     chosen = {f"c{number:08d}" for number in Random(1).sample(range(customers), sample)}
     orders = dict.fromkeys(sorted(chosen), 0)
     for number in range(records):
         order, is_new = kinds_of(number)
         if is_new and (owner := customer_of(order, customers)) in chosen:
             orders[owner] += order % 20 != 0
+    return orders
+
+
+def _wrong(scene: Stage, orders: Mapping[str, int]) -> int:
+    """How many of the customers are not answered exactly, with as many orders as they have."""
     found = {each["customer_id"]: each for each in ask_all(scene.url, orders, AS_OF)}
     return sum(
         found[owner]["provenance"]["status"] != "exact"
