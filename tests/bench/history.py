@@ -75,6 +75,7 @@ def by_a_worker(scene: Stage, _: Console, records: int, customers: int) -> Times
 
 def by_a_batch(scene: Stage, console: Console, records: int, customers: int) -> Times:
     """The first batch, and a worker from its cut on."""
+    few = _orders(records, customers, 50)
     times = Times()
     produce(scene.settings, records, customers)
     times.note("all is sent")
@@ -83,7 +84,6 @@ def by_a_batch(scene: Stage, console: Console, records: int, customers: int) -> 
     times.note("answers hold everything, and are degraded: no speed layer yet")
     console.print(run.finish(PATIENCE))
     times.note("the speed tables are built")
-    few = _orders(records, customers, 50)
     scene.start("speed", "run")
     wait_until(lambda: scene.lag() == 0 and not _wrong(scene, few), PATIENCE, "answers are exact")
     times.note("a worker runs, and answers are exact")
