@@ -91,6 +91,12 @@ def day_of(day: date) -> int:
     return (day - _EPOCH_DATE).days
 
 
+@lru_cache(maxsize=10_000)
+def iso_of(day: int) -> str:
+    """Returns a day (days since 1970-01-01) as `YYYY-MM-DD`. Most days that are asked for are of a few years."""
+    return date_of(day).isoformat()
+
+
 def date_of(day: int) -> date:
     """Inverse of `day_of`."""
     return _EPOCH_DATE + timedelta(days=day)

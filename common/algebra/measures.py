@@ -86,9 +86,13 @@ def sum_of(start: State, deltas: Iterable[Delta]) -> State:
             if image is not None:
                 _count(image.payload, sign, changes)
     days = dict(start.days)  # most days of a long state stay as they are: their vectors are not copied
-    for day, values in changes.items():
-        days[day] = tuple(map(add, days.get(day, _ZEROS), values))
-    return State(days)
+    for day, values in changes.items():  # only these can become zero
+        changed = tuple(map(add, days.get(day, _ZEROS), values))
+        if any(changed):
+            days[day] = changed
+        else:
+            days.pop(day, None)
+    return State.of_nonzero(days)
 
 
 def _count(payload: Payload, sign: int, days: Days) -> None:

@@ -1,7 +1,8 @@
 """The merge of both layers for one customer, all of it (R21). Pure: knows no store and no clock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from common.algebra.facts import Delta, Image
 from common.algebra.measures import sum_of
@@ -11,8 +12,7 @@ from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """One customer's merged state and profile, and what they were merged from."""
 
     state: State
@@ -32,8 +32,7 @@ class Merged:
         return payload if isinstance(payload, CustomerProfile) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What one customer's answer is added up from: what the merge leaves of the batch, and the deltas that it adds."""
 
     base: ViewRow | None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from common.algebra.dates import date_of
+from common.algebra.dates import iso_of
 from common.algebra.definitions import DEFINITIONS
 from common.algebra.profile import CustomerProfile, age_years, tenure_days
 from common.algebra.state import State
@@ -82,7 +82,7 @@ def _days_since_last_order(view: View) -> int | None:
 
 
 def _iso(day: int | None) -> str | None:
-    return None if day is None else date_of(day).isoformat()
+    return None if day is None else iso_of(day)
 
 
 def _estimated_clv(view: View) -> str | None:
@@ -123,11 +123,11 @@ def _last_engagement_date(view: View) -> str | None:
 
 
 def _age_years(view: View) -> int | None:
-    return age_years(view.profile, date_of(view.as_of))
+    return age_years(view.profile, view.date)
 
 
 def _tenure_days(view: View) -> int | None:
-    return tenure_days(view.profile, date_of(view.as_of))
+    return tenure_days(view.profile, view.date)
 
 
 METRICS: Final = (

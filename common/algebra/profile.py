@@ -4,7 +4,7 @@ from datetime import date
 
 import msgspec
 
-from common.algebra.dates import MICROS_PER_DAY, date_of
+from common.algebra.dates import MICROS_PER_DAY, date_of, iso_of
 
 KIND = "customer_profile"
 """The one kind whose entity is the customer."""
@@ -53,4 +53,4 @@ def present_profile(profile: CustomerProfile | None) -> dict[str, str | None] | 
 
 
 def _day(micros: int | None) -> str | None:
-    return None if micros is None else date_of(micros // MICROS_PER_DAY).isoformat()
+    return None if micros is None else iso_of(micros // MICROS_PER_DAY)

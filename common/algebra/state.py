@@ -22,6 +22,13 @@ class State:
         self._days = kept if all(map(any, kept.values())) else {day: each for day, each in kept.items() if any(each)}
 
     @classmethod
+    def of_nonzero(cls, days: dict[int, Vector]) -> Self:
+        """Returns the state of days none of which is zero, without a look at them; the caller hands `days` over."""
+        state = cls.__new__(cls)
+        state._days = days  # noqa: SLF001 # a state, too
+        return state
+
+    @classmethod
     def sum(cls, states: Iterable[Self]) -> Self:
         """Returns the sum of any number of states; the zero state for none."""
         total: dict[int, list[int]] = {}

@@ -1,6 +1,5 @@
 """A customer's row of a batch view: the state and the profile, in one cell (R5a, R17). Knows no store."""
 
-from dataclasses import dataclass
 from types import GenericAlias
 from typing import Any, Self
 
@@ -17,8 +16,7 @@ class _Cell(msgspec.Struct, frozen=True):
     profile: Image | None
 
 
-@dataclass(frozen=True, slots=True)
-class ViewRow:
+class ViewRow(msgspec.Struct, frozen=True):
     """What a batch absorbed of one customer; `profile` is the current fact of that kind, also a retracted one.
 
     The profile's version is stored and its offset is not: a profile's delta at or above the cut always replaces it.

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.merge import Merged, Parts, merge, parts
 from common.algebra.metrics import METRICS, MetricValue, present
+from common.algebra.pointer import Published
 from common.algebra.profile import present_profile
 from common.algebra.state import State
 from common.log.partition import partition_of
@@ -40,8 +42,7 @@ class Basis(NamedTuple):
     """The offset after the last delta."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One customer's answer. An unknown customer's has a provenance, too."""
 
     customer_id: str
@@ -53,7 +54,7 @@ class Answer:
 
 
 class Answers:
-    """Answers requests from the stored views. Between two requests it keeps nothing but what `pins` holds."""
+    """Answers requests from the stored views. Between two requests it keeps no values but what `pins` holds."""
 
     def __init__(
         self, source: StoreSource, settings: Settings, clock: Callable[[], int], pins: PinKeeper | None = None
@@ -64,6 +65,8 @@ class Answers:
         self._pins = pins
         self._limits = settings.serving
         self._release = Release.of(settings)
+        self._shown: tuple[Published | None, BatchInfo | None] = None, None
+        """The last batch that was answered from, and what answers show of it."""
 
     def today(self) -> date:
         """The clock's UTC day."""
@@ -77,7 +80,7 @@ class Answers:
         asked = dict.fromkeys(customers)
         reading = await self.read(asked)
         conditions = self._conditions(reading, asked)
-        batch = batch_info(reading.pin.published)
+        batch = self._batch(reading.pin.published)
         answers: dict[str, Answer] = {}
         for count, customer in enumerate(asked, 1):
             answers[customer] = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
@@ -89,7 +92,7 @@ class Answers:
         """Returns what `of` returns for one customer, and what was merged; None where a cell cannot be read."""
         reading = await self.read((customer,))
         conditions = self._conditions(reading, (customer,))
-        batch = batch_info(reading.pin.published)
+        batch = self._batch(reading.pin.published)
         answer = answer_of(customer, as_of, reading, conditions=conditions, batch=batch)
         return answer, parts_of(customer, reading)
 
@@ -117,6 +120,11 @@ class Answers:
         now = await self.standing()
         named = zip(now.reasons, now.reason_names, strict=True)
         return [text for text, name in named if name is not ReasonName.ACCEPTED_DRIFT]
+
+    def _batch(self, published: Published | None) -> BatchInfo | None:
+        if published is not self._shown[0]:
+            self._shown = published, batch_info(published)
+        return self._shown[1]
 
     def _conditions(self, reading: Reading, customers: Iterable[str]) -> dict[int, Condition]:
         published = reading.pin.published

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from common.algebra.dates import datetime_of
 from common.algebra.pointer import Published, cut_of
 from common.algebra.versions import logic_version, versions_in
@@ -26,8 +28,7 @@ class Release:
         return cls(logic_version(), validation_version(Rules(settings.log.currency)))
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """The condition of both layers in one partition. Its answers are exact if `reasons` is empty, else degraded."""
 
     reasons: tuple[Reason, ...]
@@ -55,20 +56,16 @@ def condition(
     reasons = batch_versions(published, release)
     if progress is None:
         reasons.append(Reason(ReasonName.NEVER_RAN, f"the speed layer never ran in partition {partition}"))
-        return Condition(tuple(reasons), None, None, complete_below=complete_below(None, cut))
-    decided = versions_in(progress.validation_version)
-    if decided != [release.validation_version]:
-        reasons.append(_differ(ReasonName.VALIDATION_VERSION, "the speed layer", " and ".join(decided), release))
+        return Condition(tuple(reasons), None, None, complete_below(None, cut))
+    if progress.validation_version != release.validation_version:
+        decided = " and ".join(versions_in(progress.validation_version))
+        reasons.append(_differ(ReasonName.VALIDATION_VERSION, "the speed layer", decided, release))
     if cut < progress.from_offset:
         text = f"cut {cut} is below from_offset {progress.from_offset}: deltas between them are gone"
         reasons.append(Reason(ReasonName.DELTAS_GONE, text))
-    reasons += _lateness(progress, limits, now)
-    return Condition(
-        tuple(reasons),
-        progress.behind_records,
-        progress.behind_seconds(now),
-        complete_below=complete_below(progress, cut),
-    )
+    seconds = progress.behind_seconds(now)
+    reasons += _lateness(progress, seconds, limits, now)
+    return Condition(tuple(reasons), progress.behind_records, seconds, complete_below(progress, cut))
 
 
 def batch_info(published: Published | None) -> BatchInfo | None:
@@ -102,7 +99,8 @@ def _differ(name: ReasonName, who: str, version: str, release: Release) -> Reaso
     return Reason(name, f"{name} of {who} is {version}, of this release {getattr(release, name)}")
 
 
-def _lateness(progress: Progress, limits: ServingSettings, now: int) -> list[Reason]:
+def _lateness(progress: Progress, seconds: float | None, limits: ServingSettings, now: int) -> list[Reason]:
+    """The reasons for which the speed layer is too late; `seconds` is how far it is behind."""
     silent = progress.silent_seconds(now)
     if silent is None:
         return [Reason(ReasonName.NO_HEARTBEAT, "the speed layer has never sent a heartbeat")]
@@ -111,7 +109,6 @@ def _lateness(progress: Progress, limits: ServingSettings, now: int) -> list[Rea
         return [Reason(ReasonName.SILENT, text)]
     reasons = []
     records = progress.behind_records
-    seconds = progress.behind_seconds(now)
     if records > limits.max_behind_records:
         text = f"the speed layer is {records} records behind, more than {limits.max_behind_records}"
         reasons.append(Reason(ReasonName.BEHIND_RECORDS, text))

@@ -70,4 +70,8 @@ def _let_go(reads: Iterable[Future[Any]]) -> None:
 
 def is_vouched_for(deltas: Mapping[str, Sequence[DeltaRow]], below: int) -> bool:
     """Whether all of these rows, marks included, are below the offset."""
-    return all(offset < below for rows in deltas.values() for offset, _ in rows)
+    for rows in deltas.values():
+        for offset, _ in rows:
+            if offset >= below:
+                return False
+    return True

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from common.algebra.pointer import Published
 from common.log.partition import partition_of
@@ -15,8 +16,7 @@ PIN_ATTEMPTS: Final = 4
 """How often a request pins a pointer at most: once, and again whenever the pinned slot was reused meanwhile (R20)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What was read from one pin. `rows` has only rows of the pinned batch."""
 
     pin: Pin

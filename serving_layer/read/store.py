@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from msgspec import Struct
+
 from common.algebra.cut import Cut
 from common.algebra.pointer import Pointer, Published, cut_of
 from common.errors import Lambda360Error, StoreUnavailable
@@ -56,13 +58,12 @@ class Pin:
 
         A reset between the two says that the customer lost nothing (R15). The merge ignores what lies below the cut.
         """
-        losses = self.pointer.losses
+        cut, losses = self.cut[partition], self.pointer.losses
         ends = (loss.to_offset for loss in losses if loss.partition == partition and not loss.sent_again)
-        return min((self.cut[partition], *ends))
+        return min(cut, *ends) if losses else cut
 
 
-@dataclass(frozen=True, slots=True)
-class SlotRow:
+class SlotRow(Struct, frozen=True):
     """A customer's row in a slot; `state` is its cell as stored."""
 
     batch_id: int

@@ -6,7 +6,8 @@ route's, and whatever is not plain goes to the route.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from fastapi import Request
@@ -65,7 +66,8 @@ def _plain(scope: Scope) -> Asked | None:
     )
 
 
-def _parameters(query: bytes) -> dict[str, str] | None:
+@lru_cache(maxsize=256)  # most requests of a client ask for the same day and fields
+def _parameters(query: bytes) -> Mapping[str, str] | None:
     found: dict[str, str] = {}
     for part in query.split(b"&") if query else ():
         parameter = _PARAMETER.fullmatch(part)
