@@ -4,6 +4,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain, islice
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from random import Random
@@ -25,6 +26,8 @@ CALM = 5
 """Before the first event the worker is seen to keep up with the load so often, a second apart."""
 CALM_SECONDS = 0.3
 """It keeps up if it is behind by what comes in so long."""
+LOAD_SECONDS = 90.0
+"""So long a load lasts with records that were made before it began; further ones are made as they are sent."""
 PAUSE_SECONDS = 0.02
 """Between two questions beside a load: the tester shares its two cores with everything else."""
 
@@ -82,9 +85,10 @@ def _beside(settings: Settings, rate: float) -> Iterator[None]:
         yield
         return
     context = multiprocessing.get_context("spawn")
-    ending, failures = context.Event(), context.SimpleQueue()
-    process = context.Process(target=_load, args=(settings, rate, ending, failures), daemon=True)
+    made, ending, failures = context.Event(), context.Event(), context.SimpleQueue()
+    process = context.Process(target=_load, args=(settings, rate, made, ending, failures), daemon=True)
     process.start()
+    made.wait()
     try:
         yield
     finally:
@@ -93,8 +97,12 @@ def _beside(settings: Settings, rate: float) -> Iterator[None]:
     assert failures.empty(), failures.get()
 
 
-def _load(settings: Settings, rate: float, ending: Event, failures: "SimpleQueue[object]") -> None:
-    load = Load(settings, messages(Random(2), 10_000_000), rate)
+def _load(settings: Settings, rate: float, made: Event, ending: Event, failures: "SimpleQueue[object]") -> None:
+    records = messages(Random(2), 10_000_000)
+    # Making a record takes half as long as applying it: those that are sent are made before the clock begins.
+    first = list(islice(records, round(rate * LOAD_SECONDS)))
+    made.set()
+    load = Load(settings, chain(first, records), rate)
     load.start()
     ending.wait()
     load.stop()
