@@ -60,7 +60,7 @@ class Pin:
         """
         cut, losses = self.cut[partition], self.pointer.losses
         ends = (loss.to_offset for loss in losses if loss.partition == partition and not loss.sent_again)
-        return min(cut, *ends) if losses else cut
+        return min((cut, *ends)) if losses else cut
 
 
 class SlotRow(Struct, frozen=True):
