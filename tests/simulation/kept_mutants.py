@@ -1,8 +1,9 @@
 """Kept pins, broken on purpose: each mutant forgets one clause of `serving_layer.read.quick` (R20, R22)."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from common.algebra.marks import MARK_OFFSET
 from common.algebra.pointer import Published, cut_of

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -170,7 +169,9 @@ def first_profile_wins(base: ViewRow | None, live: Sequence[tuple[int, Delta]]) 
 def keep_the_profile(batch: ViewRow | None, deltas: Sequence[tuple[int, Delta]], cut: int) -> Merged:
     """A reset forgets the days, and not the batch's profile."""
     merged = MERGE(batch, deltas, cut)
-    return replace(merged, image=batch.profile) if batch is not None and merged.image is None else merged
+    if batch is None or merged.image is not None:
+        return merged
+    return msgspec.structs.replace(merged, image=batch.profile)
 
 
 def retraction_takes_nothing_away(start: State, deltas: Iterable[Delta]) -> State:
