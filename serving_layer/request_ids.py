@@ -37,9 +37,8 @@ class RequestIds:
         async def named(message: Message) -> None:
             nonlocal is_logged
             if message["type"] == "http.response.start":
-                kept = [each for each in message.get("headers", ()) if each[0] != _NAME]
-                kept.append(header)
-                message["headers"] = kept
+                kept = (each for each in message.get("headers", ()) if each[0] != _NAME)
+                message["headers"] = [*kept, header]
                 if message["status"] >= 500:
                     is_logged = True
                     log.warning("failed", request=request_id, method=scope["method"], status=message["status"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+import msgspec
 
 from common.algebra.facts import Delta, Image
 from common.algebra.measures import sum_of
@@ -12,7 +12,7 @@ from common.algebra.state import State
 from common.algebra.view_row import ViewRow
 
 
-class Merged(Struct, frozen=True):
+class Merged(msgspec.Struct, frozen=True):
     """One customer's merged state and profile, and what they were merged from."""
 
     state: State
@@ -32,7 +32,7 @@ class Merged(Struct, frozen=True):
         return payload if isinstance(payload, CustomerProfile) else None
 
 
-class Parts(Struct, frozen=True):
+class Parts(msgspec.Struct, frozen=True):
     """What one customer's answer is added up from: what the merge leaves of the batch, and the deltas that it adds."""
 
     base: ViewRow | None

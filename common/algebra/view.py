@@ -1,7 +1,7 @@
 """A view: one customer as of a day, from which every metric is computed (R6). Knows no metric and no clock."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 
 from common.algebra.dates import day_of
@@ -25,21 +25,31 @@ class View:
         days = sorted(state.days)
         self._days = days[: bisect_right(days, self.as_of)]
         self._vectors = list(map(state.days.__getitem__, self._days))
-        self._windows = _Windows(self.as_of, self._days, self._vectors)
+        self._computed: dict[int | None, Vector] = {}
         self.first_order = _first(self._days, self._vectors, ("order_count",))
         self.last_order = self.last_day("order_count")
 
     def total(self, measure: str) -> int:
         """Returns the measure's sum over all days up to `as_of`."""
-        return self._windows[None][measure]
+        return self._sums(None)[INDEX[measure]]
 
     def window(self, measure: str, days: int) -> int:
         """Returns the measure's sum over the days with `0 <= as_of - day <= days`."""
-        return self._windows[days][measure]
+        return self._sums(days)[INDEX[measure]]
 
     def last_day(self, *measures: str) -> int | None:
         """Returns the last day on which one of the measures is above zero; None without one."""
         return _first(reversed(self._days), reversed(self._vectors), measures)
+
+    def _sums(self, days: int | None) -> Vector:
+        """Every measure's sum over the window of `days`, or over all days where that is None; computed once."""
+        found = self._computed.get(days)
+        if found is None:
+            first = 0 if days is None else bisect_left(self._days, self.as_of - days)
+            chosen = self._vectors[first:]
+            found = tuple(map(sum, zip(*chosen, strict=True))) if chosen else (0,) * len(INDEX)
+            self._computed[days] = found
+        return found
 
     @property
     def lifetime_days(self) -> int | None:
@@ -47,34 +57,6 @@ class View:
         if self.first_order is None or self.last_order is None:
             return None
         return self.last_order - self.first_order + 1
-
-
-class _Windows(dict[int | None, "_Sums"]):
-    """The sums over the last days of a view, by the number of days; None stands for all of them.
-
-    They are made when they are first asked for; a dictionary then finds them without a call of ours.
-    """
-
-    def __init__(self, as_of: int, days: Sequence[int], vectors: Sequence[Vector]) -> None:
-        super().__init__()
-        self._as_of, self._days, self._vectors = as_of, days, vectors
-
-    def __missing__(self, window: int | None) -> "_Sums":
-        first = 0 if window is None else bisect_left(self._days, self._as_of - window)
-        self[window] = sums = _Sums(self._vectors[first:])
-        return sums
-
-
-class _Sums(dict[str, int]):
-    """The sum of each measure over some days: few of them are asked for."""
-
-    def __init__(self, vectors: Sequence[Vector]) -> None:
-        super().__init__()
-        self._columns = list(zip(*vectors, strict=True))
-
-    def __missing__(self, measure: str) -> int:
-        self[measure] = found = sum(self._columns[INDEX[measure]]) if self._columns else 0
-        return found
 
 
 def _first(days: Iterable[int], vectors: Iterable[Vector], measures: Iterable[str]) -> int | None:

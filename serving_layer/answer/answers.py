@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from msgspec import Struct
+import msgspec
 
 from common.algebra.dates import MICROS_PER_DAY, date_of
 from common.algebra.merge import Merged, Parts, merge, parts
@@ -42,7 +42,7 @@ class Basis(NamedTuple):
     """The offset after the last delta."""
 
 
-class Answer(Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
     """One customer's answer. An unknown customer's has a provenance, too."""
 
     customer_id: str

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from msgspec import Struct
+import msgspec
 
 from common.algebra.dates import datetime_of
 from common.algebra.pointer import Published, cut_of
@@ -28,7 +28,7 @@ class Release:
         return cls(logic_version(), validation_version(Rules(settings.log.currency)))
 
 
-class Condition(Struct, frozen=True):
+class Condition(msgspec.Struct, frozen=True):
     """The condition of both layers in one partition. Its answers are exact if `reasons` is empty, else degraded."""
 
     reasons: tuple[Reason, ...]

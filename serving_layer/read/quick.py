@@ -70,8 +70,4 @@ def _let_go(reads: Iterable[Future[Any]]) -> None:
 
 def is_vouched_for(deltas: Mapping[str, Sequence[DeltaRow]], below: int) -> bool:
     """Whether all of these rows, marks included, are below the offset."""
-    for rows in deltas.values():
-        for offset, _ in rows:
-            if offset >= below:
-                return False
-    return True
+    return all(offset < below for rows in deltas.values() for offset, _ in rows)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
+import msgspec
 
 from common.algebra.pointer import Published
 from common.log.partition import partition_of
@@ -16,7 +16,7 @@ PIN_ATTEMPTS: Final = 4
 """How often a request pins a pointer at most: once, and again whenever the pinned slot was reused meanwhile (R20)."""
 
 
-class Reading(Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True):
     """What was read from one pin. `rows` has only rows of the pinned batch."""
 
     pin: Pin

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from msgspec import Struct
+import msgspec
 
 from common.algebra.cut import Cut
 from common.algebra.pointer import Pointer, Published, cut_of
@@ -58,12 +58,12 @@ class Pin:
 
         A reset between the two says that the customer lost nothing (R15). The merge ignores what lies below the cut.
         """
-        cut, losses = self.cut[partition], self.pointer.losses
+        losses = self.pointer.losses
         ends = (loss.to_offset for loss in losses if loss.partition == partition and not loss.sent_again)
-        return min((cut, *ends)) if losses else cut
+        return min((self.cut[partition], *ends))
 
 
-class SlotRow(Struct, frozen=True):
+class SlotRow(msgspec.Struct, frozen=True):
     """A customer's row in a slot; `state` is its cell as stored."""
 
     batch_id: int
