@@ -5,13 +5,12 @@ copy. The same row always gives the same bytes, except that a delta's `values` a
 release that publishes it. Knows no producer.
 """
 
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
 from common.algebra.alerts import Alert, rule_of
-from common.algebra.dates import date_of, datetime_of
+from common.algebra.dates import datetime_of, iso_of
 from common.algebra.facts import Delta
 from common.algebra.measures import MEASURES, value
 from common.algebra.payloads import kind_of
@@ -68,16 +67,11 @@ def _measure_changes(delta: Delta) -> tuple[MeasureChange, ...]:
     if delta.is_reset:
         return ()
     return tuple(
-        MeasureChange(_day_text(day), _NAMES[index], amount)
+        MeasureChange(iso_of(day), _NAMES[index], amount)
         for day, amounts in sorted(value(delta).days.items())
         for index, amount in enumerate(amounts)
         if amount
     )
-
-
-@lru_cache(maxsize=10_000)
-def _day_text(day: int) -> str:
-    return date_of(day).isoformat()
 
 
 _NAMES: Final = tuple(measure.name for measure in MEASURES)

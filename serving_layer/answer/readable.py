@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from common.algebra.alerts import Alert, CustomerAtRisk
-from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
+from common.algebra.dates import MICROS_PER_DAY, datetime_of, iso_of
 from common.algebra.facts import Image
 from common.algebra.measures import MEASURES
 from common.log.copy_events import MeasureChange
@@ -64,7 +64,7 @@ def money(cents: int) -> str:
 def moment(micros: int) -> str:
     """Returns microseconds as a day if they are at midnight, else as a time, both UTC."""
     if micros % MICROS_PER_DAY == 0:
-        return date_of(micros // MICROS_PER_DAY).isoformat()
+        return iso_of(micros // MICROS_PER_DAY)
     return datetime_of(micros).isoformat().replace("+00:00", "Z")
 
 
@@ -82,6 +82,6 @@ def signed(measure: str, amount: int) -> str:
 def evidence(alert: Alert) -> Mapping[str, object]:
     """An alert's fields as people read them."""
     fields: dict[str, Any] = msgspec.to_builtins(alert)
-    tickets = [{**ticket, "day": date_of(ticket["day"]).isoformat()} for ticket in fields.pop("tickets", ())]
+    tickets = [{**ticket, "day": iso_of(ticket["day"])} for ticket in fields.pop("tickets", ())]
     named = {name: shown(name, value) for name, value in fields.items()}
     return {**named, "tickets": tickets} if isinstance(alert, CustomerAtRisk) else named

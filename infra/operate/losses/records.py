@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Final, NamedTuple
 
-from common.algebra.dates import MICROS_PER_DAY, date_of, datetime_of
+from common.algebra.dates import MICROS_PER_DAY, datetime_of, iso_of
 from common.algebra.facts import Fact
 from common.algebra.payloads import MarketingEvent, Order, Refund, Retracted, SupportTicket
 from common.algebra.profile import CustomerProfile
@@ -127,7 +127,7 @@ def _time(micros: int) -> str:
 
 
 def _day(micros: int) -> str:
-    return date_of(micros // MICROS_PER_DAY).isoformat()
+    return iso_of(micros // MICROS_PER_DAY)
 
 
 def _amount(cents: int) -> str:
