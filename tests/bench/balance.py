@@ -199,9 +199,7 @@ def _messages(records: int, seed: int, partitions: int) -> Iterator[Message]:
 
 
 def _send(scene: Stage, records: int, seed: int) -> None:
-    load = Load(scene.settings, _messages(records, seed, scene.partitions), rate=1e9)
-    load.start()
-    load.join()
+    Load(scene.settings, _messages(records, seed, scene.partitions), rate=1e9).send_all()
     _wait_applied(scene)
 
 

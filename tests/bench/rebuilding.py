@@ -39,9 +39,7 @@ def measure_rebuild(stack: Settings) -> dict[str, float]:
     random = Random(1)
     messages = (_order(random.randrange(ORDERS), number) for number in range(RECORDS))
     load = Load(settings, messages, rate=1e9)
-    load.start()
-    load.join()
-    assert load.end() == RECORDS
+    assert load.send_all() == RECORDS
     seconds: dict[str, float] = {}
 
     def report(step: str, _: str, took: float) -> None:

@@ -86,9 +86,7 @@ def _backlog(stack: Settings, records: int = RECORDS) -> Iterator[Stage]:
     speed = stack.speed.model_copy(update={"progress_interval_seconds": 0.25})
     with stage(stack, speed=speed) as scene:
         load = Load(scene.settings, messages(Random(1), records), rate=1e9)
-        load.start()
-        load.join()
-        assert load.sent == records, load.failures
+        assert load.send_all() == records
         yield scene
 
 

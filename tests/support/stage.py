@@ -87,6 +87,12 @@ class Load(threading.Thread):
             client.purge()
             client.flush(FLUSH_SECONDS)
 
+    def send_all(self) -> int:
+        """Send every message, and the number of records, each of which was acknowledged."""
+        self.start()
+        self.join()
+        return self.end()
+
     def end(self) -> int:
         """Stop, and the number of records, each of which was acknowledged."""
         self.stop()

@@ -45,9 +45,7 @@ def measure(console: Console, stack: Settings, rate: float) -> int:
         asked = Asked(f"c{SEED}-{{}}", 0, CUSTOMERS, AS_OF.isoformat())
         scene.start("speed", "run")
         records = random_messages(SEED, 10_000_000, customers=CUSTOMERS)
-        history = Load(scene.settings, islice(records, HISTORY), 1e6)
-        history.start()
-        history.join()
+        sent = Load(scene.settings, islice(records, HISTORY), 1e6).send_all()
         wait_until(lambda: scene.lag() == 0, 180, "a history is applied")
         load = Load(scene.settings, records, RECORDS)
         load.start()
@@ -62,7 +60,7 @@ def measure(console: Console, stack: Settings, rate: float) -> int:
             scene.children.remove(run)
             console.print(f"batch {number} was published within {len(pieces) * PIECE_SECONDS:.0f} s")
         applied, seconds = _rate_of(scene)
-        sent = history.end() + load.end()
+        sent += load.end()
         verdict, batches = _judged(scene, kept)
     draw(
         (Column(f"{rate:g} questions/s"), *(Column(each, right=True) for each in ("answers/s", "p50, ms", "p99, ms"))),
