@@ -48,11 +48,23 @@ imports none of the packages that it judges.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class Lambda360Error(Exception):
     """The root of the family."""
+
+
+def as_value(error: E) -> E:
+    """Returns `error` without the frames that it came through, to be kept as a value.
+
+    Its traceback holds frames, which hold their variables, and among these is whatever keeps the error. All that would
+    stay until Python looks for cycles, which a worker does seldom (`common.garbage`).
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
 
 
 class FieldError(Lambda360Error):

@@ -17,11 +17,12 @@ from cassandra import (
     RequestExecutionException,
 )
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.io.libevreactor import LibevConnection
+from cassandra.connection import Connection
 from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
 from cassandra.query import PreparedStatement, Statement
 
 from common.errors import StoreUnavailable
+from common.servers.cassandra_connections import ThreadConnection, is_current, served_by
 from common.settings import Settings
 
 UNAVAILABLE: Final = (NoHostAvailable, OperationTimedOut, RequestExecutionException)
@@ -55,18 +56,21 @@ def connected(
     keyspace: bool = True,
     metadata: bool = True,
     row_factory: Callable[..., list[Any]] = named_rows,
+    loop: asyncio.AbstractEventLoop | None = None,
 ) -> Iterator[Session]:
     """A new session on the deployment's keyspace, closed at the end; with `keyspace=False`, on none.
 
     A session on no keyspace reads no metadata of the schema. Without `metadata`, no session does, and each statement
-    goes to any node: right for statements about token ranges or many partitions. Raises StoreUnavailable if no node
+    goes to any node: right for statements about token ranges or many partitions. With a running `loop`, that serves the
+    connections, and not a thread of the driver's (see `cassandra_connections`). Raises StoreUnavailable if no node
     answers, now or to a statement inside, or if the keyspace, or a table or column that a statement names, does not
     exist.
     """
     nodes = ", ".join(f"{host}:{settings.cassandra_port}" for host in settings.cassandra_hosts)
     with ExitStack() as at_end:
         try:
-            cluster = _cluster(settings, row_factory, schema_metadata=keyspace and metadata)
+            served = ThreadConnection if loop is None else served_by(loop)
+            cluster = _cluster(settings, row_factory, served, schema_metadata=keyspace and metadata)
             at_end.callback(cluster.shutdown)
             session = cluster.connect(settings.cassandra.keyspace if keyspace else None)
         except InvalidRequest as error:
@@ -94,7 +98,9 @@ def _why(error: Exception) -> str:
     return "; ".join(dict.fromkeys(str(cause).rpartition("Last error: ")[2] for cause in causes.values()))
 
 
-def _cluster(settings: Settings, row_factory: Callable[..., list[Any]], *, schema_metadata: bool) -> Cluster:
+def _cluster(
+    settings: Settings, row_factory: Callable[..., list[Any]], served: type[Connection], *, schema_metadata: bool
+) -> Cluster:
     consistency = ConsistencyLevel.name_to_value[settings.cassandra.consistency]
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc=settings.cassandra.datacenter)),
@@ -107,7 +113,7 @@ def _cluster(settings: Settings, row_factory: Callable[..., list[Any]], *, schem
         list(settings.cassandra_hosts),
         port=settings.cassandra_port,
         protocol_version=5,
-        connection_class=LibevConnection,
+        connection_class=served,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         connect_timeout=settings.cassandra.request_timeout_seconds,
@@ -148,28 +154,41 @@ class AsyncSession:
 
     async def _run(self, statement: Statement | str, parameters: Sequence[object], *, every_page: bool) -> list[Any]:
         async with self._room:
-            loop = asyncio.get_running_loop()
-            done: asyncio.Future[list[Any]] = loop.create_future()
-            pages: list[Any] = []
-
-            def settle(error: BaseException | None) -> None:
-                if done.done():
-                    return
-                if error is None:
-                    done.set_result(pages)
-                else:
-                    done.set_exception(error)
-
-            def arrived(rows: list[Any] | None) -> None:  # called by the driver's thread, for each page
-                pages.extend(rows or ())
-                if every_page and response.has_more_pages:
-                    response.start_fetching_next_page()
-                else:
-                    loop.call_soon_threadsafe(settle, None)
-
             try:
-                response = self.driver.execute_async(statement, parameters or None)
-                response.add_callbacks(arrived, lambda error: loop.call_soon_threadsafe(settle, error))
-                return await done
+                return await self._begin(statement, parameters, every_page=every_page)
             except UNAVAILABLE as error:
                 raise StoreUnavailable(f"Cassandra did not answer: {_why(error)}") from error
+
+    def _begin(
+        self, statement: Statement | str, parameters: Sequence[object], *, every_page: bool
+    ) -> asyncio.Future[list[Any]]:
+        """Sends the statement, and returns the future of its rows. No frame that an error comes through holds it."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[list[Any]] = loop.create_future()
+        pages: list[Any] = []
+
+        def settle(error: BaseException | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(pages)
+            else:
+                done.set_exception(error)
+
+        def ended(error: BaseException | None = None) -> None:
+            if is_current(loop):  # as where the loop serves the connections
+                settle(error)
+            else:
+                loop.call_soon_threadsafe(settle, error)
+
+        def arrived(rows: list[Any] | None) -> None:  # called for each page, perhaps by a thread of the driver
+            pages.extend(rows or ())
+            if every_page and response.has_more_pages:
+                response.start_fetching_next_page()
+            else:
+                ended()
+
+        response = self.driver.execute_async(statement, parameters or None)
+        done.add_done_callback(lambda _: response.clear_callbacks())  # which hold the response
+        response.add_callbacks(arrived, ended)
+        return done

@@ -52,7 +52,9 @@ class _Link:
     async def connect(self, settings: Settings, resources: ExitStack) -> None:
         while self._store is None:
             try:
-                self._store = await asyncio.to_thread(_open, _impatient(settings), resources)
+                self._store = await asyncio.to_thread(
+                    _open, _impatient(settings), resources, asyncio.get_running_loop()
+                )
                 log.info("connected", server="cassandra", keyspace=settings.cassandra.keyspace)
             except StoreUnavailable as error:
                 if str(error) != self._reason:
@@ -61,10 +63,10 @@ class _Link:
                 await asyncio.sleep(RETRY_SECONDS)
 
 
-def _open(settings: Settings, resources: ExitStack) -> ViewStore:
+def _open(settings: Settings, resources: ExitStack, loop: asyncio.AbstractEventLoop) -> ViewStore:
     """Returns a connected store, which `resources` closes. If it raises, nothing is left open."""
     with ExitStack() as attempt:
-        session = attempt.enter_context(connected(settings, row_factory=tuple_factory))
+        session = attempt.enter_context(connected(settings, row_factory=tuple_factory, loop=loop))
         serving = settings.serving
         breaker = Breaker("cassandra", serving.breaker_threshold, serving.breaker_recovery_seconds)
         together = Together(serving.reads_together) if serving.reads_together > 1 else None

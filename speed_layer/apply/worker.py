@@ -12,7 +12,7 @@ import structlog
 
 from common.algebra.alerts import rule_of
 from common.algebra.facts import Outcome
-from common.errors import RejectedRecord, WorkerError
+from common.errors import RejectedRecord, WorkerError, as_value
 from common.log.copies import Copy
 from common.log.events import parse
 from common.log.normalizing import Rules
@@ -152,7 +152,7 @@ class Worker:
         try:
             event = parse(record.key, record.value, partition, terms.partitions, record.appended_at, terms.rules)
         except RejectedRecord as error:
-            step.rejected.append(DeadLetter.of(terms.topic, record, error))
+            step.rejected.append(DeadLetter.of(terms.topic, record, as_value(error)))
             self.counts["dead"] += 1
             return
         self.future_dated += event.future_dated

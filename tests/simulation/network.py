@@ -53,6 +53,9 @@ class Response:
         if self.rows is not None:
             answered(self.rows)
 
+    def clear_callbacks(self) -> None:
+        self.answered = self.failed = None
+
     def answer(self, found: list[Any]) -> None:
         if self.answered is not None:
             self.answered(found)

@@ -30,6 +30,9 @@ class Response:
         self._arrived, self._failed = arrived, failed
         self.start_fetching_next_page()
 
+    def clear_callbacks(self) -> None:
+        del self._arrived, self._failed
+
     def start_fetching_next_page(self) -> None:
         Timer(0.05, self._answer).start()  # long enough to begin the next statement on a loaded machine
 

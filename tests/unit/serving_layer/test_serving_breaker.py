@@ -36,6 +36,9 @@ class Session:
         else:
             failed(self.error)
 
+    def clear_callbacks(self) -> None:
+        """It holds none."""
+
 
 def store_over(session: Any, breaker: Breaker) -> CassandraViewStore:
     return CassandraViewStore(session, Settings(), breaker=breaker)

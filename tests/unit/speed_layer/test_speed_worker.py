@@ -19,6 +19,7 @@ from speed_layer.apply.pipeline import innermost
 from speed_layer.apply.rows import Mutation, Reset
 from speed_layer.apply.worker import Ports, Step, Terms, Worker
 from tests.support.builders import Log, Message, order, random_log
+from tests.support.cycles import no_cycles
 from tests.support.speed_fakes import ALERTS, RULES, AwayFactStore, MemoryFactStore, fold, placed, start
 
 
@@ -71,6 +72,26 @@ def test_a_log_with_poison_and_gaps_is_applied_and_every_rejected_record_publish
     assert len(scene.letters) == len(log.records) - valid > 0
     last = {record.partition: record.offset for record in log.records}
     assert {lane.partition: lane.next_offset for lane in scene.lanes.all()} == {p: at + 1 for p, at in last.items()}
+
+
+def test_no_record_leaves_anything_to_the_search_for_cycles() -> None:
+    """A rejection that was kept with its traceback kept all of its micro-batch."""
+    scene = Scene()
+
+    async def apply_all(log: Log) -> None:
+        scene.lanes.close()
+        for at in range(0, len(log.records), 50):
+            await scene.worker.process(scene.send(log.records[at : at + 50]))
+            scene.letters.clear()
+            scene.copies.clear()
+
+    async def twice() -> None:
+        await apply_all(random_log(6))
+        with no_cycles(most=50):  # a cache or two are filled
+            await apply_all(random_log(7, 1_500))
+
+    asyncio.run(twice())
+    assert scene.worker.counts["dead"] > 50
 
 
 def test_a_record_of_an_older_assignment_is_passed_over() -> None:
