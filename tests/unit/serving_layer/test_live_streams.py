@@ -17,6 +17,7 @@ from serving_layer.live.fanout import Fanout
 from serving_layer.live.feed import Feed
 from serving_layer.live.hub import Hub
 from serving_layer.live.streams import Delta, Sent, Stream, Wish, vector_of
+from tests.support.cycles import no_cycles
 from tests.support.live_fakes import MemoryTopic, made
 
 HEARTBEAT = 0.0005
@@ -257,3 +258,20 @@ def test_what_is_too_much_to_read_again_is_a_gap_that_names_it() -> None:
 def test_another_text_is_no_vector(text: str) -> None:
     with pytest.raises(ValueError, match=r"PARTITION|once"):
         vector_of(text)
+
+
+def test_no_event_leaves_anything_to_the_search_for_cycles() -> None:
+    """Nor does a heartbeat, or a connection that comes and goes."""
+
+    async def story() -> None:
+        world = World(MemoryTopic(2), LiveSettings())
+        async with world.stack:
+            world.hubs = [await world.new_process(), await world.new_process()]
+            for _ in range(3):
+                await world.live(0, 5)
+            with no_cycles(most=39):
+                for _ in range(40):
+                    await world.live(0, 5)
+            assert world.client.names.count("delta") >= 200
+
+    asyncio.run(story())
