@@ -1,6 +1,6 @@
-"""Kills every server below a folder, and deletes the folder, as soon as the process that owns it has ended.
+"""Kills every server and command of homes below a folder, and deletes it, once the process that owns it has ended.
 
-`python -m tests.support.guard PID FOLDER`: a test run that is killed leaves neither servers nor files behind.
+`python -m tests.support.guard PID FOLDER`: a test run that is killed leaves neither processes nor files behind.
 """
 
 import os
@@ -9,8 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from infra.local.stack.process import read_pid_file
 from infra.paths import ROOT
@@ -25,13 +29,27 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def clear(folder: Path) -> None:
-    """Kills every server of every home below `folder`, and deletes the folder."""
+    """Kills every server and every command of every home below `folder`, and deletes the folder."""
     processes = [process for process in map(read_pid_file, folder.rglob("run/*.pid")) if process]
     for process in processes:
         process.send(signal.SIGKILL)
+    commands = list(_commands(folder))
+    for command in commands:
+        with suppress(psutil.NoSuchProcess):
+            command.kill()
     for process in processes:
         process.wait(STOP_SECONDS)
+    psutil.wait_procs(commands, STOP_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _commands(folder: Path) -> Iterator[psutil.Process]:
+    """The processes that were told a home below `folder`, as every command of a test is; not this one."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            home = process.environ().get("LAMBDA360_HOME")
+            if home is not None and folder in Path(home).parents and process.pid != os.getpid():
+                yield process
 
 
 def main() -> None:

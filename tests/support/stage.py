@@ -42,9 +42,10 @@ ANY_PARTITION: Final = -1
 def own_stack() -> Iterator[Settings]:
     """A real Kafka and Cassandra in a folder of their own; gone at the end, even if this process is killed.
 
-    SIGTERM ends this process as an exit does, so that it also stops the children that it started.
+    SIGTERM ends this process as an exit does, so that it also stops the children that it started. A second one does not
+    disturb that: `timeout` and a shell may both send it.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, _end)
     folder = Path(tempfile.mkdtemp(prefix="lambda360-stage-"))
     watcher = guard.start(folder)
     settings = Settings(home=folder / "stack", stack=patient_stack())
@@ -56,6 +57,11 @@ def own_stack() -> Iterator[Settings]:
         watcher.kill()
         watcher.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
 
 
 class Load(threading.Thread):

@@ -98,12 +98,16 @@ def test_an_unreadable_record_counts_as_none(tmp_path: Path) -> None:
     assert read_pid_file(tmp_path / "absent") is None
 
 
-def test_a_killed_owner_leaves_no_server_and_no_folder_behind(tmp_path: Path) -> None:
+def test_a_killed_owner_leaves_no_server_no_command_and_no_folder_behind(tmp_path: Path) -> None:
+    """A worker that a bench had left behind took part of the next ones' cores for an hour."""
     folder = tmp_path / "homes"
     home = Home(folder / "one")
     home.claim()
     process = sleeper(tmp_path)
     write_pid_file(home.run / "kafka.pid", process)
+    told = {"LAMBDA360_HOME": str(folder / "one")}
+    command = spawn(["/bin/sleep", "60"], tmp_path / "out", os.environ | told)
+    other = spawn(["/bin/sleep", "60"], tmp_path / "out", os.environ | {"LAMBDA360_HOME": str(tmp_path / "another")})
     code = (
         "import time; from pathlib import Path; from tests.support import guard; "
         f"guard.start(Path({str(folder)!r})); print('on', flush=True); time.sleep(60)"
@@ -114,5 +118,10 @@ def test_a_killed_owner_leaves_no_server_and_no_folder_behind(tmp_path: Path) ->
         owner.kill()
         owner.stdout.close()
 
-    assert eventually(lambda: not process.is_alive and not folder.exists())
+    try:
+        assert eventually(lambda: not (process.is_alive or command.is_alive or folder.exists()))
+        assert other.is_alive
+    finally:
+        other.stop(1.0)
     process.wait(1.0)
+    command.wait(1.0)
