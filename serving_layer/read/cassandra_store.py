@@ -130,7 +130,12 @@ class CassandraViewStore:
         return self._session.driver.prepare(query.format(keyspace=self._keyspace, tables=Tables, **parts))
 
     def _by_customer_id(self, query: str, **parts: str) -> ByCustomer:
-        one, many = (self._prepare(query, of=of, **parts) for of in ("= ?", "IN ?"))
+        """Returns the select in both forms, each answered in one page.
+
+        The deltas' must be (R11). A statement with pages has Cassandra read the customers of an `IN` one after the
+        other (its `MultiPartitionPager`); in one page it reads them at once. A slot has one row of each.
+        """
+        one, many = (in_one_page(self._prepare(query, of=of, **parts)) for of in ("= ?", "IN ?"))
         return ByCustomer(one, many)
 
     def _prepare_deltas(self, generation: int) -> ByCustomer:
@@ -140,8 +145,8 @@ class CassandraViewStore:
         except (*UNAVAILABLE, DriverException) as error:
             refused = StoreUnavailable if isinstance(error, UNAVAILABLE) else StatementRefused
             raise refused(f"generation {generation} of the speed tables cannot be read: {error}") from error
-        self._deltas[generation] = ByCustomer(in_one_page(made.one), in_one_page(made.many))
-        return self._deltas[generation]
+        self._deltas[generation] = made
+        return made
 
     def _by_customer(
         self,
