@@ -189,6 +189,6 @@ class AsyncSession:
                 ended()
 
         response = self.driver.execute_async(statement, parameters or None)
-        done.add_done_callback(lambda _: response.clear_callbacks())  # which hold the response
+        done.add_done_callback(lambda _: response.clear_callbacks())  # they hold the response, which holds them
         response.add_callbacks(arrived, ended)
         return done

@@ -94,9 +94,9 @@ class _LoopConnection(Connection):  # type: ignore[misc] # the driver has no typ
         self._unsent.append(data)
 
     def _send(self) -> None:
-        if self.is_closed or not self._unsent:
+        if self.is_closed:
             return
-        data = b"".join(self._unsent) if len(self._unsent) > 1 else self._unsent[0]
+        data = b"".join(self._unsent)
         self._unsent.clear()
         try:
             sent = self._socket.send(data)
