@@ -90,6 +90,11 @@ class SpeedSettings(Group):
     """The speed layer's workers."""
 
     batch_records: Positive = Field(1000, description="records that a worker fetches at once, at most")
+    fetch_wait_seconds: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.02,
+        description="seconds for which Kafka may hold a fetch back for more records to come, which cost less together; "
+        "the first record after a second without any is not held back, nor is a backlog; 0 means that none is",
+    )
     in_flight: Positive = Field(128, description="statements awaiting Cassandra at once, at most (back-pressure)")
     cache_customers: Positive = Field(50_000, description="customers whose current facts a worker caches, at most")
     cache_facts: Positive = Field(

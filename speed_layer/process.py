@@ -43,6 +43,7 @@ class Process:
         self._generation = GenerationWatch(AsyncSession(session, 1), generation_of(pointer))
         self.lanes = self.core.lanes
         self.backlog_bytes = BACKLOG_BYTES
+        self.fetch_wait_seconds = settings.speed.fetch_wait_seconds
         self.leaves = True
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stop_seconds = settings.speed.session_timeout_seconds / 2

@@ -15,13 +15,15 @@ class Linked(msgspec.Struct, frozen=True):
     link: Link
 
 
-class Bundle(tuple[Linked, ...]):
-    """Records of one partition that were fetched together: Faust carries them as one message.
+class Bundle(msgspec.Struct, frozen=True):
+    """Records of one partition that were fetched together, at least one: Faust carries them as one message.
 
     Most of what a message costs in Faust is the cost of delivering one, whatever is in it.
     """
 
-    __slots__ = ()
+    records: tuple[Linked, ...]
+    is_last: bool = True
+    """Whether no other partition's records, fetched together with these, come after them."""
 
 
 class Delivered(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
@@ -20,12 +20,16 @@ APPLYING: Final = 4
 While one waits for Cassandra, another one is decided. What comes meanwhile makes up the next: so a record that comes
 alone is applied at once, and a backlog in large micro-batches.
 """
+GATHER_SECONDS: Final = 0.005
+"""So long a micro-batch waits for what was fetched together with its records, at most: it comes through Faust."""
 UNPUBLISHED: Final = 12
 """Micro-batches that are applied, or being applied, and not published yet, at most."""
 
 
 class Pipeline:
     """Hands queued bundles to `worker`, in order, in micro-batches of about `batch_records` records.
+
+    What was fetched together is applied together, as long as it fits.
 
     A bundle is not split: a micro-batch may exceed `batch_records` by the records of one bundle.
     """
@@ -34,7 +38,7 @@ class Pipeline:
         self._worker = worker
         self._lanes = lanes
         self._batch_records = batch_records
-        self._taken: asyncio.Queue[list[Delivered]] = asyncio.Queue()
+        self._taken: asyncio.Queue[_Taken] = asyncio.Queue()
         self._steps: asyncio.Queue[asyncio.Task[Step]] = asyncio.Queue()
         self._applying = asyncio.Semaphore(APPLYING)
         self._unpublished = asyncio.Semaphore(UNPUBLISHED)
@@ -46,14 +50,14 @@ class Pipeline:
         bundle when this returns, before the bundle is applied. Nothing relies on that acknowledgement: a worker resumes
         at our own progress.
         """
-        self._taken.put_nowait([_delivered(linked) for linked in bundle])
+        self._taken.put_nowait(_Taken([_delivered(linked) for linked in bundle.records], bundle.is_last))
 
     def forget(self) -> None:
         """Drop the queued bundles whose lane is closed. Their records are redelivered in a new lane."""
         waiting = [self._taken.get_nowait() for _ in range(self._taken.qsize())]
-        for batch in waiting:
-            if self._lanes.is_open(batch[0].link.lane):
-                self._taken.put_nowait(batch)
+        for taken in waiting:
+            if self._lanes.is_open(taken.records[0].link.lane):
+                self._taken.put_nowait(taken)
 
     async def keep_applying(self) -> None:
         """Begin to apply queued bundles for ever, APPLYING micro-batches at once.
@@ -65,14 +69,23 @@ class Pipeline:
                 while True:
                     await self._unpublished.acquire()
                     await self._applying.acquire()
-                    batch = await self._taken.get()
-                    while not self._taken.empty() and len(batch) < self._batch_records:
-                        batch += self._taken.get_nowait()
-                    step = steps.create_task(_known_to_end(self._worker.apply(batch)))
+                    step = steps.create_task(_known_to_end(self._worker.apply(await self._next())))
                     step.add_done_callback(lambda _: self._applying.release())
                     self._steps.put_nowait(step)
         except BaseExceptionGroup as errors:
             raise innermost(errors) from errors
+
+    async def _next(self) -> list[Delivered]:
+        """Returns the records of the next micro-batch, once there are any."""
+        batch, is_last = await self._taken.get()
+        while len(batch) < self._batch_records and not (is_last and self._taken.empty()):
+            try:
+                async with asyncio.timeout(GATHER_SECONDS):
+                    more, is_last = await self._taken.get()
+            except TimeoutError:
+                break
+            batch += more
+        return batch
 
     async def keep_publishing(self) -> None:
         """Publish micro-batches for ever, in the order in which they began: those together that wait for it."""
@@ -88,6 +101,13 @@ class Pipeline:
                 await _known_to_end(self._worker.publish(steps))
                 for _ in steps:
                     self._unpublished.release()
+
+
+class _Taken(NamedTuple):
+    """What is queued of one bundle."""
+
+    records: list[Delivered]
+    is_last: bool
 
 
 def innermost(error: BaseException) -> BaseException:

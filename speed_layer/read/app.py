@@ -34,7 +34,7 @@ class Consumer(FaustConsumer):
         return Thread(self, self.transport.reader, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: Bundle) -> ConsumerMessage:
-        message = super()._to_message(tp, record[-1].record)
+        message = super()._to_message(tp, record.records[-1].record)
         message.bundle = record  # type: ignore[attr-defined] # Faust carries it through unchanged
         return message
 

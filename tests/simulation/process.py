@@ -237,8 +237,9 @@ class WorkerProcess(Process):
         if at_end:
             lane.cleared(self._fetched_to[lane])
         if records:
-            bundle = Bundle(Linked(_fetched(r), link) for r, link in zip(records, links, strict=True))
-            self.spawn(self.core.pipeline.take(bundle))
+            linked = tuple(Linked(_fetched(r), link) for r, link in zip(records, links, strict=True))
+            # Where more is to be fetched, the worker waits a moment for it, as for what another partition has.
+            self.spawn(self.core.pipeline.take(Bundle(linked, is_last=at_end)))
 
 
 def _dated(pointer: Pointer) -> Pointer:

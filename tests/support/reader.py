@@ -6,7 +6,7 @@ from speed_layer.apply.lanes import Lanes, Start
 class Reader:
     """Stands in for the worker."""
 
-    lanes, backlog_bytes, paused, leaves = Lanes(), 1, False, True
+    lanes, backlog_bytes, paused, leaves, fetch_wait_seconds = Lanes(), 1, False, True, 0.02
 
     async def starts(self, partitions: object) -> dict[int, Start]:
         return {}

@@ -48,10 +48,10 @@ class Slow(Recorder):
         return await self.steps[-1]
 
 
-def bundle(lane: Lane, *offsets: int) -> Bundle:
+def bundle(lane: Lane, *offsets: int, is_last: bool = True) -> Bundle:
     links = lane.send((offset, 1) for offset in offsets)
     made = (SimpleNamespace(offset=o, key=b"ada", value=b"", timestamp=0, headers=()) for o in offsets)
-    return Bundle(map(Linked, made, links))
+    return Bundle(tuple(map(Linked, made, links)), is_last)
 
 
 def step(offset: int) -> Step:
@@ -84,6 +84,31 @@ def test_what_waited_is_applied_together_up_to_a_batch_and_bounded_ahead_of_its_
     asyncio.run(scene())
     assert recorder.applied == [list(range(start, start + 4)) for start in range(0, 4 * UNPUBLISHED, 4)]
     assert recorder.published == []
+
+
+def test_what_was_fetched_together_is_applied_together_and_waits_a_moment_for_what_never_comes() -> None:
+    recorder, lanes = Recorder(), Lanes()
+    pipeline, first, other = (
+        Pipeline(cast(Worker, recorder), lanes, 9),
+        lanes.open(0, start(0)),
+        lanes.open(1, start(0)),
+    )
+
+    async def scene() -> None:
+        applying = asyncio.create_task(pipeline.keep_applying())
+        await pipeline.take(bundle(first, 0, 1, is_last=False))
+        await settled()  # Faust takes some turns of the loop for each of them
+        assert recorder.applied == []
+        await pipeline.take(bundle(other, 7))
+        await settled()
+        assert recorder.applied == [[0, 1, 7]]
+        await pipeline.take(bundle(first, 2, is_last=False))
+        while len(recorder.applied) < 2:
+            await asyncio.sleep(0.001)
+        applying.cancel()
+
+    asyncio.run(scene())
+    assert recorder.applied[1] == [2]
 
 
 def test_few_micro_batches_are_applied_at_once_and_a_record_that_comes_alone_does_not_wait_for_them() -> None:

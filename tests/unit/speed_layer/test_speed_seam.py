@@ -24,7 +24,7 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
 from common.settings import Settings
-from speed_layer.apply.lanes import Start
+from speed_layer.apply.lanes import Lanes, Start
 from speed_layer.read import seam
 from speed_layer.read.app import Consumer, SpeedApp, Transport, keep_membership, make_app
 from tests.support.reader import Reader
@@ -90,6 +90,40 @@ def test_nothing_is_awaited_between_the_fetch_of_records_and_their_links() -> No
     ours = inspect.getsource(seam.Thread._fetch_records)
     assert "await" not in ours[ours.index("return self._link") :]
     assert not inspect.iscoroutinefunction(seam.Thread._link)
+
+
+@pytest.mark.parametrize(("seconds", "come"), [(0.02, (seam.TOGETHER_BYTES, 20)), (0.0, seam.AT_ONCE)])
+def test_kafka_holds_records_back_only_while_some_come(seconds: float, come: tuple[int, int]) -> None:
+    """The first record after a silence is fetched at once, and what follows it together."""
+    thread, fetcher = object.__new__(seam.Thread), SimpleNamespace(_fetch_min_bytes=1, _fetch_max_wait_ms=1500)
+    thread.reader, consumer = Reader(), SimpleNamespace(_fetcher=fetcher)
+    thread.reader.fetch_wait_seconds = seconds
+    for have_come, asked in ((False, seam.AT_ONCE), (True, come), (True, come), (False, seam.AT_ONCE)):
+        thread._hold_back(consumer, have_come=have_come)
+        assert (fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms) == asked
+
+
+def test_a_fetch_is_asked_for_with_what_the_seam_chose_for_it() -> None:
+    asked = inspect.getsource(Fetcher._get_actions_per_node)
+    assert "self._fetch_max_wait_ms," in asked
+    assert "self._fetch_min_bytes," in asked
+    assert "_fetch_m" not in inspect.getsource(Fetcher._proc_fetch_request)
+
+
+def test_of_what_was_fetched_together_one_bundle_says_that_it_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread, reader, lanes = object.__new__(seam.Thread), Reader(), Lanes()
+    monkeypatch.setattr(reader, "lanes", lanes)
+    thread.reader = reader
+    monkeypatch.setattr(thread, "_sought", lambda _: SimpleNamespace(position=0), raising=False)
+    partitions = {TP("log", number) for number in range(4)}
+    for tp in partitions:
+        lanes.open(tp.partition, start(0))
+    record = ConsumerRecord("log", 0, 0, 0, 0, b"key", b"{}", None, 3, 2, ())
+    consumer = SimpleNamespace(_fetcher=SimpleNamespace(_records={}))
+    for some in ({TP("log", 2)}, {TP("log", 1), TP("log", 3)}, set[TP]()):
+        found = thread._link(consumer, partitions, {tp: [record] for tp in some})
+        assert found.keys() == some
+        assert [bundle.is_last for [bundle] in found.values()] == [False] * (len(some) - 1) + [True] * bool(some)
 
 
 def test_messages_are_made_and_watched_where_the_seam_replaces_it() -> None:
