@@ -50,13 +50,25 @@ async def whole_deltas(
         erased: dict[str, Sequence[DeltaRow]] = {}
         for customer, rows in uncertain.items():
             again = later.get(customer, ())
-            last = _last(rows)
-            if any(offset > last and is_reset(text) for offset, text in again):
+            both = settled(rows, again)
+            if both is None:
                 erased[customer] = again
             else:
-                found[customer] = sorted({*rows, *((offset, text) for offset, text in again if offset <= last)})
+                found[customer] = both
         uncertain = erased
     raise SlotReused(f"customers were erased during each of {ATTEMPTS} reads")
+
+
+def settled(rows: Sequence[DeltaRow], again: Sequence[DeltaRow]) -> list[DeltaRow] | None:
+    """Returns a customer's deltas from two reads, the second begun after the first: all up to the last of the first.
+
+    None if the second has a reset above that one, which deleted deltas that the first saw. Neither has a mark, and the
+    first is not empty.
+    """
+    last = _last(rows)
+    if any(offset > last and is_reset(text) for offset, text in again):
+        return None
+    return sorted({*rows, *((offset, text) for offset, text in again if offset <= last)})
 
 
 async def _read(

@@ -5,9 +5,12 @@ from asyncio import Future
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from common.algebra.marks import MARK_OFFSET
+from common.progress import Progress
+from serving_layer.read.deltas import settled
 from serving_layer.read.pins import KeptPin
 from serving_layer.read.reading import Reading, batch_side, by_partition, complete_below
-from serving_layer.read.store import DeltaRow, SlotReused, StatementRefused, ViewStore
+from serving_layer.read.store import DeltaRow, Pin, SlotReused, StatementRefused, ViewStore
 
 _NO_MARKS: Final[Mapping[str, str]] = {}
 
@@ -23,11 +26,13 @@ async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]
        was reused: None.
     2. *No claim beyond what is held* (R22). Progress was read before the deltas, so every delta below `complete_below`
        was readable when they were read. That is the offset which the answer names: at an old pin it claims less.
-    3. *Nothing above that claim.* A delta or a reset at or above `complete_below` may be torn (R11), may have been
-       decided by a validation version or written behind a loss that the pin does not know (R12, R15), and a reset
-       there has deleted others: None, for all that are asked. A mark of accepted drift is above all offsets (R18).
-    4. *As fresh as ever.* The deltas are read now. Without one at or above `complete_below`, nothing that was
-       acknowledged before this read changes the values that are answered.
+    3. *What is above that claim is read again.* A delta or a reset at or above `complete_below` may be torn (R11), and
+       may have been decided by a validation version or written behind a loss that the pin does not know (R12, R15).
+       So a customer with one has what two reads settle, as in `whole_deltas`; with the second, pointer and progress
+       are read. The version and the loss stand in these before the delta is written, hence in what is read after the
+       first read. Where they say anything else than the pin, or where a mark is found (R18): None, for all.
+    4. *As fresh as ever.* The deltas are read now. Nothing that was acknowledged before this read changes the values
+       that are answered: it is below `complete_below`, or not above the customer's last delta of this read.
     5. *Losses* (R15). A worker's progress is beyond an accepted loss only after the loss stood in the pointer, and the
        pin's pointer was read after its progress. Where the loss came later, the progress does not cover it.
     6. *Generation* (R13). Progress is that of the pointer's generation. Its tables stay until the next rebuild; if they
@@ -54,11 +59,62 @@ async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]
         return None
     finally:
         _let_go(reads)
-    for partition, deltas in zip(members_of, found, strict=True):
-        if not is_vouched_for(deltas, complete_below(kept.progress.get(partition), pin.cut[partition])):
-            return None
     together = {customer: each for deltas in found for customer, each in deltas.items()}
+    uncertain = dict[int, dict[str, Sequence[DeltaRow]]]()
+    for partition, deltas in zip(members_of, found, strict=True):
+        below = complete_below(kept.progress.get(partition), pin.cut[partition])
+        above = {customer: each for customer, each in deltas.items() if not is_vouched_for(each, below)}
+        if any(map(_is_marked, above.values())):
+            return None
+        if above:
+            uncertain[partition] = above
+    if uncertain:
+        certain = await _read_again(store, kept, uncertain)
+        if certain is None:
+            return None
+        together |= certain
     return Reading(pin, rows, kept.progress, together, _NO_MARKS)
+
+
+async def _read_again(
+    store: ViewStore, kept: KeptPin, uncertain: Mapping[int, Mapping[str, Sequence[DeltaRow]]]
+) -> dict[str, Sequence[DeltaRow]] | None:
+    """Returns what a second read settles of these customers' deltas, by partition; None as in clause 3."""
+    pin = kept.pin
+    generation = pin.pointer.generation
+    reads = asyncio.gather(
+        *(store.deltas(generation, members, pin.read_from(partition)) for partition, members in uncertain.items())
+    )
+    try:
+        now, progress, later = await asyncio.gather(store.pin(), store.progress(generation, uncertain), reads)
+    except StatementRefused:
+        return None
+    if not still_holds(kept, now, {partition: progress.get(partition) for partition in uncertain}):
+        return None
+    certain = dict[str, Sequence[DeltaRow]]()
+    for members, again_of in zip(uncertain.values(), later, strict=True):
+        for customer, rows in members.items():
+            again = again_of.get(customer, ())
+            both = None if _is_marked(again) else settled(rows, again)
+            if both is None:
+                return None
+            certain[customer] = both
+    return certain
+
+
+def still_holds(kept: KeptPin, now: Pin, progress: Mapping[int, Progress | None]) -> bool:
+    """Whether pointer, partition count and the versions in these rows of progress are still what the kept pin has."""
+    return now == kept.pin and all(
+        _versions(row) == _versions(kept.progress.get(partition)) for partition, row in progress.items()
+    )
+
+
+def _versions(row: Progress | None) -> str | None:
+    return None if row is None else row.validation_version
+
+
+def _is_marked(rows: Sequence[DeltaRow]) -> bool:
+    return any(offset == MARK_OFFSET for offset, _ in rows)
 
 
 def _let_go(reads: Iterable[Future[Any]]) -> None:
@@ -68,6 +124,6 @@ def _let_go(reads: Iterable[Future[Any]]) -> None:
             read.exception()
 
 
-def is_vouched_for(deltas: Mapping[str, Sequence[DeltaRow]], below: int) -> bool:
+def is_vouched_for(rows: Sequence[DeltaRow], below: int) -> bool:
     """Whether all of these rows, marks included, are below the offset."""
-    return all(offset < below for rows in deltas.values() for offset, _ in rows)
+    return all(offset < below for offset, _ in rows)

@@ -15,7 +15,6 @@ from common.progress import Progress
 from common.servers.cassandra import AsyncSession, in_one_page
 from common.speed_cql import insert_reset
 from common.tables import Tables
-from serving_layer.answer.answers import Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
 from serving_layer.read.pins import PinKeeper
 from serving_layer.read.store import Pin
@@ -135,14 +134,12 @@ class NotingStore(CassandraViewStore):
     pinned = Pointer()
     since = judge.Since({}, {})
     since_progress = judge.Since({}, {})
-    pins = 0
 
     def __init__(self, world: "World", reader: "Reader") -> None:
         super().__init__(Session(world, reader, named=False), SETTINGS, at_once)
         self._world = world
 
     async def pin(self) -> Pin:
-        self.pins += 1
         found = await super().pin()
         self.pinned, self.since = found.pointer, self._world.judge.now()
         return found
@@ -160,7 +157,7 @@ class Reader(Process):
         self._customers = customers
         self.store = NotingStore(world, self)
         self._pins = PinKeeper(lambda: self.store, SETTINGS.serving, world.loop.time) if world.profile.kept else None
-        self._answers = Answers(lambda: self.store, SETTINGS, lambda: world.loop.now, self._pins)
+        self._answers = judge.Told(lambda: self.store, SETTINGS, lambda: world.loop.now, self._pins)
         self.spawn(self._run())
 
     async def _run(self) -> None:
@@ -182,9 +179,9 @@ class Reader(Process):
         for holds in (0, 1, 5):
             for _ in range(holds):
                 await self.later("holds its pin")
-            before, asked = self.store.pins, judge.Asked(world.loop.now, world.judge.now())
+            asked = judge.Asked(world.loop.now, world.judge.now())
             answers = await self._answers.of(self._customers, AS_OF)
-            if self.store.pins == before:
+            if self._answers.pin is kept.pin:
                 world.count("slow reader answered by a kept pin")
                 world.judge.check(answers, since, kept.pin.pointer, asked)
             else:

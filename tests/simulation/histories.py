@@ -145,6 +145,21 @@ async def a_loss_beside_a_kept_pin() -> None:
     await stage.answer_by_a_kept_pin(between=pass_the_gap)
 
 
+async def a_loss_after_a_kept_pin() -> None:
+    """A loss is accepted, and a worker passes the gap, after a pin was kept: what is above the pin stands behind it."""
+    stage = Stage()
+    for name in ("o1", "o2", "o3"):
+        stage.append(order(order_id=name))
+    stage.write(0)
+    await stage.progress(1)
+
+    async def pass_the_gap() -> None:
+        stage.lose(1, 2)
+        stage.write(2)
+
+    await stage.answer_by_a_kept_pin(later=pass_the_gap)
+
+
 async def a_slot_reused_under_a_kept_pin() -> None:
     """A newer batch is loaded into the slot that a kept pin names; the pin's cut is not that batch's."""
     stage = Stage()

@@ -4,7 +4,7 @@ import asyncio
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ from infra.proof.oracle import Answer as Expected
 from infra.proof.oracle import Oracle
 from serving_layer.answer.answers import Answer, Answers
 from serving_layer.read.cassandra_store import CassandraViewStore
+from serving_layer.read.reading import Reading
 from serving_layer.read.store import Pin, StatementRefused
 from tests.simulation.cql import Put
 from tests.simulation.network import Session
@@ -88,12 +89,6 @@ class Glance(CassandraViewStore):
         session: Any = Session(world, None, named=False)
         super().__init__(session, SETTINGS, at_once)
         self._world = world
-        self.pins = 0
-        """How often a pointer was pinned."""
-
-    async def pin(self) -> Pin:
-        self.pins += 1
-        return await super().pin()
 
     def _rows(self, statement: Any, parameters: Sequence[object]) -> Awaitable[list[Any]]:  # type: ignore[override] # a task each is slow
         done: asyncio.Future[list[Any]] = self._world.loop.create_future()
@@ -103,6 +98,17 @@ class Glance(CassandraViewStore):
         else:
             done.set_result(self._world.network.glance(select))
         return done
+
+
+class Told(Answers):
+    """Answers of which one can tell by which pin the last ones are."""
+
+    pin: Pin | None = None
+
+    async def read(self, customers: Collection[str]) -> Reading:
+        found = await super().read(customers)
+        self.pin = found.pin
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from common.algebra.pointer import Pointer
-from serving_layer.answer.answers import Answers
 from serving_layer.read.pins import PinKeeper
-from tests.simulation.judge import PAIRS, Asked, Glance, Since
+from serving_layer.read.store import Pin
+from tests.simulation.judge import PAIRS, Asked, Glance, Since, Told
 from tests.simulation.process import SETTINGS
 from tests.support.builders import AS_OF
 
@@ -29,22 +28,24 @@ class Keeper:
     def __init__(self, world: "World") -> None:
         self._world, self._store = world, Glance(world)
         self._pins = PinKeeper(lambda: self._store, SETTINGS.serving, world.loop.time)
-        self._answers = Answers(lambda: self._store, SETTINGS, lambda: world.loop.now, self._pins)
-        self._pinned, self._since = Pointer(), Since({}, {})
+        self._answers = Told(lambda: self._store, SETTINGS, lambda: world.loop.now, self._pins)
+        self._kept: Pin | None = None
+        self._since = Since({}, {})
 
     def renew(self) -> None:
         self._since = self._world.judge.now()
-        self._pinned = self._done(self._pins.renew()).pin.pointer
+        self._kept = self._done(self._pins.renew()).pin
 
     def ask(self, customers: Sequence[str]) -> None:
         """Raises Wrong. What pins past the kept pin is what the judge asks for itself."""
-        world, before = self._world, self._store.pins
+        world, kept = self._world, self._kept
         asked = Asked(world.loop.now, world.judge.now())
         answers = self._done(self._answers.of(customers, AS_OF))
-        is_quick = self._store.pins == before
-        world.count("answered by a kept pin" if is_quick else "pinned past a kept pin")
-        if is_quick:
-            world.judge.check(answers, self._since, self._pinned, asked)
+        if kept is not None and self._answers.pin is kept:
+            world.count("answered by a kept pin")
+            world.judge.check(answers, self._since, kept.pointer, asked)
+        else:
+            world.count("pinned past a kept pin")
 
     def _done(self, work: Awaitable[T]) -> T:
         """The result of what asks for nothing but statements that are answered at once."""

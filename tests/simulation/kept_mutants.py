@@ -81,17 +81,25 @@ async def pointer_first(store: ViewStore, seconds: Callable[[], float], _: Pin) 
     return KeptPin(pin, await store.progress(pin.pointer.generation, range(pin.partitions)), taken_at)
 
 
+def first_alone(rows: Sequence[DeltaRow], again: Sequence[DeltaRow]) -> list[DeltaRow]:
+    """What the second read has is not looked at."""
+    return list(rows)
+
+
 QUICK = quick.quick_read
 POINTER_FIRST: Final = "the pointer of a kept pin is read before its progress"
 REUSED: Final = "a kept pin does not notice that its slot was reused"
 TOO_OLD: Final = "a kept pin is used however old it is"
+HOLDS: Final = "a kept pin is taken to hold whatever was read since"
 LATE_PROGRESS: Final = "a kept pin's progress is read after the deltas"
-RARE: Final = frozenset({POINTER_FIRST, REUSED, TOO_OLD, LATE_PROGRESS})
-"""A history of test_histories.py shows each. Of the first no seed does, since no worker passes a gap; one seed in a
+RARE: Final = frozenset({POINTER_FIRST, HOLDS, REUSED, TOO_OLD, LATE_PROGRESS})
+"""A history of test_histories.py shows each. Of the first two no seed does, since no worker passes a gap; one seed in a
 hundred shows the last two."""
 
 MUTANTS: Final[Mapping[str, Sequence[Patch]]] = {
     "a kept pin vouches for deltas above its progress": [(quick, "is_vouched_for", vouch_for_all)],
+    "of deltas above a kept pin's progress the first read is taken": [(quick, "settled", first_alone)],
+    HOLDS: [(quick, "still_holds", vouch_for_all)],
     TOO_OLD: [(PinKeeper, "young", never_too_old)],
     REUSED: [(quick, "batch_side", whatever_batch)],
     "a kept pin has the progress of another generation": [(pins, "is_of_one_generation", vouch_for_all)],

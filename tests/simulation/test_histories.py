@@ -43,6 +43,7 @@ def test_r12_r15_the_history_sees_a_worker_that_jumps() -> None:
 
 BY_A_KEPT_PIN = {
     kept_mutants.POINTER_FIRST: histories.a_loss_beside_a_kept_pin,
+    kept_mutants.HOLDS: histories.a_loss_after_a_kept_pin,
     kept_mutants.REUSED: histories.a_slot_reused_under_a_kept_pin,
     kept_mutants.TOO_OLD: histories.a_pin_that_is_kept_too_long,
     kept_mutants.LATE_PROGRESS: histories.progress_beside_a_kept_pins_deltas,

@@ -12,7 +12,7 @@ from tests.simulation.runs import Result, in_parallel, run_seed
 from tests.simulation.world import World
 
 SEEDS = 400
-SEARCHED = 300
+SEARCHED = 600
 """Seeds, from 0 on, of which one must see a mutant: which one it is moves with every change of the core's calls."""
 TAMPERED = ("tampered with: lost delta", "tampered with: changed fact", "tampered with: lost slot row")
 LOST = ("log: a range was lost", "batch refused: records are gone", "loss accepted", "loss declared as sent again")

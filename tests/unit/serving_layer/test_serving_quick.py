@@ -1,8 +1,8 @@
 """R20, R22: a request by a kept pin makes two reads, and reads everything itself where the pin cannot vouch."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import pytest
@@ -72,22 +72,135 @@ def test_the_reads_of_several_partitions_are_one_of_the_slot_and_one_of_deltas_f
 
 @pytest.mark.parametrize("change", [delta(order(500), entity_id="o2"), delta(None)], ids=["a delta", "a reset"])
 @pytest.mark.parametrize("offset", [100, 105])
-def test_a_delta_at_or_above_progress_is_read_with_everything_else(change: Delta, offset: int) -> None:
+def test_a_delta_at_or_above_progress_is_read_again_with_what_the_pin_stands_on(change: Delta, offset: int) -> None:
     """It may be torn, or decided by a validation version that the pin does not know (R11, R12)."""
     scene = Scene()
+    scene.store.put_delta("ada", 99, delta(order(300), entity_id="o1"))
     kept = scene.renewed()
     scene.store.put_delta("ada", offset, change)
 
-    assert scene.read(kept) is None
+    found = scene.read(kept)
+
+    assert found is not None
+    assert {at for at, _ in found.deltas["ada"]} >= {offset}
+    assert found.progress == kept.progress
+    assert sorted(scene.store.calls) == sorted([*QUICK, "deltas", "pin", "progress"])
+    scene.store.calls.clear()
     assert scene.read(kept, "bob") is not None
+    assert sorted(scene.store.calls) == QUICK
 
 
-def test_one_customer_above_progress_sends_the_whole_request_to_one_new_pin() -> None:
+def test_of_many_customers_only_those_above_progress_are_read_again() -> None:
     scene = Scene()
     kept = scene.renewed()
+    scene.store.put_delta("bob", 7, delta(order(300), entity_id="o1"))
     scene.store.put_delta("ada", 100, delta(order(500), entity_id="o2"))
 
-    assert scene.read(kept, "bob", "ada", "cy") is None
+    asked: list[tuple[str, ...]] = []
+    deltas = scene.store.deltas
+
+    async def noted(generation: int, customers: Collection[str], cut: int) -> Mapping[str, Sequence[DeltaRow]]:
+        asked.append(tuple(customers))
+        return await deltas(generation, customers, cut)
+
+    scene.store.deltas = noted  # type: ignore[method-assign] # it asks the same and notes it
+    assert scene.read(kept, "bob", "ada", "cy") is not None
+    assert asked[-1] == ("ada",)
+    assert sum("ada" in customers for customers in asked) == 2
+
+
+O2, O3 = delta(order(500), entity_id="o2"), delta(order(700), entity_id="o3")
+MARKED = MARK_OFFSET, encode_mark(Mark(accepted_drift=3, classes=("missing delta",)))
+
+
+def _published(scene: Scene) -> None:
+    scene.store.pointer = pointing_at(published(batch_id=4, cut=90, slot="b"))
+
+
+def _lost(scene: Scene) -> None:
+    loss = Loss(partition=ADA, from_offset=98, to_offset=100, accepted_at=1)
+    scene.store.pointer = msgspec.structs.replace(scene.store.pointer, losses=(loss,))
+
+
+def _rebuilt(scene: Scene) -> None:
+    scene.store.pointer = msgspec.structs.replace(scene.store.pointer, generation=2)
+
+
+def _other_version(scene: Scene) -> None:
+    row = scene.store.progress_rows[ADA]
+    scene.store.progress_rows[ADA] = replace(row, validation_version=f"{row.validation_version},another")
+
+
+def _forgotten(scene: Scene) -> None:
+    del scene.store.progress_rows[ADA]
+
+
+def _erased(scene: Scene) -> None:
+    scene.store.put_delta("ada", 120, delta(None))
+
+
+def _marked(scene: Scene) -> None:
+    scene.store.delta_rows["ada"] = [*scene.store.delta_rows["ada"], MARKED]
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [_published, _lost, _rebuilt, _other_version, _forgotten, _erased, _marked],
+    ids=lambda each: each.__name__,
+)
+def test_what_changed_since_the_pin_was_taken_sends_a_delta_above_it_to_a_new_pin(
+    happens: Callable[[Scene], None],
+) -> None:
+    """R11, R12, R13, R15, R18: it stood there before that delta, so it is read after it."""
+    scene = Scene()
+    kept = scene.renewed()
+    scene.store.put_delta("ada", 100, O2)
+    calls = iter(range(100))
+
+    def happen(read: str) -> None:
+        if read == "deltas" and next(calls) == 1:
+            happens(scene)
+
+    scene.store.on_read = happen
+    assert scene.read(kept) is None
+
+
+def test_r22_a_torn_read_is_settled_and_what_the_second_read_has_above_the_first_is_left_out() -> None:
+    scene = Scene()
+    kept = scene.renewed()
+    scene.store.put_delta("ada", 105, O3)
+    calls = iter(range(100))
+
+    def happen(read: str) -> None:
+        if read == "deltas" and next(calls) == 1:
+            scene.store.put_delta("ada", 101, O2)
+            scene.store.put_delta("ada", 110, delta(order(900), entity_id="o4"))
+
+    scene.store.on_read = happen
+    found = scene.read(kept)
+
+    assert found is not None
+    assert sorted(offset for offset, _ in found.deltas["ada"]) == [101, 105]
+
+
+@pytest.mark.parametrize("read", ["deltas", "pin", "progress"])
+def test_a_statement_that_is_refused_the_second_time_is_pinned_past_and_a_store_that_is_away_is_not(read: str) -> None:
+    scene = Scene()
+    kept = scene.renewed()
+    scene.store.put_delta("ada", 100, O2)
+    errors: list[StoreUnavailable] = []
+
+    def fail(name: str) -> None:
+        if name == read and scene.store.calls.count("deltas") and errors:
+            raise errors[0]
+
+    scene.store.on_read = fail
+    errors.append(StatementRefused("dropped"))
+    assert scene.read(kept) is None
+    errors[:] = [StoreUnavailable("away")]
+    scene.store.calls.clear()
+    with pytest.raises(StoreUnavailable, match="away"):
+        scene.read(kept)
 
 
 def test_a_cut_ahead_of_the_speed_layer_is_what_the_pin_vouches_for() -> None:
@@ -97,8 +210,10 @@ def test_a_cut_ahead_of_the_speed_layer_is_what_the_pin_vouches_for() -> None:
     scene.store.put_delta("ada", 150, delta(order(500), entity_id="o2"))
     assert scene.read(kept) is not None
 
-    scene.store.put_delta("ada", 200, delta(order(500), entity_id="o3"))
-    assert scene.read(kept) is None
+    scene.store.calls.clear()
+    scene.store.put_delta("ada", 200, O3)
+    assert scene.read(kept) is not None
+    assert scene.store.calls.count("deltas") == 2
 
 
 def test_r20_a_row_of_a_newer_batch_is_read_with_everything_else_and_one_of_an_older_counts_as_absent() -> None:
@@ -266,8 +381,10 @@ def test_an_unknown_partition_of_progress_claims_the_cut_alone() -> None:
     kept = scene.renewed()
     assert scene.read(kept) is not None
 
-    scene.store.put_delta("ada", 10, delta(order(500), entity_id="o2"))
-    assert scene.read(kept) is None
+    scene.store.calls.clear()
+    scene.store.put_delta("ada", 10, O2)
+    assert scene.read(kept) is not None
+    assert scene.store.calls.count("deltas") == 2
 
 
 class _Apart(MemoryViewStore):
