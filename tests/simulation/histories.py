@@ -125,17 +125,22 @@ async def a_pointer_of_before_a_loss() -> None:
     await stage.answer((0, 1), (0, 1))
 
 
+async def _with_one_of_three_applied() -> Stage:
+    stage = Stage()
+    for name in ("o1", "o2", "o3"):
+        stage.append(order(order_id=name))
+    stage.write(0)
+    await stage.progress(1)
+    return stage
+
+
 async def a_loss_beside_a_kept_pin() -> None:
     """A loss is accepted, and a worker passes the gap, between the two reads of which a kept pin is made.
 
     No worker of ours does (docs/adr/0030); R15 allows it. The pin must not have the progress of behind the gap without
     the loss, or its answers would be exact, and lack what was lost, for as long as it is kept.
     """
-    stage = Stage()
-    for name in ("o1", "o2", "o3"):
-        stage.append(order(order_id=name))
-    stage.write(0)
-    await stage.progress(1)
+    stage = await _with_one_of_three_applied()
 
     async def pass_the_gap() -> None:
         stage.lose(1, 2)
@@ -147,11 +152,7 @@ async def a_loss_beside_a_kept_pin() -> None:
 
 async def a_loss_after_a_kept_pin() -> None:
     """A loss is accepted, and a worker passes the gap, after a pin was kept: what is above the pin stands behind it."""
-    stage = Stage()
-    for name in ("o1", "o2", "o3"):
-        stage.append(order(order_id=name))
-    stage.write(0)
-    await stage.progress(1)
+    stage = await _with_one_of_three_applied()
 
     async def pass_the_gap() -> None:
         stage.lose(1, 2)
