@@ -63,10 +63,7 @@ async def quick_read(store: ViewStore, kept: KeptPin, customers: Collection[str]
     uncertain = dict[int, dict[str, Sequence[DeltaRow]]]()
     for partition, deltas in zip(members_of, found, strict=True):
         below = complete_below(kept.progress.get(partition), pin.cut[partition])
-        above = {customer: each for customer, each in deltas.items() if not is_vouched_for(each, below)}
-        if any(map(_is_marked, above.values())):
-            return None
-        if above:
+        if above := {customer: each for customer, each in deltas.items() if not is_vouched_for(each, below)}:
             uncertain[partition] = above
     if uncertain:
         certain = await _read_again(store, kept, uncertain)
@@ -80,6 +77,8 @@ async def _read_again(
     store: ViewStore, kept: KeptPin, uncertain: Mapping[int, Mapping[str, Sequence[DeltaRow]]]
 ) -> dict[str, Sequence[DeltaRow]] | None:
     """Returns what a second read settles of these customers' deltas, by partition; None as in clause 3."""
+    if any(_is_marked(rows) for members in uncertain.values() for rows in members.values()):
+        return None
     pin = kept.pin
     generation = pin.pointer.generation
     reads = asyncio.gather(
@@ -89,7 +88,7 @@ async def _read_again(
         now, progress, later = await asyncio.gather(store.pin(), store.progress(generation, uncertain), reads)
     except StatementRefused:
         return None
-    if not still_holds(kept, now, {partition: progress.get(partition) for partition in uncertain}):
+    if not still_holds(kept, now, progress, uncertain):
         return None
     certain = dict[str, Sequence[DeltaRow]]()
     for members, again_of in zip(uncertain.values(), later, strict=True):
@@ -102,15 +101,14 @@ async def _read_again(
     return certain
 
 
-def still_holds(kept: KeptPin, now: Pin, progress: Mapping[int, Progress | None]) -> bool:
-    """Whether pointer, partition count and the versions in these rows of progress are still what the kept pin has."""
-    return now == kept.pin and all(
-        _versions(row) == _versions(kept.progress.get(partition)) for partition, row in progress.items()
-    )
+def still_holds(kept: KeptPin, now: Pin, progress: Mapping[int, Progress], partitions: Collection[int]) -> bool:
+    """Whether pointer, partition count and these partitions' versions are still what the kept pin has."""
+    return now == kept.pin and _versions(progress, partitions) == _versions(kept.progress, partitions)
 
 
-def _versions(row: Progress | None) -> str | None:
-    return None if row is None else row.validation_version
+def _versions(progress: Mapping[int, Progress], partitions: Collection[int]) -> list[str | None]:
+    """The versions that each partition's row names; None where it has no row."""
+    return [None if row is None else row.validation_version for row in map(progress.get, partitions)]
 
 
 def _is_marked(rows: Sequence[DeltaRow]) -> bool:

@@ -46,6 +46,15 @@ class Scene:
         self.store.calls.clear()
         return kept
 
+    def at_the_second_read(self, happens: Callable[[], None]) -> None:
+        """Something happens right before a request reads deltas for the second time."""
+
+        def happen(read: str) -> None:
+            if read == "deltas" and self.store.calls.count("deltas") == 1:
+                happens()
+
+        self.store.on_read = happen
+
     def read(self, kept: KeptPin, *customers: str) -> Reading | None:
         return asyncio.run(quick_read(self.store, kept, customers or ("ada",)))
 
@@ -155,13 +164,8 @@ def test_what_changed_since_the_pin_was_taken_sends_a_delta_above_it_to_a_new_pi
     scene = Scene()
     kept = scene.renewed()
     scene.store.put_delta("ada", 100, O2)
-    calls = iter(range(100))
+    scene.at_the_second_read(lambda: happens(scene))
 
-    def happen(read: str) -> None:
-        if read == "deltas" and next(calls) == 1:
-            happens(scene)
-
-    scene.store.on_read = happen
     assert scene.read(kept) is None
 
 
@@ -169,14 +173,12 @@ def test_r22_a_torn_read_is_settled_and_what_the_second_read_has_above_the_first
     scene = Scene()
     kept = scene.renewed()
     scene.store.put_delta("ada", 105, O3)
-    calls = iter(range(100))
 
-    def happen(read: str) -> None:
-        if read == "deltas" and next(calls) == 1:
-            scene.store.put_delta("ada", 101, O2)
-            scene.store.put_delta("ada", 110, delta(order(900), entity_id="o4"))
+    def write() -> None:
+        scene.store.put_delta("ada", 101, O2)
+        scene.store.put_delta("ada", 110, delta(order(900), entity_id="o4"))
 
-    scene.store.on_read = happen
+    scene.at_the_second_read(write)
     found = scene.read(kept)
 
     assert found is not None
