@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Final, NamedTuple, TypeVar
 
 import structlog
@@ -78,13 +79,11 @@ class Pipeline:
     async def _next(self) -> list[Delivered]:
         """Returns the records of the next micro-batch, once there are any."""
         batch, is_last = await self._taken.get()
-        while len(batch) < self._batch_records and not (is_last and self._taken.empty()):
-            try:
-                async with asyncio.timeout(GATHER_SECONDS):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                while len(batch) < self._batch_records and not (is_last and self._taken.empty()):
                     more, is_last = await self._taken.get()
-            except TimeoutError:
-                break
-            batch += more
+                    batch += more
         return batch
 
     async def keep_publishing(self) -> None:
