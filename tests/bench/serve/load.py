@@ -16,8 +16,9 @@ from typing import BinaryIO, Final, NamedTuple, cast
 
 import uvloop
 
-CONNECTIONS: Final = (64, 128)
-"""How many wrk keeps busy. With few, the API waits for Cassandra while that waits for the API."""
+CONNECTIONS: Final = 64
+SEVERAL: Final = (CONNECTIONS, 2 * CONNECTIONS)
+"""How many wrk keeps busy, in turn. With few, the API waits for Cassandra while that waits for the API."""
 SCRIPT: Final = """
 local first, count, as_of = {first}, {count}, "{as_of}"
 math.randomseed({seed})
@@ -59,12 +60,12 @@ class Asked(NamedTuple):
     as_of: str
 
 
-def best(port: int, first: int, count: int, as_of: str, seconds: int) -> Closed:
-    """The best of CONNECTIONS, each for so many seconds. Raises AssertionError as `closed` does."""
-    return max(closed(port, first, count, as_of, seconds, connections) for connections in CONNECTIONS)
+def several(port: int, first: int, count: int, as_of: str, seconds: int) -> list[Closed]:
+    """`closed` by each of SEVERAL in turn, for so many seconds each; the greatest is the best."""
+    return [closed(port, first, count, as_of, seconds, connections) for connections in SEVERAL]
 
 
-def closed(port: int, first: int, count: int, as_of: str, seconds: int, connections: int = CONNECTIONS[0]) -> Closed:
+def closed(port: int, first: int, count: int, as_of: str, seconds: int, connections: int = CONNECTIONS) -> Closed:
     """Asks again wherever an answer has come. Raises AssertionError if an answer was no 2xx."""
     wrk = shutil.which("wrk")
     assert wrk is not None, "wrk is not installed: apt-get install wrk"
@@ -157,7 +158,7 @@ class _Pool:
 
 async def _run(port: int, pool: _Pool, rate: float, seconds: float) -> None:
     loop = asyncio.get_running_loop()
-    for _ in range(CONNECTIONS[0]):
+    for _ in range(CONNECTIONS):
         await loop.create_connection(lambda: _Connection(pool), "127.0.0.1", port)
     started = time.perf_counter()
     for number in range(round(rate * seconds)):
