@@ -62,6 +62,9 @@ LOG_LIMIT = 1_048_588
 FETCHED = 1_048_576
 """Bytes of a partition that the worker asks for at once."""
 AWAY_SECONDS = 15.0
+NEW_CLIENTS = 400
+SHORT_SECONDS = 2.9
+"""A question that is put in vain is put again after 3 s."""
 FREEZES = 4
 """Times that the broker is frozen, at most, until that meets a worker with something to publish."""
 CUSTOMERS = [f"customer-{number}" for number in range(40)]
@@ -291,6 +294,12 @@ def at_the_end(scene: Stage, but: int | None = None) -> bool:
     applied = scene.progress()
     lasts = kafka.last_offsets(scene.settings, PARTITIONS)
     return all(applied.get(partition) == last for partition, last in lasts.items() if partition != but)
+
+
+def test_a_new_client_is_answered_whatever_it_asks_first(fragile: Settings) -> None:
+    """R14: whoever asks a leader as the first thing waits in vain one time in seventy, as Kafka's client is made."""
+    for _ in range(NEW_CLIENTS):
+        assert set(kafka.end_offsets(fragile, PARTITIONS, timeout_seconds=SHORT_SECONDS)) == set(range(PARTITIONS))
 
 
 @pytest.mark.timeout(600)

@@ -14,7 +14,7 @@ from confluent_kafka.admin import OffsetSpec
 
 from common.log.erasure import Erasure
 from common.log.position import Position
-from common.servers.kafka import TIMEOUT_SECONDS, admin, consumer, kafka_errors
+from common.servers.kafka import TIMEOUT_SECONDS, admin, ask_leaders, consumer, kafka_errors, topic_identity
 from common.settings import Settings
 from infra.operate.erasure.copies import is_forgotten_copy, is_forgotten_letter
 from infra.operate.erasure.segments import close_segments
@@ -85,13 +85,11 @@ def _clear(settings: Settings, topic: str, bounds: Mapping[int, int], left: Sequ
     starts = _offsets(settings, topic, OffsetSpec.earliest())
     ends = _offsets(settings, topic, OffsetSpec.latest())
     wanted = {partition: bound for partition, bound in bounds.items() if bound > starts[partition]}
-    client = admin(settings)  # it must outlive its futures
-    with kafka_errors(settings):
-        if wanted:
+    if wanted:
+        with kafka_errors(settings):
             close_segments(settings, topic, list(wanted))
-            at = [TopicPartition(topic, partition, bound) for partition, bound in wanted.items()]
-            for deleted in client.delete_records(at, request_timeout=TIMEOUT_SECONDS).values():
-                deleted.result(TIMEOUT_SECONDS)
+        at = [TopicPartition(topic, partition, bound) for partition, bound in wanted.items()]
+        ask_leaders(settings, topic, lambda client: client.delete_records(at, request_timeout=TIMEOUT_SECONDS))
     open_ones = [
         f"partition {partition}: the segment that holds offset {bound} stays on Kafka's disk, since what follows is "
         "not archived and applied, or read: run this again after the next batch"
@@ -151,8 +149,7 @@ def _read_by_all(settings: Settings, topic: str) -> dict[int, tuple[int, str]]:
 
 
 def _offsets(settings: Settings, topic: str, spec: OffsetSpec) -> dict[int, int]:
-    client = admin(settings)  # it must outlive its futures
-    with kafka_errors(settings):
-        partitions = client.list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic].partitions
-        asked = client.list_offsets({TopicPartition(topic, partition): spec for partition in partitions})
-        return {place.partition: answer.result().offset for place, answer in asked.items()}
+    partitions = topic_identity(settings, topic).partitions
+    wanted = {TopicPartition(topic, partition): spec for partition in range(partitions)}
+    answers = ask_leaders(settings, topic, lambda client: client.list_offsets(wanted, request_timeout=TIMEOUT_SECONDS))
+    return {partition: answer.offset for partition, answer in answers.items()}

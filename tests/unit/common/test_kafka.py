@@ -1,13 +1,15 @@
 """What Kafka's client raises or reports, in our words: being away is not being another log (R1, R14)."""
 
+from collections.abc import Callable
 from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+import stamina
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from common.errors import LogError, LogUnavailable
 from common.servers import kafka
-from common.servers.kafka import kafka_errors, topic_identity
+from common.servers.kafka import LEADERLESS, end_offsets, first_offsets, kafka_errors, last_offsets, topic_identity
 from common.servers.producer import undelivered
 from common.settings import LogSettings, Settings
 
@@ -42,6 +44,59 @@ def test_a_topic_that_is_not_there_is_told_from_a_kafka_that_is_not(
 
     with pytest.raises(kind, match=text):
         topic_identity(SETTINGS, "orders")
+
+
+class Leaders:
+    """An admin client of one partition whose leader fails so many times, and then answers."""
+
+    def __init__(self, code: int, failures: int) -> None:
+        self._code, self._left, self.asked = code, failures, 0
+
+    def describe_topics(self, *_: object, **__: object) -> dict[str, Mock]:
+        return {SETTINGS.log.topic: self._answer(topic_id="one", partitions=[None])}
+
+    def list_offsets(self, *_: object, **__: object) -> dict[TopicPartition, Mock]:
+        return {TopicPartition(SETTINGS.log.topic, 0): self._answer(offset=7)}
+
+    def _answer(self, **of: object) -> Mock:
+        self.asked += 1
+        self._left -= 1
+        failed = KafkaException(KafkaError(self._code))
+        return Mock(result=Mock(side_effect=failed) if self._left >= 0 else Mock(return_value=Mock(**of)))
+
+
+@pytest.mark.parametrize("code", sorted(LEADERLESS))
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: topic_identity(SETTINGS, SETTINGS.log.topic),
+        lambda: first_offsets(SETTINGS, 1),
+        lambda: end_offsets(SETTINGS, 1),
+        lambda: last_offsets(SETTINGS, 1),
+    ],
+)
+def test_a_leader_that_is_being_elected_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object], code: int
+) -> None:
+    """R14: for a moment after its broker came back a partition has no leader, and that is no reason to give up."""
+    soon, never = Leaders(code, failures=3), Leaders(code, failures=10**6)
+    with stamina.set_testing(True, attempts=10):
+        monkeypatch.setattr(kafka, "admin", lambda settings: soon)
+        ask()
+        monkeypatch.setattr(kafka, "admin", lambda settings: never)
+        with pytest.raises(LogUnavailable):
+            ask()
+    assert soon.asked > 3
+    assert never.asked == 10
+
+
+def test_nothing_else_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller that waits for Kafka has its own patience, and a request that timed out has used it up."""
+    away = Leaders(KafkaError._TIMED_OUT, failures=10**6)
+    monkeypatch.setattr(kafka, "admin", lambda settings: away)
+    with stamina.set_testing(True, attempts=10), pytest.raises(LogUnavailable):
+        end_offsets(SETTINGS, 1)
+    assert away.asked == 1
 
 
 @pytest.mark.parametrize(
