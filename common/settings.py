@@ -141,6 +141,11 @@ class BatchSettings(Group):
 
     master: Name = Field("local[2]", description="Spark master URL")
     driver_memory: Name = Field("2g", description="JVM memory of the Spark driver")
+    niceness: Annotated[int, Field(ge=0, le=19)] = Field(
+        10,
+        description="how far the commands `batch …` and `export …` give way to what else runs on their machine, as "
+        "`nice` counts it; 0 means not at all",
+    )
     warehouse: str = Field(
         "",
         description="folder or URI of the Iceberg warehouse, such as `s3://bucket/lake`; empty means `warehouse` in "

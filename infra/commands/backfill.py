@@ -30,12 +30,14 @@ def backfill(context: click.Context, *, first: datetime, last: datetime, dry_run
     from batch_layer.export.backfill import checked, current_batch
     from batch_layer.job import Job
     from batch_layer.owner import owned
+    from batch_layer.priority import give_way
     from batch_layer.session import spark_session
     from common.servers.cassandra import connected
     from infra.paths import JARS
 
     days = checked(first.date(), last.date(), clock())
     settings = settings_of(context)
+    give_way(settings.batch.niceness)
     with ExitStack() as at_end:
         session = at_end.enter_context(connected(settings))
         if not dry_run:

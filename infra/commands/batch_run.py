@@ -81,6 +81,7 @@ def run(
     from batch_layer.jvm import history
     from batch_layer.lineage.emit import Emitter
     from batch_layer.lineage.observer import Lineage
+    from batch_layer.priority import give_way
     from batch_layer.rebuild.run import check_unread
     from batch_layer.run import run as run_batch
     from batch_layer.session import spark_session
@@ -99,6 +100,7 @@ def run(
     judged = gate_decisions(settings, waivers, approvals)
     decisions = with_audit(judged, accept_drift, reason, unaudited=accept_unaudited)
     steps = Steps(to_stderr=as_json)
+    give_way(settings.batch.niceness)
     with connected(settings) as session, spark_session(settings, JARS / "spark", history(session, settings)) as spark:
         steps.done("start Spark", "", steps.seconds)
         job = Job(

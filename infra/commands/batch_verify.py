@@ -28,6 +28,7 @@ def verify(context: click.Context, batch_id: int, *, as_json: bool) -> None:
     from batch_layer.job import Job
     from batch_layer.jvm import history
     from batch_layer.manifest import manifests
+    from batch_layer.priority import give_way
     from batch_layer.session import spark_session
     from batch_layer.view import publish
     from common.errors import DriftFound
@@ -37,6 +38,7 @@ def verify(context: click.Context, batch_id: int, *, as_json: bool) -> None:
     from infra.paths import JARS
 
     settings = settings_of(context)
+    give_way(settings.batch.niceness)
     with connected(settings) as session:
         pointer = publish.read(session)
         batch = published({each.batch_id: each for each in manifests(session)}, pointer, batch_id)

@@ -86,10 +86,12 @@ def _features(context: click.Context, folder: Path) -> None:
 @contextmanager
 def _job(context: click.Context) -> "Iterator[Job]":
     from batch_layer.job import Job
+    from batch_layer.priority import give_way
     from batch_layer.session import spark_session
     from common.servers.cassandra import connected
     from infra.paths import JARS
 
     settings = settings_of(context)
+    give_way(settings.batch.niceness)
     with connected(settings) as session, spark_session(settings, JARS / "spark", history(session, settings)) as spark:
         yield Job(settings, spark, session, clock=clock, report=lambda *_: None)

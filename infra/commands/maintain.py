@@ -28,6 +28,7 @@ def maintain(context: click.Context, *, erasures: bool, as_json: bool) -> None:
     from batch_layer.job import Job
     from batch_layer.jvm import history
     from batch_layer.owner import owned
+    from batch_layer.priority import give_way
     from batch_layer.session import spark_session
     from batch_layer.upkeep import keep_up
     from common.servers.cassandra import connected
@@ -36,6 +37,7 @@ def maintain(context: click.Context, *, erasures: bool, as_json: bool) -> None:
     from infra.paths import JARS
 
     settings = settings_of(context)
+    give_way(settings.batch.niceness)
     with connected(settings) as session, owned(session, settings.home, operator()):
         with spark_session(settings, JARS / "spark", history(session, settings)) as spark:
             job = Job(settings, spark, session, clock=clock, report=lambda *_: None)

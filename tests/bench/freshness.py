@@ -4,6 +4,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
@@ -11,6 +12,7 @@ from random import Random
 from statistics import median, quantiles
 
 import httpx
+from confluent_kafka import Producer
 
 from common.servers.producer import producer
 from common.settings import Settings
@@ -21,6 +23,7 @@ from tests.support.stage import Load, stage
 
 EVENTS = 500
 LOADED_EVENTS = 300
+PROBES = 50
 TIMEOUT_SECONDS = 60.0
 CALM = 5
 """Before the first event the worker is seen to keep up with the load so often, a second apart."""
@@ -56,19 +59,13 @@ def _measure(stack: Settings, rate: float) -> dict[str, float]:
             for _ in range(CALM):  # a worker that has just begun is behind for some seconds
                 wait_until(lambda: scene.lag() < rate * CALM_SECONDS, 120, "the worker has caught up with the load")
                 time.sleep(1.0)
-        for number in range((LOADED_EVENTS if rate else EVENTS) + 1):
-            customer = f"probe-{number % 50}"
-            message = order(customer, f"o{number}", "2024-05-01", "1.00")
-            started = time.perf_counter()
-            sender.produce(scene.settings.log.topic, key=message.key, value=message.value)
-            sender.flush()
-            produced.append(time.perf_counter() - started)
-            while _orders(client, customer) != number // 50 + 1:
-                assert time.perf_counter() - started < TIMEOUT_SECONDS, f"event {number} was not answered in time"
-                time.sleep(PAUSE_SECONDS if rate else 0)
-            answered.append(time.perf_counter() - started)
+        probe = Probe(scene.settings, sender, client, PAUSE_SECONDS if rate else 0)
+        for _ in range((LOADED_EVENTS if rate else EVENTS) + 1):
+            acknowledged, visible = probe.send()
+            produced.append(acknowledged)
+            answered.append(visible)
             once_more = time.perf_counter()
-            _orders(client, customer)
+            probe.ask()
             asked.append(time.perf_counter() - once_more)
     return {
         "produce to answer, p50, ms": 1000 * median(answered[1:]),
@@ -76,6 +73,40 @@ def _measure(stack: Settings, rate: float) -> dict[str, float]:
         "produce and acknowledge alone, p50, ms": 1000 * median(produced[1:]),
         "one question alone, p50, ms": 1000 * median(asked[1:]),
     }
+
+
+@dataclass
+class Probe:
+    """Sends one order after another, each of the next of PROBES customers, and asks until an answer has it."""
+
+    settings: Settings
+    sender: Producer
+    client: httpx.Client
+    pause: float
+    """Seconds between two questions."""
+    sent: int = 0
+
+    def send(self) -> tuple[float, float]:
+        """Returns the seconds until the order was acknowledged, and until an answer had it."""
+        self.sent += 1
+        message = order(self._customer, f"o{self.sent}", "2024-05-01", "1.00")
+        started = time.perf_counter()
+        self.sender.produce(self.settings.log.topic, key=message.key, value=message.value)
+        self.sender.flush()
+        acknowledged = time.perf_counter() - started
+        while self.ask() != (self.sent - 1) // PROBES + 1:
+            assert time.perf_counter() - started < TIMEOUT_SECONDS, f"order {self.sent} was not answered in time"
+            time.sleep(self.pause)
+        return acknowledged, time.perf_counter() - started
+
+    def ask(self) -> int:
+        """Returns how many orders the customer of the last one has."""
+        response = self.client.get(f"/v1/customers/{self._customer}/metrics", params={"as_of": "2024-06-30"})
+        return int(response.json()["metrics"]["order_count"]) if response.status_code == 200 else 0
+
+    @property
+    def _customer(self) -> str:
+        return f"probe-{self.sent % PROBES}"
 
 
 @contextmanager
@@ -108,8 +139,3 @@ def _load(settings: Settings, rate: float, made: Event, ending: Event, failures:
     load.stop()
     if load.failures:
         failures.put(load.failures[:3])
-
-
-def _orders(client: httpx.Client, customer: str) -> int:
-    response = client.get(f"/v1/customers/{customer}/metrics", params={"as_of": "2024-06-30"})
-    return int(response.json()["metrics"]["order_count"]) if response.status_code == 200 else 0

@@ -158,7 +158,7 @@ class _Pool:
 
 async def _run(port: int, pool: _Pool, rate: float, seconds: float) -> None:
     loop = asyncio.get_running_loop()
-    for _ in range(CONNECTIONS):
+    for _ in range(max(SEVERAL)):
         await loop.create_connection(lambda: _Connection(pool), "127.0.0.1", port)
     started = time.perf_counter()
     for number in range(round(rate * seconds)):

@@ -3,17 +3,23 @@
 import json
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from statistics import median, quantiles
 from typing import Any, Final
 
+import httpx
 from rich.console import Console
 
-from common.settings import Settings, SpeedSettings
+from common.servers.producer import producer
+from common.settings import BatchSettings, Settings, SpeedSettings
 from infra.drawing import Column, draw
 from infra.proof.comparison import Verdict
+from tests.bench.freshness import PAUSE_SECONDS, Probe
 from tests.bench.serve.load import Asked, Paced, paced
 from tests.support.builders import AS_OF, random_messages
 from tests.support.crowd import compare
@@ -27,20 +33,46 @@ SEED: Final = 71
 CUSTOMERS: Final = 50_000
 """So many that an answer adds up a few deltas, as those of `make bench-serving` do, and not hundreds."""
 BATCHES: Final = 2
-WARM_SECONDS: Final = 20.0
+WARM_SECONDS: Final = 60.0
 """Questions are asked so long before the first that counts: the servers' JVMs still compile."""
-QUIET_SECONDS: Final = 20.0
 PIECE_SECONDS: Final = 5.0
 """Questions are asked in pieces so long, until the batch that runs meanwhile has ended."""
+QUIET_PIECES: Final = 6
+"""So many are asked without a batch."""
+PROBE_SECONDS: Final = 0.2
+"""Between two records that are followed to an answer."""
+FETCH_WAIT_SECONDS: Final = 0.1
+"""As docs/operation.md advises for a machine on which ingest, questions and batches share two cores."""
 HISTORY: Final = 150_000
 """Records that are sent, as fast as Kafka takes them, and applied before the first question."""
 
 
+@dataclass
+class Phase:
+    """What was seen without a batch, or while one ran."""
+
+    what: str
+    pieces: list[Paced] = field(default_factory=list)
+    fresh: list[float] = field(default_factory=list)
+    """Seconds from a record's produce until an answer had it, of one record after another."""
+    seconds: float = 0.0
+
+    def row(self) -> tuple[str, ...]:
+        rate = sum(each.rate for each in self.pieces) / len(self.pieces)
+        p50, p99 = [each.p50 for each in self.pieces], [each.p99 for each in self.pieces]
+        fresh = quantiles((1000 * each for each in self.fresh), n=100)
+        figures = (rate, median(p50), median(p99), max(p99), fresh[49], fresh[98])
+        return (self.what, f"{self.seconds:,.0f}", *(f"{each:,.0f}" for each in figures))
+
+
 def measure(console: Console, stack: Settings, rate: float) -> int:
-    """Prints the delays of answers without a batch and during each one; returns 1 if an answer was wrong."""
-    speed = SpeedSettings(session_timeout_seconds=6.0)
-    with tempfile.TemporaryDirectory() as folder, stage(stack, speed=speed) as scene:
-        kept, found = Path(folder) / "answers", dict[str, list[Paced]]()
+    """Prints the delays of answers and records without a batch and during each one; returns 1 if an answer was wrong.
+
+    Raises AssertionError if a question was not answered, or a record not acknowledged.
+    """
+    speed = SpeedSettings(session_timeout_seconds=6.0, fetch_wait_seconds=FETCH_WAIT_SECONDS)
+    with tempfile.TemporaryDirectory() as folder, stage(stack, speed=speed, batch=BatchSettings()) as scene:
+        kept = Path(folder) / "answers"
         port = scene.settings.serving.port
         asked = Asked(f"c{SEED}-{{}}", 0, CUSTOMERS, AS_OF.isoformat())
         scene.start("speed", "run")
@@ -49,26 +81,43 @@ def measure(console: Console, stack: Settings, rate: float) -> int:
         wait_until(lambda: scene.lag() == 0, 180, "a history is applied")
         load = Load(scene.settings, records, RECORDS)
         load.start()
-        paced(port, asked, rate=rate, seconds=WARM_SECONDS, kept=kept)  # judged like all others, but not timed
-        found["no batch"] = [paced(port, asked, rate=rate, seconds=QUIET_SECONDS, kept=kept)]
-        console.print(f"without a batch: {found['no batch'][0]}")
+
+        followed = _Followed(scene.settings, scene.url)
+        followed.start()
+
+        def ask(phase: Phase, seconds: float = PIECE_SECONDS) -> None:
+            followed.into, began = phase.fresh, time.monotonic()
+            phase.pieces.append(paced(port, asked, rate=rate, seconds=seconds, kept=kept))
+            phase.seconds += time.monotonic() - began
+
+        ask(Phase("warming"), WARM_SECONDS)  # judged like all others, but not timed
+        phases = [Phase("no batch")]
+        for _ in range(QUIET_PIECES):
+            ask(phases[0])
         for number in range(1, BATCHES + 1):
-            run, pieces = scene.start("batch", "run", name=f"batch-{number}"), found.setdefault(f"batch {number}", [])
+            phases.append(Phase(f"batch {number}"))
+            run = scene.start("batch", "run", name=f"batch-{number}")
             while run.process.poll() is None:
-                pieces.append(paced(port, asked, rate=rate, seconds=PIECE_SECONDS, kept=kept))
+                ask(phases[-1])
             assert run.process.returncode == 0, run.tail()
             scene.children.remove(run)
-            console.print(f"batch {number} was published within {len(pieces) * PIECE_SECONDS:.0f} s")
-        applied, seconds = _rate_of(scene)
+        followed.end()
+        before, began = sum(scene.progress().values()), time.monotonic()
+        time.sleep(PIECE_SECONDS)
+        applied = (sum(scene.progress().values()) - before) / (time.monotonic() - began)
         sent += load.end()
+        began = time.monotonic()
         verdict, batches = _judged(scene, kept)
+        judged = time.monotonic() - began
+    titles = ("seconds", "answers/s", "p50, ms", "p99, ms", "worst p99", "record to answer, p50, ms", "p99, ms")
     draw(
-        (Column(f"{rate:g} questions/s"), *(Column(each, right=True) for each in ("answers/s", "p50, ms", "p99, ms"))),
-        [(what, *_row(pieces)) for what, pieces in found.items()],
+        (Column(f"{rate:g} questions/s"), *(Column(each, right=True) for each in titles)),
+        [each.row() for each in phases],
     )
     console.print(
-        f"{sent} records sent, {applied / seconds:.0f} a second applied at the end; {verdict.customers} answers from "
-        f"{batches} batches: {verdict.wrong} wrong, {verdict.degraded} degraded {dict(verdict.reasons)}, no error; "
+        f"p50 and p99 are of the middle one of pieces of {PIECE_SECONDS:g} s. {sent} records sent, {applied:.0f} a "
+        f"second applied at the end; {verdict.customers} answers from {batches} batches: {verdict.wrong} wrong, "
+        f"{verdict.degraded} degraded {dict(verdict.reasons)}, no error (judged in {judged:.0f} s); "
         f"load {os.getloadavg()[0]:.1f}"
     )
     if verdict.first_difference:
@@ -76,17 +125,30 @@ def measure(console: Console, stack: Settings, rate: float) -> int:
     return int(verdict.wrong > 0)
 
 
-def _rate_of(scene: Stage, seconds: float = 5.0) -> tuple[int, float]:
-    """How many records are applied in about so many seconds."""
-    before, began = sum(scene.progress().values()), time.monotonic()
-    time.sleep(seconds)
-    return sum(scene.progress().values()) - before, time.monotonic() - began
+class _Followed(threading.Thread):
+    """Follows records from their produce to an answer, one after another, into the list `into`."""
 
+    def __init__(self, settings: Settings, url: str) -> None:
+        super().__init__(daemon=True)
+        self._settings, self._url, self._ending = settings, url, threading.Event()
+        self.into: list[float] = []
+        self._failure: Exception | None = None
 
-def _row(pieces: list[Paced]) -> tuple[str, str, str]:
-    """The worst piece."""
-    rate = sum(each.rate for each in pieces) / len(pieces)
-    return f"{rate:,.0f}", f"{max(each.p50 for each in pieces):,.1f}", f"{max(each.p99 for each in pieces):,.1f}"
+    def run(self) -> None:
+        try:
+            with httpx.Client(base_url=self._url) as client:
+                sender = producer(self._settings, **{"linger.ms": 0})
+                probe = Probe(self._settings, sender, client, PAUSE_SECONDS)
+                while not self._ending.wait(PROBE_SECONDS):
+                    self.into.append(probe.send()[1])
+        except Exception as error:  # it is raised in the thread that waits for this one
+            self._failure = error
+
+    def end(self) -> None:
+        self._ending.set()
+        self.join()
+        if self._failure is not None:
+            raise self._failure
 
 
 def _judged(scene: Stage, kept: Path) -> tuple[Verdict, int]:
