@@ -26,9 +26,9 @@ subprocess.run([sys.executable, "-c", mine])
 """
 
 
-def given(autogroup: Path, *niceness: int, leads: bool = True) -> list[int]:
-    """The niceness of a process and of its child, once it gave way by each in turn."""
-    command = [sys.executable, "-c", PROGRAM, str(autogroup), *map(str, niceness)]
+def given(autogroup: Path, *niceness: int, leads: bool = True, nice: int = 0) -> list[int]:
+    """The niceness of a process that `nice` started, and of its child, once it gave way by each in turn."""
+    command = ["nice", "-n", str(nice), sys.executable, "-c", PROGRAM, str(autogroup), *map(str, niceness)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=leads)
     return [int(each) for each in done.stdout.split()]
 
@@ -36,23 +36,39 @@ def given(autogroup: Path, *niceness: int, leads: bool = True) -> list[int]:
 pytestmark = pytest.mark.skipif(OWN > 0, reason="these tests were themselves told to give way")
 
 
-@pytest.mark.parametrize(("asked", "is_then"), [((0,), 0), ((7,), 7), ((7, 3), 7), ((3, 7), 7), ((19,), 19)])
-def test_niceness_is_raised_for_the_process_and_what_it_starts_and_never_lowered(
-    tmp_path: Path, asked: tuple[int, ...], is_then: int
+@pytest.mark.parametrize(
+    ("asked", "nice", "session", "process_then", "session_then"),
+    [
+        ((0,), 0, 0, 0, 0),
+        ((7,), 0, 0, 7, 7),
+        ((7, 3), 0, 0, 7, 7),
+        ((3, 7), 0, 0, 7, 7),
+        ((19,), 0, 0, 19, 19),
+        ((7,), 12, 0, 12, 12),
+        ((0,), 12, 0, 12, 0),
+        ((7,), 0, 15, 7, 15),
+    ],
+)
+def test_niceness_is_raised_for_the_session_the_process_and_what_it_starts_and_never_lowered(
+    tmp_path: Path, asked: tuple[int, ...], nice: int, session: int, process_then: int, session_then: int
 ) -> None:
     autogroup = tmp_path / "autogroup"
-    assert given(autogroup, *asked) == [is_then, is_then]
-    assert (autogroup.read_text() if autogroup.exists() else "0") == str(is_then)
+    autogroup.write_text(f"/autogroup-7 nice {session}\n")
+    assert given(autogroup, *asked, nice=nice) == [process_then, process_then]
+    assert int(autogroup.read_text().split()[-1]) == session_then
 
 
 def test_a_session_that_others_are_in_is_left_as_it_is(tmp_path: Path) -> None:
     """It may be a terminal's, with the workers in it."""
-    assert given(tmp_path / "autogroup", 7, leads=False) == [7, 7]
-    assert not (tmp_path / "autogroup").exists()
+    autogroup = tmp_path / "autogroup"
+    autogroup.write_text("/autogroup-7 nice 0\n")
+    assert given(autogroup, 7, leads=False) == [7, 7]
+    assert autogroup.read_text() == "/autogroup-7 nice 0\n"
 
 
 def test_a_system_without_autogroups_has_the_niceness_of_processes(tmp_path: Path) -> None:
-    assert given(tmp_path / "absent" / "autogroup", 7) == [7, 7]
+    assert given(tmp_path / "autogroup", 7) == [7, 7]
+    assert not (tmp_path / "autogroup").exists()
 
 
 class GaveWay(Exception):
