@@ -13,15 +13,15 @@ def give_way(niceness: int, autogroup: Path = AUTOGROUP) -> None:
     """Raises the niceness of this process, and so of all that it starts, to `niceness`; 0 leaves everything as it is.
 
     Where Linux shares the cores among sessions first, and then among a session's processes, the niceness of a process
-    says nothing to other sessions' (sched(7), "The autogroup feature"). So that of the session is raised, too, if this
-    process leads it: then nothing else is in it but what it started. A niceness that was higher before stays, and the
-    session gets that one.
+    does not count beside other sessions (sched(7), "The autogroup feature"). So that of the session is raised, too, if
+    this process leads it: then nothing else is in it but what it started. A niceness that was higher before stays, and
+    the session gets that one.
     """
     if niceness == 0:
         return
     own = max(niceness, os.getpriority(os.PRIO_PROCESS, 0))
     os.setpriority(os.PRIO_PROCESS, 0, own)
     if os.getsid(0) == os.getpid():
-        with suppress(OSError):  # there are no autogroups on this system, or it does not let us
+        with suppress(OSError, ValueError, IndexError):  # this system has no autogroups, or does not let us
             session = int(autogroup.read_text().split()[-1])
             autogroup.write_text(str(max(own, session)))

@@ -143,8 +143,8 @@ class BatchSettings(Group):
     driver_memory: Name = Field("2g", description="JVM memory of the Spark driver")
     niceness: Annotated[int, Field(ge=0, le=19)] = Field(
         10,
-        description="how far the commands `batch …` and `export …` give way to what else runs on their machine, as "
-        "`nice` counts it; 0 means not at all",
+        description="how far `batch run`, `maintain`, `verify`, `backfill` and `export` give way to what else runs on "
+        "their machine, as `nice` counts it; 0 means not at all",
     )
     warehouse: str = Field(
         "",

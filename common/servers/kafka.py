@@ -39,6 +39,8 @@ LEADERLESS: Final = frozenset(
     }
 )
 """What is said of a partition whose leader is being elected, or does not know yet that it is one."""
+ELECTION_SECONDS: Final = 3.0
+"""How long a leader is waited for. A worker's heartbeat waits as long, and is silent from 10 s on."""
 T = TypeVar("T")
 Answers = Mapping[TopicPartition, Future[T]]
 
@@ -86,7 +88,7 @@ def topic_identity(settings: Settings, topic: str, *, timeout_seconds: float = T
                 raise
         return LogIdentity(topic, str(found.topic_id), len(found.partitions))
 
-    return _once_led(once, timeout_seconds)
+    return _once_led(once)
 
 
 def first_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
@@ -166,7 +168,8 @@ def ask_leaders(
     """Returns, by partition, what the leaders of `topic` answer to a request of an admin client.
 
     `ask` makes the request, which must be idempotent: while a partition has no leader, as for a moment after its broker
-    came back, it is made again for so many seconds. Raises LogUnavailable, also if the topic does not exist.
+    came back, it is made again for ELECTION_SECONDS. Raises LogUnavailable, also if the topic does not exist, and after
+    twice `timeout_seconds` at the latest if Kafka does not answer at all.
     """
 
     def once() -> Mapping[int, T]:
@@ -177,13 +180,14 @@ def ask_leaders(
             client.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)[topic].result()
             return {asked.partition: answer.result() for asked, answer in ask(client).items()}
 
-    return _once_led(once, timeout_seconds)
+    return _once_led(once)
 
 
-def _once_led(ask: Callable[[], T], timeout_seconds: float) -> T:
-    """Repeats `ask`, after 0.1 s and then ever more seldom, while it fails for the want of a leader."""
+def _once_led(ask: Callable[[], T]) -> T:
+    """Repeats `ask`, after 0.1 s and then more seldom, while it fails for the want of a leader."""
     set_on_retry_hooks([report_retry])
-    return stamina.RetryingCaller(attempts=None, timeout=timeout_seconds, wait_jitter=0.1)(_has_no_leader, ask)
+    again = stamina.RetryingCaller(attempts=None, timeout=ELECTION_SECONDS, wait_max=0.5, wait_jitter=0.1)
+    return again(_has_no_leader, ask)
 
 
 def _has_no_leader(error: Exception) -> bool:

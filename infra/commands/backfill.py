@@ -12,7 +12,6 @@ from infra.context import DAY, clock, operator, settings_of, step_line
 if TYPE_CHECKING:
     from batch_layer.export.backfill import Days
     from batch_layer.job import Job
-    from batch_layer.jvm import history
     from common.algebra.pointer import Published
 
 
@@ -29,6 +28,7 @@ def backfill(context: click.Context, *, first: datetime, last: datetime, dry_run
     """
     from batch_layer.export.backfill import checked, current_batch
     from batch_layer.job import Job
+    from batch_layer.jvm import history
     from batch_layer.owner import owned
     from batch_layer.priority import give_way
     from batch_layer.session import spark_session

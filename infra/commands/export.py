@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from batch_layer.job import Job
-    from batch_layer.jvm import history
 
 
 @click.command(cls=BatchCommand)
@@ -86,6 +85,7 @@ def _features(context: click.Context, folder: Path) -> None:
 @contextmanager
 def _job(context: click.Context) -> "Iterator[Job]":
     from batch_layer.job import Job
+    from batch_layer.jvm import history
     from batch_layer.priority import give_way
     from batch_layer.session import spark_session
     from common.servers.cassandra import connected

@@ -77,7 +77,7 @@ def _measure(stack: Settings, rate: float) -> dict[str, float]:
 
 @dataclass
 class Probe:
-    """Sends one order after another, each of the next of PROBES customers, and asks until an answer has it."""
+    """Sends one order after another, of PROBES customers in turn, and asks until an answer has it."""
 
     settings: Settings
     sender: Producer

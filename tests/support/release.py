@@ -60,7 +60,7 @@ class Release:
         return Versions(logic, validation)
 
 
-NEWER: Final = {f"{PREFIX}BATCH_RULES_FILE"}
+NEWER: Final = {f"{PREFIX}BATCH_RULES_FILE", f"{PREFIX}BATCH_NICENESS"}
 """Settings of the tests' systems that the release before does not know, and does without."""
 THIS: Final = Release("this release", ROOT)
 

@@ -86,8 +86,7 @@ def _clear(settings: Settings, topic: str, bounds: Mapping[int, int], left: Sequ
     ends = _offsets(settings, topic, OffsetSpec.latest())
     wanted = {partition: bound for partition, bound in bounds.items() if bound > starts[partition]}
     if wanted:
-        with kafka_errors(settings):
-            close_segments(settings, topic, list(wanted))
+        close_segments(settings, topic, list(wanted))
         at = [TopicPartition(topic, partition, bound) for partition, bound in wanted.items()]
         ask_leaders(settings, topic, lambda client: client.delete_records(at, request_timeout=TIMEOUT_SECONDS))
     open_ones = [

@@ -17,8 +17,12 @@ from typing import BinaryIO, Final, NamedTuple, cast
 import uvloop
 
 CONNECTIONS: Final = 64
+"""How many wrk keeps busy, where nothing is measured."""
 SEVERAL: Final = (CONNECTIONS, 2 * CONNECTIONS)
-"""How many wrk keeps busy, in turn. With few, the API waits for Cassandra while that waits for the API."""
+"""How many wrk keeps busy, in turn. With few, the API waits for Cassandra while that waits for the API.
+
+Requests at a steady rate have as many as the most of these.
+"""
 SCRIPT: Final = """
 local first, count, as_of = {first}, {count}, "{as_of}"
 math.randomseed({seed})

@@ -19,7 +19,7 @@ from common.servers.producer import producer
 from common.settings import BatchSettings, Settings, SpeedSettings
 from infra.drawing import Column, draw
 from infra.proof.comparison import Verdict
-from tests.bench.freshness import PAUSE_SECONDS, Probe
+from tests.bench.freshness import PAUSE_SECONDS, TIMEOUT_SECONDS, Probe
 from tests.bench.serve.load import Asked, Paced, paced
 from tests.support.builders import AS_OF, random_messages
 from tests.support.crowd import compare
@@ -36,8 +36,11 @@ BATCHES: Final = 2
 WARM_SECONDS: Final = 60.0
 """Questions are asked so long before the first that counts: the servers' JVMs still compile."""
 PIECE_SECONDS: Final = 5.0
-"""Questions are asked in pieces so long, until the batch that runs meanwhile has ended."""
-QUIET_PIECES: Final = 6
+"""Questions are asked in pieces so long, until the batch that runs meanwhile has ended.
+
+A piece begins once all questions of the one before are answered, and it takes 0.2 s to begin: these are in the seconds.
+"""
+QUIET_PIECES: Final = 12
 """So many are asked without a batch."""
 PROBE_SECONDS: Final = 0.2
 """Between two records that are followed to an answer."""
@@ -55,10 +58,11 @@ class Phase:
     pieces: list[Paced] = field(default_factory=list)
     fresh: list[float] = field(default_factory=list)
     """Seconds from a record's produce until an answer had it, of one record after another."""
+    answers: int = 0
     seconds: float = 0.0
 
     def row(self) -> tuple[str, ...]:
-        rate = sum(each.rate for each in self.pieces) / len(self.pieces)
+        rate = self.answers / self.seconds
         p50, p99 = [each.p50 for each in self.pieces], [each.p99 for each in self.pieces]
         fresh = quantiles((1000 * each for each in self.fresh), n=100)
         figures = (rate, median(p50), median(p99), max(p99), fresh[49], fresh[98])
@@ -88,7 +92,9 @@ def measure(console: Console, stack: Settings, rate: float) -> int:
         def ask(phase: Phase, seconds: float = PIECE_SECONDS) -> None:
             followed.into, began = phase.fresh, time.monotonic()
             phase.pieces.append(paced(port, asked, rate=rate, seconds=seconds, kept=kept))
+            phase.answers += round(rate * seconds)
             phase.seconds += time.monotonic() - began
+            followed.check()
 
         ask(Phase("warming"), WARM_SECONDS)  # judged like all others, but not timed
         phases = [Phase("no batch")]
@@ -109,17 +115,18 @@ def measure(console: Console, stack: Settings, rate: float) -> int:
         began = time.monotonic()
         verdict, batches = _judged(scene, kept)
         judged = time.monotonic() - began
+    console.print(
+        f"{sent} records sent, {applied:.0f} a second applied at the end; {verdict.customers} answers from {batches} "
+        f"batches: {verdict.wrong} wrong, {verdict.degraded} degraded {dict(verdict.reasons)}, no error (judged in "
+        f"{judged:.0f} s); "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
     titles = ("seconds", "answers/s", "p50, ms", "p99, ms", "worst p99", "record to answer, p50, ms", "p99, ms")
     draw(
         (Column(f"{rate:g} questions/s"), *(Column(each, right=True) for each in titles)),
         [each.row() for each in phases],
     )
-    console.print(
-        f"p50 and p99 are of the middle one of pieces of {PIECE_SECONDS:g} s. {sent} records sent, {applied:.0f} a "
-        f"second applied at the end; {verdict.customers} answers from {batches} batches: {verdict.wrong} wrong, "
-        f"{verdict.degraded} degraded {dict(verdict.reasons)}, no error (judged in {judged:.0f} s); "
-        f"load {os.getloadavg()[0]:.1f}"
-    )
+    console.print(f"p50 and p99 of answers are the medians of those of pieces of {PIECE_SECONDS:g} s.")
     if verdict.first_difference:
         console.print(verdict.first_difference)
     return int(verdict.wrong > 0)
@@ -136,7 +143,7 @@ class _Followed(threading.Thread):
 
     def run(self) -> None:
         try:
-            with httpx.Client(base_url=self._url) as client:
+            with httpx.Client(base_url=self._url, timeout=TIMEOUT_SECONDS) as client:
                 sender = producer(self._settings, **{"linger.ms": 0})
                 probe = Probe(self._settings, sender, client, PAUSE_SECONDS)
                 while not self._ending.wait(PROBE_SECONDS):
@@ -144,11 +151,15 @@ class _Followed(threading.Thread):
         except Exception as error:  # it is raised in the thread that waits for this one
             self._failure = error
 
+    def check(self) -> None:
+        """Raises what ended it before its time."""
+        if self._failure is not None:
+            raise self._failure
+
     def end(self) -> None:
         self._ending.set()
         self.join()
-        if self._failure is not None:
-            raise self._failure
+        self.check()
 
 
 def _judged(scene: Stage, kept: Path) -> tuple[Verdict, int]:
