@@ -14,7 +14,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec, TopicDescription
 from stamina.instrumentation import set_on_retry_hooks
 
 from common.errors import LogError, LogUnavailable
@@ -76,19 +76,22 @@ def topic_identity(settings: Settings, topic: str, *, timeout_seconds: float = T
     Raises LogError if the topic does not exist, LogUnavailable if Kafka does not answer.
     """
 
-    def once() -> LogIdentity:
-        client = admin(settings)  # it must outlive its futures
-        with kafka_errors(settings):
-            try:
-                described = client.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)
-                found = described[topic].result()
-            except KafkaException as error:
-                if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise LogError(f"topic {topic!r} does not exist; `lambda360 schema apply` creates it") from error
-                raise
+    def identify(client: AdminClient) -> LogIdentity:
+        try:
+            found = _described(client, topic, timeout_seconds)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise LogError(f"topic {topic!r} does not exist; `lambda360 schema apply` creates it") from error
+            raise
         return LogIdentity(topic, str(found.topic_id), len(found.partitions))
 
-    return _once_led(once)
+    return _once_led(settings, identify)
+
+
+def _described(client: AdminClient, topic: str, timeout_seconds: float) -> TopicDescription:
+    asked = client.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)
+    described: TopicDescription = asked[topic].result()
+    return described
 
 
 def first_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
@@ -172,22 +175,29 @@ def ask_leaders(
     twice `timeout_seconds` at the latest if Kafka does not answer at all.
     """
 
-    def once() -> Mapping[int, T]:
+    def met_first(client: AdminClient) -> Mapping[int, T]:
+        # When the first thing that a client asks is who leads a partition, it waits for its whole timeout, or for 3 s,
+        # one time in seventy (librdkafka 2.16.0, 20 of 1,500). Once it has had any answer: 0 of 3,000.
+        _described(client, topic, timeout_seconds)
+        return {asked.partition: answer.result() for asked, answer in ask(client).items()}
+
+    return _once_led(settings, met_first)
+
+
+def _once_led(settings: Settings, ask: Callable[[AdminClient], T]) -> T:
+    """Asks by a new client, again after 0.1 s and then more seldom while it fails for the want of a leader.
+
+    Raises LogUnavailable for any KafkaException.
+    """
+
+    def once() -> T:
         client = admin(settings)  # it must outlive its futures
         with kafka_errors(settings):
-            # When the first thing that a client asks is who leads a partition, it waits for its whole timeout, or for
-            # 3 s, one time in seventy (librdkafka 2.16.0, 20 of 1,500). Once it has had any answer: 0 of 3,000.
-            client.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)[topic].result()
-            return {asked.partition: answer.result() for asked, answer in ask(client).items()}
+            return ask(client)
 
-    return _once_led(once)
-
-
-def _once_led(ask: Callable[[], T]) -> T:
-    """Repeats `ask`, after 0.1 s and then more seldom, while it fails for the want of a leader."""
     set_on_retry_hooks([report_retry])
     again = stamina.RetryingCaller(attempts=None, timeout=ELECTION_SECONDS, wait_max=0.5, wait_jitter=0.1)
-    return again(_has_no_leader, ask)
+    return again(_has_no_leader, once)
 
 
 def _has_no_leader(error: Exception) -> bool:

@@ -118,8 +118,7 @@ def measure(console: Console, stack: Settings, rate: float) -> int:
     console.print(
         f"{sent} records sent, {applied:.0f} a second applied at the end; {verdict.customers} answers from {batches} "
         f"batches: {verdict.wrong} wrong, {verdict.degraded} degraded {dict(verdict.reasons)}, no error (judged in "
-        f"{judged:.0f} s); "
-        f"load {os.getloadavg()[0]:.1f}"
+        f"{judged:.0f} s); load {os.getloadavg()[0]:.1f}"
     )
     titles = ("seconds", "answers/s", "p50, ms", "p99, ms", "worst p99", "record to answer, p50, ms", "p99, ms")
     draw(
