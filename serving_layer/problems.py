@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from common.errors import BatchError, FieldError, Lambda360Error, LogUnavailable, StoreUnavailable
+from common.errors import BatchError, FieldError, Lambda360Error, LogError, LogUnavailable, StoreUnavailable
 from serving_layer.read.store import TooManyDeltas, UnknownBatch
 from serving_layer.request_ids import HEADER, KEY
 from serving_layer.schemas.provenance import Provenance
@@ -177,6 +177,7 @@ _PLAIN: Final[Mapping[type[Exception], tuple[int, str]]] = {
     Forbidden: (403, "forbidden"),
     BatchError: (409, "batch-conflict"),
     LogUnavailable: (503, "log-unavailable"),
+    LogError: (503, "log-unavailable"),
 }
 """Errors that say all in their text."""
 

@@ -3,15 +3,18 @@
 import time
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import Final
 
 import yaml
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, ResourceType
 
 from common.errors import LogError, LogUnavailable
-from common.servers.kafka import TIMEOUT_SECONDS, admin, kafka_errors
+from common.servers.kafka import TIMEOUT_SECONDS, ask
 from common.servers.log_identity import LogIdentity
 from common.settings import TOPIC_FIELDS, Settings
+
+CONNECT_SECONDS: Final = 5.0
 
 
 def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
@@ -20,24 +23,26 @@ def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
     Raises LogUnavailable where Kafka does not answer, LogError where one exists and differs, or where the log that is
     on record is gone: a new one in its place would be another log, to which no stored offset belongs.
     """
-    client = admin(settings)
-    with kafka_errors(settings):
+
+    def make(client: AdminClient) -> None:
         for name, config in _missing(client, settings, on_record).items():
             _create(client, settings, name, config)
+
+    ask(settings, make)
 
 
 def missing(settings: Settings, on_record: LogIdentity | None = None) -> Mapping[str, Mapping[str, str]]:
     """The topics that `apply` would make, with their configuration. Raises what `apply` would raise."""
-    client = admin(settings)
-    with kafka_errors(settings):
-        return _missing(client, settings, on_record)
+    return ask(settings, lambda client: _missing(client, settings, on_record))
 
 
 def brokers(settings: Settings) -> int:
     """How many brokers the cluster has. Raises LogUnavailable if none answers."""
-    client = admin(settings)
-    with kafka_errors(settings):
-        return len(client.describe_cluster(request_timeout=5.0).result().nodes)
+
+    def count(client: AdminClient) -> int:
+        return len(client.list_topics(settings.log.topic, timeout=CONNECT_SECONDS).brokers)
+
+    return ask(settings, count, timeout_seconds=CONNECT_SECONDS)
 
 
 def wanted(brokers: int, replicas: int) -> Mapping[str, Mapping[str, str]]:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 import structlog
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from common.log.copy_events import DeltaEvent
 from common.servers import kafka
@@ -84,18 +85,26 @@ class KafkaDeltaTopic:
         return kafka.topic_identity(self._settings, self._topic, timeout_seconds=ANSWER_SECONDS).partitions
 
     def extents(self, partitions: Collection[int]) -> Mapping[int, Extent]:
-        with closing(kafka.consumer(self._settings, GROUP)) as client, kafka.kafka_errors(self._settings):
-            places = {partition: TopicPartition(self._topic, partition) for partition in partitions}
-            return {p: Extent(*client.get_watermark_offsets(place, ANSWER_SECONDS)) for p, place in places.items()}
+        def found(client: AdminClient) -> Mapping[int, Extent]:
+            firsts, ends = (
+                kafka.list_offsets(client, self._topic, partitions, spec, ANSWER_SECONDS)
+                for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+            )
+            return {partition: Extent(firsts[partition], ends[partition]) for partition in partitions}
+
+        return kafka.ask(self._settings, found, timeout_seconds=ANSWER_SECONDS)
 
     def starts(self, vector: Mapping[int, int]) -> Mapping[int, int]:
         # A copy is published after its record was appended: those of later records are not older than a record.
         with closing(kafka.consumer(self._settings, GROUP)) as client, kafka.kafka_errors(self._settings):
             before = {partition: offset - 1 for partition, offset in vector.items() if offset > 0}
             times = _append_times(client, self._settings.log.topic, before)
-            asked = [TopicPartition(self._topic, p, max(0, millis - CLOCKS_MILLIS)) for p, millis in times.items()]
-            found = client.offsets_for_times(asked, ANSWER_SECONDS) if asked else []
-            return {each.partition: each.offset for each in found if each.error is None and each.offset >= 0}
+        at = {partition: max(0, millis - CLOCKS_MILLIS) for partition, millis in times.items()}
+        return kafka.ask(
+            self._settings,
+            lambda client: kafka.offsets_since(client, self._topic, at, ANSWER_SECONDS),
+            timeout_seconds=ANSWER_SECONDS,
+        )
 
     def log_ends(self, partitions: int) -> Mapping[int, int]:
         return kafka.end_offsets(self._settings, partitions, timeout_seconds=ANSWER_SECONDS)

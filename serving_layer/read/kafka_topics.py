@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from common.algebra.dates import micros_of
 from common.algebra.facts import Origin
@@ -28,6 +29,7 @@ MOST_ORIGINS: Final = 50
 ORIGIN_SECONDS: Final = 2.0
 """How long one request waits for these records, all together."""
 ALERTS_SECONDS: Final = 4.0
+DAY_MILLIS: Final = 86_400_000
 AT_ONCE: Final = 2
 """Requests that read Kafka at the same time, at most; each has a thread and a consumer meanwhile."""
 T = TypeVar("T")
@@ -51,16 +53,16 @@ class KafkaTopics:
         if not wanted:
             return {}
         try:
-            return await self._off_loop(partial(self._origins, wanted))
+            return await self._off_loop(partial(self._read, partial(self._origins, wanted)))
         except LogUnavailable:
             return {}
 
     async def alerts(self, day: date | None, below: Mapping[int, int] | None, most: int) -> AlertsPage:
         return await self._off_loop(partial(self._alerts, day, below, most))
 
-    async def _off_loop(self, read: Callable[["_Reader"], T]) -> T:
+    async def _off_loop(self, read: Callable[[], T]) -> T:
         async with self._room:
-            return await asyncio.to_thread(self._read, read)
+            return await asyncio.to_thread(read)
 
     def _read(self, read: Callable[["_Reader"], T]) -> T:
         with kafka.kafka_errors(self._settings):
@@ -78,16 +80,38 @@ class KafkaTopics:
             if message is not None and (envelope := _envelope(message.value())) is not None
         }
 
-    def _alerts(self, day: date | None, below: Mapping[int, int] | None, most: int, reader: "_Reader") -> AlertsPage:
+    def _alerts(self, day: date | None, below: Mapping[int, int] | None, most: int) -> AlertsPage:
         until = self._monotonic() + ALERTS_SECONDS
         topic = self._settings.log.alerts_topic
         windows = [
             Window(partition, low, min(high, high if below is None else below.get(partition, low)), most)
-            for partition, (low, high) in reader.ranges(topic, day, until).items()
+            for partition, (low, high) in self._ranges(topic, day, until).items()
         ]
-        messages = list(reader.between(topic, {each.partition: (each.start, each.end) for each in windows}, until))
+        ranges = {each.partition: (each.start, each.end) for each in windows}
+        messages = self._read(lambda reader: list(reader.between(topic, ranges, until)))
         taken, rest = newest_first(windows, messages, most)
         return AlertsPage([event for each in taken if (event := _event(each.value)) is not None], rest)
+
+    def _ranges(self, topic: str, day: date | None, until: float) -> Mapping[int, tuple[int, int]]:
+        """Returns for each partition the offsets [low, high) of what was published on `day`, or of everything."""
+
+        def left() -> float:
+            return max(until - self._monotonic(), 0.0)
+
+        of = range(kafka.topic_identity(self._settings, topic, timeout_seconds=left()).partitions)
+
+        def ever(client: AdminClient) -> list[Mapping[int, int]]:
+            specs = (OffsetSpec.earliest(), OffsetSpec.latest())
+            return [kafka.list_offsets(client, topic, of, spec, left()) for spec in specs]
+
+        def within(day: date, client: AdminClient) -> list[Mapping[int, int]]:
+            begin = micros_of(datetime(day.year, day.month, day.day, tzinfo=UTC)) // 1000
+            edges = (max(0, edge) for edge in (begin, begin + DAY_MILLIS))
+            return [kafka.offsets_since(client, topic, dict.fromkeys(of, edge), left()) for edge in edges]
+
+        question = ever if day is None else partial(within, day)
+        lows, highs = kafka.ask(self._settings, question, timeout_seconds=left())
+        return {partition: (lows[partition], highs[partition]) for partition in of}
 
 
 class _Read(NamedTuple):
@@ -115,19 +139,6 @@ class _Reader:
             return None
         return message
 
-    def ranges(self, topic: str, day: date | None, until: float) -> dict[int, tuple[int, int]]:
-        """Returns for each partition the offsets [low, high) of what was published on `day`, or of everything."""
-        known = self._client.list_topics(topic, timeout=self._left(until)).topics[topic].partitions
-        ranges = {}
-        for partition in sorted(known):
-            place = TopicPartition(topic, partition)
-            low, high = self._client.get_watermark_offsets(place, timeout=self._left(until), cached=False)
-            if day is not None:
-                ends = (self._at(place, edge, high, until) for edge in (day, day + timedelta(days=1)))
-                low, high = (max(low, end) for end in ends)
-            ranges[partition] = (low, high)
-        return ranges
-
     def between(self, topic: str, ranges: Mapping[int, tuple[int, int]], until: float) -> Iterable[_Read]:
         """Yields what lies in the ranges [start, end), by partition. Raises LogUnavailable if it takes too long."""
         waiting = {partition for partition, (start, end) in ranges.items() if start < end}
@@ -147,14 +158,6 @@ class _Reader:
             if error is not None or offset >= end - 1:
                 waiting.discard(partition)
                 self._client.pause([TopicPartition(topic, partition)])
-
-    def _at(self, place: TopicPartition, day: date, high: int, until: float) -> int:
-        """Returns the first offset that was published at or after the day's begin, or `high` where there is none."""
-        millis = micros_of(datetime(day.year, day.month, day.day, tzinfo=UTC)) // 1000
-        (found,) = self._client.offsets_for_times(
-            [TopicPartition(place.topic, place.partition, millis)], timeout=self._left(until)
-        )
-        return found.offset if found.offset >= 0 else high
 
     def _left(self, until: float) -> float:
         return max(until - self._monotonic(), 0.0)

@@ -1,6 +1,6 @@
 """Answers a customer's history: a series over days, weeks or months."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
@@ -17,7 +17,7 @@ from serving_layer.schemas.history import Grain, History
 
 DEFAULT_DAYS: Final = 365
 """The days before `to` at which a range begins that names no `from`."""
-_FROM: Final = f"the first day, included; by default {DEFAULT_DAYS} days before `to`"
+_FROM: Final = f"the first day, included; by default {DEFAULT_DAYS} days before `to`, but not before 1970-01-01"
 _TO: Final = "the last day, included; not after today (UTC), which is the default"
 
 
@@ -67,7 +67,8 @@ def encoded(body: History) -> dict[str, object]:
 
 def _first(text: str | None, last: date) -> date:
     if text is None:
-        return max(last - timedelta(days=DEFAULT_DAYS), date(1970, 1, 1))
+        earliest = min(last, date(1970, 1, 1))
+        return date.fromordinal(max(last.toordinal() - DEFAULT_DAYS, earliest.toordinal()))
     return checked_day(text, "from")
 
 

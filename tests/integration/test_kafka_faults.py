@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,8 @@ AWAY_SECONDS = 15.0
 NEW_CLIENTS = 400
 SHORT_SECONDS = 2.9
 """A question that is put in vain is put again after 3 s."""
+ASKERS = 6
+WAKING_SECONDS = 2.0
 FREEZES = 4
 """Times that the broker is frozen, at most, until that meets a worker with something to publish."""
 CUSTOMERS = [f"customer-{number}" for number in range(40)]
@@ -312,6 +315,7 @@ def test_a_broker_that_is_away_is_waited_for(broker: Settings, fragile: Settings
             freeze(broker, worker, lambda: moved(session) > 0 and behind(fragile, session) > 0)
         finally:
             one_server.send(broker, "kafka", signal.SIGCONT)
+        ask_while_it_wakes(fragile)
         wait_until(lambda: circuits(worker)[-1:] == ["closed"], TIMEOUT, f"Kafka is back: see {worker.output}")
         wait_until(lambda: behind(fragile, session) > 0, TIMEOUT, "the load goes on", every=0.02)
         one_server.stop(broker, "kafka")
@@ -337,6 +341,21 @@ def freeze(broker: Settings, worker: Child, under_way: Callable[[], bool]) -> No
             return
         one_server.send(broker, "kafka", signal.SIGCONT)
     pytest.fail(f"no freeze of the broker met records on their way: see {worker.output}")
+
+
+def ask_while_it_wakes(settings: Settings) -> None:
+    """Every new client is answered, also by a broker that no controller knows for a moment."""
+
+    def ask(until: float) -> int:
+        times = 0
+        while time.monotonic() < until:
+            kafka.topic_identity(settings, settings.log.topic, timeout_seconds=SHORT_SECONDS)
+            kafka.end_offsets(settings, PARTITIONS, timeout_seconds=SHORT_SECONDS)
+            times += 1
+        return times
+
+    with ThreadPoolExecutor(ASKERS) as pool:
+        assert min(pool.map(ask, [time.monotonic() + WAKING_SECONDS] * ASKERS)) > 0
 
 
 def circuits(worker: Child) -> list[str]:

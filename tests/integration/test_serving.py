@@ -439,7 +439,8 @@ def test_origins_and_everybodys_alerts_are_read_from_kafka(views: Views) -> None
         page = views.json(f"{url}&cursor={page['next_cursor']}")
     ids += [each["id"] for each in page["items"]]
     assert ids == [f"{partition}:{200 + number}:large_refund" for number in (4, 3, 2, 1, 0)]
-    assert views.json("/v1/alerts?day=2001-01-01")["items"] == []
+    for day in ("2001-01-01", "0001-01-01", "1969-12-31", "9999-12-31"):
+        assert views.json(f"/v1/alerts?day={day}") == {"items": [], "next_cursor": None}
 
 
 def test_a_taken_port_is_named_with_its_holder_and_sigterm_is_a_clean_stop(views: Views) -> None:

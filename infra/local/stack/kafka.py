@@ -52,7 +52,8 @@ class Kafka:
             return False
         client = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
         try:
-            return bool(client.describe_cluster(request_timeout=2.0).result().nodes)
+            # Not `describe_cluster`: librdkafka 2.16 ends the process if the cluster has no controller yet.
+            return client.list_topics(timeout=2.0).controller_id >= 0
         except KafkaException:
             return False
 

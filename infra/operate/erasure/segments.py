@@ -3,11 +3,19 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    ResourceType,
+)
 
-from common.servers.kafka import TIMEOUT_SECONDS, admin, kafka_errors
+from common.servers.kafka import TIMEOUT_SECONDS, ask, kafka_errors
 from common.servers.producer import producer
 from common.settings import Settings
 
@@ -47,17 +55,24 @@ def _closing_early(settings: Settings, topic: str) -> Iterator[None]:
 
 def _own_value(settings: Settings, topic: str) -> str | None:
     """Returns the topic's own setting; None if it has the brokers' default, or what a killed run of this left."""
-    client = admin(settings)  # it must outlive its futures
-    [answer] = client.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
-    entry = answer.result(TIMEOUT_SECONDS)[_NAME]
-    is_own = entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value and entry.value != SEGMENT_MS
+    entry = ask(settings, partial(_described, topic))
+    is_own = ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG and entry.value != SEGMENT_MS
     return str(entry.value) if is_own else None
 
 
+def _described(topic: str, client: AdminClient) -> ConfigEntry:
+    resources = [ConfigResource(ResourceType.TOPIC, topic)]
+    [answer] = client.describe_configs(resources, request_timeout=TIMEOUT_SECONDS).values()
+    found: ConfigEntry = answer.result()[_NAME]
+    return found
+
+
 def _set(settings: Settings, topic: str, value: str | None) -> None:
-    client = admin(settings)  # it must outlive its futures
     operation = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
     entry = ConfigEntry(_NAME, value or "", incremental_operation=operation)
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    ask(settings, partial(_alter, ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])))
+
+
+def _alter(resource: ConfigResource, client: AdminClient) -> None:
     [altered] = client.incremental_alter_configs([resource], request_timeout=TIMEOUT_SECONDS).values()
     altered.result()

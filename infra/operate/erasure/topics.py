@@ -7,14 +7,15 @@ and lies below the beginning; so open segments are closed first (docs/adr/0026).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from common.log.erasure import Erasure
 from common.log.position import Position
-from common.servers.kafka import TIMEOUT_SECONDS, admin, ask_leaders, consumer, kafka_errors, topic_identity
+from common.servers.kafka import TIMEOUT_SECONDS, ask, consumer, kafka_errors, list_offsets, sound, topic_identity
 from common.settings import Settings
 from infra.operate.erasure.copies import is_forgotten_copy, is_forgotten_letter
 from infra.operate.erasure.segments import close_segments
@@ -88,7 +89,7 @@ def _clear(settings: Settings, topic: str, bounds: Mapping[int, int], left: Sequ
     if wanted:
         close_segments(settings, topic, list(wanted))
         at = [TopicPartition(topic, partition, bound) for partition, bound in wanted.items()]
-        ask_leaders(settings, topic, lambda client: client.delete_records(at, request_timeout=TIMEOUT_SECONDS))
+        ask(settings, partial(_delete, at))
     open_ones = [
         f"partition {partition}: the segment that holds offset {bound} stays on Kafka's disk, since what follows is "
         "not archived and applied, or read: run this again after the next batch"
@@ -133,22 +134,29 @@ def _read(client: Consumer, settings: Settings) -> list[tuple[int, int, bytes | 
     return read
 
 
+def _delete(at: list[TopicPartition], client: AdminClient) -> None:
+    for answer in client.delete_records(at, request_timeout=TIMEOUT_SECONDS).values():
+        answer.result()
+
+
 def _read_by_all(settings: Settings, topic: str) -> dict[int, tuple[int, str]]:
     """Returns the least offset that a consumer group has committed in each partition, and the group's name."""
-    client = admin(settings)  # it must outlive its futures
+    return ask(settings, partial(_least_committed, topic))
+
+
+def _least_committed(topic: str, client: AdminClient) -> dict[int, tuple[int, str]]:
+    listed = client.list_consumer_groups(request_timeout=TIMEOUT_SECONDS).result()
+    for error in listed.errors or ():  # a broker whose groups are not known
+        raise error
     least: dict[int, tuple[int, str]] = {}
-    with kafka_errors(settings):
-        groups = client.list_consumer_groups(request_timeout=TIMEOUT_SECONDS).result().valid
-        for group in sorted(each.group_id for each in groups or ()):
-            [asked] = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
-            for at in asked.result().topic_partitions or ():
-                if at.topic == topic and at.offset >= 0:
-                    least[at.partition] = min((at.offset, group), least.get(at.partition, (at.offset, group)))
+    for group in sorted(each.group_id for each in listed.valid or ()):
+        [asked] = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        for at in sound(asked.result().topic_partitions or ()):
+            if at.topic == topic and at.offset >= 0:
+                least[at.partition] = min((at.offset, group), least.get(at.partition, (at.offset, group)))
     return least
 
 
-def _offsets(settings: Settings, topic: str, spec: OffsetSpec) -> dict[int, int]:
+def _offsets(settings: Settings, topic: str, spec: OffsetSpec) -> Mapping[int, int]:
     partitions = topic_identity(settings, topic).partitions
-    wanted = {TopicPartition(topic, partition): spec for partition in range(partitions)}
-    answers = ask_leaders(settings, topic, lambda client: client.list_offsets(wanted, request_timeout=TIMEOUT_SECONDS))
-    return {partition: answer.offset for partition, answer in answers.items()}
+    return ask(settings, lambda client: list_offsets(client, topic, range(partitions), spec))

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, TopicPartition
 from stamina.instrumentation import set_on_retry_hooks
 
 from common.errors import LogError, LogUnavailable, UsageError
-from common.servers.kafka import TIMEOUT_SECONDS, kafka_errors
+from common.servers.kafka import TIMEOUT_SECONDS, kafka_errors, sound
 from common.servers.patience import report_retry
 from common.settings import Settings
 
@@ -34,7 +34,7 @@ def _begin(settings: Settings, client: Consumer, start: str | None) -> None:
         if found.error is not None:
             raise LogError(f"topic {topic!r} cannot be read: {found.error.str()}; `lambda360 schema apply` makes it")
         places = [TopicPartition(topic, partition) for partition in found.partitions]
-        fresh = [at for at in client.committed(places, timeout=TIMEOUT_SECONDS) if at.offset < 0]
+        fresh = [at for at in sound(client.committed(places, timeout=TIMEOUT_SECONDS)) if at.offset < 0]
         if not fresh:
             return
         if start is None:

@@ -1,16 +1,17 @@
 """R12: the first record at or after a time, where Kafka gives none."""
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from common.servers import kafka
-from common.settings import Settings
 
 FOUND, FIRST, END = 5, 3, 9
-AT = 1_000_000
+AT = 1_000
 
 
 @pytest.mark.parametrize(
@@ -27,12 +28,13 @@ def test_the_first_offset_at_or_after_a_time(
 ) -> None:
     asked = []
 
-    def answer(_: Settings, partitions: int, spec: OffsetSpec, *rest: Any) -> dict[int, SimpleNamespace]:
-        asked.append(type(spec).__name__)
+    def answer(_: AdminClient, topic: str, specs: Mapping[int, OffsetSpec], *rest: Any) -> dict[int, SimpleNamespace]:
+        asked.append(type(specs[0]).__name__)
         offsets = {"MaxTimestampSpec": 8, "EarliestSpec": FIRST, "LatestSpec": END, "TimestampSpec": found}
-        return dict.fromkeys(range(partitions), SimpleNamespace(offset=offsets[asked[-1]], timestamp=newest))
+        return dict.fromkeys(specs, SimpleNamespace(offset=offsets[asked[-1]], timestamp=newest))
 
-    monkeypatch.setattr(kafka, "_asked", answer)
+    monkeypatch.setattr(kafka, "_list", answer)
 
-    assert kafka.offsets_at(Settings(), 2, AT) == {0: expected, 1: expected}
-    assert asked.index("MaxTimestampSpec") < asked.index("TimestampSpec"), "a record that comes between says nothing"
+    assert kafka.offsets_since(Mock(), "log", {0: AT, 1: AT}) == {0: expected, 1: expected}
+    for before in ("MaxTimestampSpec", "LatestSpec"):
+        assert asked.index(before) < asked.index("TimestampSpec"), "a record that comes between is not passed over"

@@ -70,6 +70,16 @@ class FakeMessage:
 
 
 @dataclass
+class Unsettled:
+    """A partition as Kafka answers while a transaction of the group is about to end."""
+
+    topic: str
+    partition: int
+    offset: int = -1001
+    error: KafkaError = field(default_factory=lambda: KafkaError(KafkaError.UNSTABLE_OFFSET_COMMIT))
+
+
+@dataclass
 class FakeConsumer:
     """The topic, one partition; `committed_at` is the group's offset, and a new client goes on from there."""
 
@@ -80,6 +90,8 @@ class FakeConsumer:
     refuses_commits: bool = False
     away: int = 0
     """So many times the group has no coordinator."""
+    unsettled: int = 0
+    """So many times after that the partition has an error instead of its offset."""
     most: int = 0
 
     def appended(self, *offsets: int, **more: Any) -> None:
@@ -108,6 +120,9 @@ class FakeConsumer:
         if self.away:
             self.away -= 1
             raise KafkaException(KafkaError(KafkaError.NOT_COORDINATOR))
+        if self.unsettled:
+            self.unsettled -= 1
+            return [cast(TopicPartition, Unsettled(each.topic, each.partition)) for each in places]
         return [TopicPartition(each.topic, each.partition, self.committed_at) for each in places]
 
     def get_watermark_offsets(self, at: TopicPartition, timeout: float) -> tuple[int, int]:
@@ -323,6 +338,18 @@ def test_a_group_whose_coordinator_is_being_elected_is_waited_for(forwarding: Fo
     begin(forwarding.settings, cast(Any, forwarding.consumer), "now")
 
     assert forwarding.consumer.commits == [1]
+
+
+def test_a_group_whose_offset_is_not_told_is_not_taken_for_a_new_one(forwarding: Forwarding) -> None:
+    """R12: it would begin anew, and skip or send again what lies between."""
+    forwarding.consumer.appended(1, 2, 3)
+    forwarding.consumer.committed_at = 1
+    forwarding.consumer.unsettled = 2
+
+    begin(forwarding.settings, cast(Any, forwarding.consumer), "now")
+
+    assert forwarding.consumer.commits == []
+    assert forwarding.consumer.unsettled == 0
 
 
 @pytest.mark.parametrize(("reset", "forgotten"), [(None, False), (16, False), (17, False), (18, True)])

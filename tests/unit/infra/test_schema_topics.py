@@ -43,7 +43,7 @@ class Cluster:
 
 
 def apply(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, replicas: int) -> None:
-    monkeypatch.setattr(topics, "admin", lambda _: cluster)
+    monkeypatch.setattr(topics, "ask", lambda _, question: question(cluster))
     topics.apply(Settings(log=LogSettings(replication_factor=replicas)))
 
 

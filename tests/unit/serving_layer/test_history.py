@@ -111,3 +111,8 @@ def test_the_longest_range_of_days_is_answered_and_one_day_more_is_not() -> None
     assert len(history(f"?from={first}&to={to}")["series"]) == MOST_STEPS
     assert history(f"?from={first - timedelta(days=1)}&to={to}")["status"] == 422
     assert len(history(f"?from=1970-01-01&to={to}&grain=month")["series"]) == 654
+
+
+def test_a_range_that_ends_before_1970_is_its_last_day_alone() -> None:
+    found = history("?to=0001-01-05")
+    assert (found["from"], found["to"], len(found["series"])) == ("0001-01-05", "0001-01-05", 1)
