@@ -1,19 +1,14 @@
 """Kafka for every layer: how clients are configured, and the log's identity and offsets (R1, R8). Produces nothing."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import stamina
-from confluent_kafka import (
-    Consumer,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec, TopicDescription
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 from stamina.instrumentation import set_on_retry_hooks
 
 from common.errors import LogError, LogUnavailable
@@ -22,7 +17,9 @@ from common.servers.patience import report_retry
 from common.settings import Settings
 
 TIMEOUT_SECONDS: Final = 15.0
-"""How long an answer of Kafka is waited for."""
+"""How long the answer to a question is waited for."""
+CONNECT_SECONDS: Final = 5.0
+"""How long a command waits for it before it begins."""
 MAX_BYTES: Final = 2 * 2**20
 """Largest record that our producers take, before compression. The broker's limit is on the compressed batch."""
 QUIET: Final = {"log_level": 0, "socket.timeout.ms": 10_000}
@@ -73,35 +70,132 @@ def consumer(
     )
 
 
-def ask(settings: Settings, question: Callable[[AdminClient], T], *, timeout_seconds: float = TIMEOUT_SECONDS) -> T:
-    """Returns what `question` gets of a new admin client. It must be idempotent, and limit its own time.
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What `ask` gives to a question: an admin client that has met Kafka, and the time that the question has.
 
-    While there is no controller, or no leader of a partition, as for a moment after a broker came back, it is put again
-    by another client for ELECTION_SECONDS. Raises LogUnavailable for any KafkaException, and after `timeout_seconds` if
-    Kafka does not answer at all.
+    Every method raises KafkaException, which `ask` translates.
     """
 
+    client: AdminClient
+    until: float
+    """In seconds of `monotonic`."""
+    monotonic: Callable[[], float]
+
+    def left(self) -> float:
+        """Returns how many seconds are left; a request that is given none fails at once."""
+        return max(self.until - self.monotonic(), 0.0)
+
+    def meet(self, topic: str) -> None:
+        """Lets the client learn who the controller is, and who leads the topic if it exists.
+
+        A client learns both as it connects, and not again for long (librdkafka 2.16.0). One that is told then that
+        there is no controller waits its whole timeout for one, or ends the process, where it describes a cluster. One
+        whose first question is who leads a partition waits 3 s or its whole timeout one time in seventy, since that
+        crosses with what it asks of itself: 20 of 1,500, and 0 of 7,000 that had met Kafka so.
+        """
+        if self.client.list_topics(topic, timeout=self.left()).controller_id < 0:
+            raise KafkaException(KafkaError(KafkaError.NOT_CONTROLLER, "there is no controller at the moment"))
+
+    def identity(self, topic: str) -> LogIdentity:
+        """Returns the topic's id and partition count. Raises LogError if it does not exist."""
+        asked = self.client.describe_topics(TopicCollection([topic]), request_timeout=self.left())
+        try:
+            found = asked[topic].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise LogError(f"topic {topic!r} does not exist; `lambda360 schema apply` creates it") from error
+            raise
+        return LogIdentity(topic, str(found.topic_id), len(found.partitions))
+
+    def first_offsets(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Returns the first offset that each of these partitions still holds."""
+        return self._offsets(topic, dict.fromkeys(partitions, OffsetSpec.earliest()))
+
+    def end_offsets(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Returns each partition's last stable offset: readers of committed records get all below it."""
+        specs = dict.fromkeys(partitions, OffsetSpec.latest())
+        return self._offsets(topic, specs, IsolationLevel.READ_COMMITTED)
+
+    def last_offsets(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Returns the offset after each partition's last record, which may be one of an open transaction."""
+        return self._offsets(topic, dict.fromkeys(partitions, OffsetSpec.latest()))
+
+    def offsets_since(self, topic: str, at: Mapping[int, int]) -> Mapping[int, int]:
+        """Returns by partition the first offset that was appended at or after the time `at`.
+
+        It is the last stable offset where no record below that is so new. Times are in milliseconds since the epoch.
+        What is appended meanwhile lies at the offset that is returned, or above it.
+        """
+        # Both before the question by time: what is appended between them and it must not be passed over. Both by time
+        # also of records that are not committed: else they would hide that others are as new (see `_unfound`).
+        newest = self._list(topic, dict.fromkeys(at, OffsetSpec.max_timestamp()))
+        ends = self.end_offsets(topic, at)
+        found = self._list(topic, {p: OffsetSpec.for_timestamp(millis) for p, millis in at.items()})
+        times = {p: newest[p].timestamp for p, answer in found.items() if answer.offset < 0}
+        unfound = self._unfound(topic, {p: (at[p], time) for p, time in times.items()}, ends)
+        return {p: unfound[p] if p in unfound else min(answer.offset, ends[p]) for p, answer in found.items()}
+
+    def _unfound(self, topic: str, times: Mapping[int, tuple[int, int]], ends: Mapping[int, int]) -> Mapping[int, int]:
+        """Returns what is meant where Kafka says that nothing follows a time, by that and by the newest record's time.
+
+        Most often that nothing does. But it says so too, after DeleteRecords and until the segments are gone from its
+        disk, of a time that lies in one of them: if the newest record is not older, neither is the first one that is
+        left. While that record is being replicated its time is -1, as that of an empty partition is.
+        """
+        firsts = self.first_offsets(topic, times)
+        undated = [p for p, (_, newest) in times.items() if newest < 0 and firsts[p] < ends[p]]
+        if any(
+            each.offset < 0 for each in self._list(topic, dict.fromkeys(undated, OffsetSpec.for_timestamp(0))).values()
+        ):
+            raise KafkaException(KafkaError(KafkaError.OFFSET_NOT_AVAILABLE, "the newest record is not replicated yet"))
+        return {p: firsts[p] if newest >= at else ends[p] for p, (at, newest) in times.items()}
+
+    def _offsets(
+        self,
+        topic: str,
+        specs: Mapping[int, OffsetSpec],
+        isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+    ) -> Mapping[int, int]:
+        return {partition: found.offset for partition, found in self._list(topic, specs, isolation).items()}
+
+    def _list(
+        self,
+        topic: str,
+        specs: Mapping[int, OffsetSpec],
+        isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+    ) -> Mapping[int, ListOffsetsResultInfo]:
+        if not specs:
+            return {}
+        wanted = {TopicPartition(topic, partition): spec for partition, spec in specs.items()}
+        asked = self.client.list_offsets(wanted, isolation_level=isolation, request_timeout=self.left())
+        return {at.partition: answer.result() for at, answer in asked.items()}
+
+
+def ask(
+    settings: Settings,
+    question: Callable[[Inquiry], T],
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> T:
+    """Returns what `question` gets by a new admin client. The question must be idempotent.
+
+    While there is no controller, or no leader of a partition, as for a moment after a broker came back, the question is
+    put again by another client for ELECTION_SECONDS. Raises LogUnavailable for any KafkaException, and so after
+    `timeout_seconds` if Kafka does not answer, as far as the question gives its requests what is left of them.
+    """
+    until = monotonic() + timeout_seconds
+
     def once() -> T:
-        client = admin(settings)
+        inquiry = Inquiry(admin(settings), until, monotonic)
         with kafka_errors(settings):
-            _meet(client, settings.log.topic, timeout_seconds)
-            return question(client)
+            inquiry.meet(settings.log.topic)
+            return question(inquiry)
 
     set_on_retry_hooks([report_retry])
     again = stamina.RetryingCaller(attempts=None, timeout=ELECTION_SECONDS, wait_max=0.5, wait_jitter=0.1)
     return again(_is_being_elected, once)
-
-
-def _meet(client: AdminClient, topic: str, timeout_seconds: float) -> None:
-    """Lets the client learn who the controller is, and who leads the topic if it exists.
-
-    A client learns both as it connects, and not again for long (librdkafka 2.16.0). One that is told then that there is
-    no controller waits its whole timeout for one, or ends the process, where it describes a cluster. One whose first
-    question is who leads a partition waits 3 s or its whole timeout one time in seventy, since that crosses with what
-    it asks of itself: 20 of 1,500, and 0 of 7,000 that had met Kafka so.
-    """
-    if client.list_topics(topic, timeout=timeout_seconds).controller_id < 0:
-        raise KafkaException(KafkaError(KafkaError.NOT_CONTROLLER, "there is no controller at the moment"))
 
 
 def _is_being_elected(error: Exception) -> bool:
@@ -114,25 +208,12 @@ def topic_identity(settings: Settings, topic: str, *, timeout_seconds: float = T
 
     Raises LogError if the topic does not exist, LogUnavailable if Kafka does not answer.
     """
-
-    def described(client: AdminClient) -> TopicDescription:
-        asked = client.describe_topics(TopicCollection([topic]), request_timeout=timeout_seconds)
-        try:
-            answer: TopicDescription = asked[topic].result()
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise LogError(f"topic {topic!r} does not exist; `lambda360 schema apply` creates it") from error
-            raise
-        return answer
-
-    found = ask(settings, described, timeout_seconds=timeout_seconds)
-    return LogIdentity(topic, str(found.topic_id), len(found.partitions))
+    return ask(settings, lambda inquiry: inquiry.identity(topic), timeout_seconds=timeout_seconds)
 
 
 def first_offsets(settings: Settings, partitions: int) -> Mapping[int, int]:
     """Returns the first offset that each partition of the log still holds. Raises LogUnavailable."""
-    topic = settings.log.topic
-    return ask(settings, lambda client: list_offsets(client, topic, range(partitions), OffsetSpec.earliest()))
+    return ask(settings, lambda inquiry: inquiry.first_offsets(settings.log.topic, range(partitions)))
 
 
 def end_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
@@ -140,7 +221,8 @@ def end_offsets(settings: Settings, partitions: int, *, timeout_seconds: float =
 
     Raises LogUnavailable.
     """
-    return _ends(settings, partitions, IsolationLevel.READ_COMMITTED, timeout_seconds)
+    topic, of = settings.log.topic, range(partitions)
+    return ask(settings, lambda inquiry: inquiry.end_offsets(topic, of), timeout_seconds=timeout_seconds)
 
 
 def last_offsets(settings: Settings, partitions: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Mapping[int, int]:
@@ -148,16 +230,8 @@ def last_offsets(settings: Settings, partitions: int, *, timeout_seconds: float 
 
     Raises LogUnavailable.
     """
-    return _ends(settings, partitions, IsolationLevel.READ_UNCOMMITTED, timeout_seconds)
-
-
-def _ends(settings: Settings, partitions: int, isolation: IsolationLevel, timeout_seconds: float) -> Mapping[int, int]:
-    topic = settings.log.topic
-
-    def ends(client: AdminClient) -> Mapping[int, int]:
-        return list_offsets(client, topic, range(partitions), OffsetSpec.latest(), timeout_seconds, isolation)
-
-    return ask(settings, ends, timeout_seconds=timeout_seconds)
+    topic, of = settings.log.topic, range(partitions)
+    return ask(settings, lambda inquiry: inquiry.last_offsets(topic, of), timeout_seconds=timeout_seconds)
 
 
 def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int, int]:
@@ -166,57 +240,7 @@ def offsets_at(settings: Settings, partitions: int, micros: int) -> Mapping[int,
     Kafka's times are in milliseconds: `micros` is rounded down to one. Raises LogUnavailable.
     """
     at = dict.fromkeys(range(partitions), micros // 1000)
-    return ask(settings, lambda client: offsets_since(client, settings.log.topic, at))
-
-
-def list_offsets(
-    client: AdminClient,
-    topic: str,
-    partitions: Iterable[int],
-    spec: OffsetSpec,
-    timeout_seconds: float = TIMEOUT_SECONDS,
-    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
-) -> Mapping[int, int]:
-    """Returns the offset of each of these partitions, as `ask` lets a client ask for it. Raises KafkaException."""
-    specs = dict.fromkeys(partitions, spec)
-    return {p: found.offset for p, found in _list(client, topic, specs, timeout_seconds, isolation).items()}
-
-
-def offsets_since(
-    client: AdminClient, topic: str, at: Mapping[int, int], timeout_seconds: float = TIMEOUT_SECONDS
-) -> Mapping[int, int]:
-    """Returns by partition the first offset that was appended at or after the time `at`, or its end without one.
-
-    Times are in milliseconds since the epoch. What is appended meanwhile lies at the offset that is returned, or above
-    it. Raises KafkaException.
-    """
-    # Both before the question: what is appended between them and it must not be passed over.
-    newest = _list(client, topic, dict.fromkeys(at, OffsetSpec.max_timestamp()), timeout_seconds)
-    ends = list_offsets(client, topic, at, OffsetSpec.latest(), timeout_seconds)
-    specs = {partition: OffsetSpec.for_timestamp(millis) for partition, millis in at.items()}
-    found = _list(client, topic, specs, timeout_seconds)
-    firsts = list_offsets(client, topic, at, OffsetSpec.earliest(), timeout_seconds)
-
-    # After DeleteRecords, until the segments are gone from its disk, Kafka says of a time in one of them that nothing
-    # follows. Where the newest record is not older than that time, neither is the first one that is left.
-    def without_answer(partition: int) -> int:
-        return firsts[partition] if newest[partition].timestamp >= at[partition] else ends[partition]
-
-    return {p: without_answer(p) if answer.offset < 0 else answer.offset for p, answer in found.items()}
-
-
-def _list(
-    client: AdminClient,
-    topic: str,
-    specs: Mapping[int, OffsetSpec],
-    timeout_seconds: float,
-    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
-) -> Mapping[int, ListOffsetsResultInfo]:
-    if not specs:
-        return {}
-    wanted = {TopicPartition(topic, partition): spec for partition, spec in specs.items()}
-    asked = client.list_offsets(wanted, isolation_level=isolation, request_timeout=timeout_seconds)
-    return {at.partition: answer.result() for at, answer in asked.items()}
+    return ask(settings, lambda inquiry: inquiry.offsets_since(settings.log.topic, at))
 
 
 def sound(places: Iterable[TopicPartition]) -> Iterator[TopicPartition]:

@@ -26,7 +26,6 @@ from infra.ingest.summary import Summary
 from infra.paths import rejects_list
 from infra.sending import Sender
 
-CONNECT_SECONDS: Final = 5.0
 INTERRUPT_SECONDS: Final = 5.0
 """After Ctrl-C, how long records that were already sent may take to be acknowledged."""
 AGAIN: Final = "the same command may be run again: records that are already in the log change no answer"
@@ -187,6 +186,6 @@ class _Import:
 
 def _partitions(settings: Settings) -> int:
     """Returns the log's partition count. Raises LogError if it is not the log that this system was built on (R1)."""
-    found = kafka.topic_identity(settings, settings.log.topic, timeout_seconds=CONNECT_SECONDS)
+    found = kafka.topic_identity(settings, settings.log.topic, timeout_seconds=kafka.CONNECT_SECONDS)
     with connected(settings) as session:
         return log_identity.check(session, found).partitions

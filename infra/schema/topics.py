@@ -3,18 +3,15 @@
 import time
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Final
 
 import yaml
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, ResourceType
 
 from common.errors import LogError, LogUnavailable
-from common.servers.kafka import TIMEOUT_SECONDS, ask
+from common.servers.kafka import CONNECT_SECONDS, TIMEOUT_SECONDS, Inquiry, ask
 from common.servers.log_identity import LogIdentity
 from common.settings import TOPIC_FIELDS, Settings
-
-CONNECT_SECONDS: Final = 5.0
 
 
 def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
@@ -24,23 +21,23 @@ def apply(settings: Settings, on_record: LogIdentity | None = None) -> None:
     on record is gone: a new one in its place would be another log, to which no stored offset belongs.
     """
 
-    def make(client: AdminClient) -> None:
-        for name, config in _missing(client, settings, on_record).items():
-            _create(client, settings, name, config)
+    def make(inquiry: Inquiry) -> None:
+        for name, config in _missing(inquiry.client, settings, on_record).items():
+            _create(inquiry.client, settings, name, config)
 
     ask(settings, make)
 
 
 def missing(settings: Settings, on_record: LogIdentity | None = None) -> Mapping[str, Mapping[str, str]]:
     """The topics that `apply` would make, with their configuration. Raises what `apply` would raise."""
-    return ask(settings, lambda client: _missing(client, settings, on_record))
+    return ask(settings, lambda inquiry: _missing(inquiry.client, settings, on_record))
 
 
 def brokers(settings: Settings) -> int:
     """How many brokers the cluster has. Raises LogUnavailable if none answers."""
 
-    def count(client: AdminClient) -> int:
-        return len(client.list_topics(settings.log.topic, timeout=CONNECT_SECONDS).brokers)
+    def count(inquiry: Inquiry) -> int:
+        return len(inquiry.client.list_topics(settings.log.topic, timeout=inquiry.left()).brokers)
 
     return ask(settings, count, timeout_seconds=CONNECT_SECONDS)
 
@@ -58,11 +55,17 @@ def wanted(brokers: int, replicas: int) -> Mapping[str, Mapping[str, str]]:
 
 def _missing(client: AdminClient, settings: Settings, on_record: LogIdentity | None) -> Mapping[str, Mapping[str, str]]:
     cluster = client.list_topics(timeout=TIMEOUT_SECONDS)
-    existing = {name: len(found.partitions) for name, found in cluster.topics.items()}
+    existing = {}
+    for setting in TOPIC_FIELDS:
+        name = getattr(settings.log, setting)
+        if (topic := cluster.topics.get(name)) is not None:
+            if topic.error is not None:  # Kafka does not know its partitions at the moment
+                raise KafkaException(topic.error)
+            existing[name] = len(topic.partitions)
     _check_log(settings, existing, on_record)
     absent = {}
     for setting, config in wanted(len(cluster.brokers), settings.log.replication_factor).items():
-        name: str = getattr(settings.log, setting)
+        name = getattr(settings.log, setting)
         if name in existing:
             _check_partitions(settings, name, existing[name])
             _check_replicas(settings, cluster, name)

@@ -42,8 +42,8 @@ class CatchUp:
         Raises LogUnavailable and LogError.
         """
         self._vector = {partition: vector.get(partition, 0) for partition in partitions}
-        self._extents = topic.extents(partitions)
         starts = topic.starts(self._vector)
+        self._extents = topic.extents(partitions)  # after them: what was removed meanwhile is not taken for read
         wanted = {p: _within(starts.get(p, extent.first), extent) for p, extent in self._extents.items()}
         begin = self._affordable(wanted, most_messages)
         # Nothing is missing where the topic is still whole, or holds what was published before the stream's vector.

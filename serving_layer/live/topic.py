@@ -10,10 +10,10 @@ from typing import Final, NamedTuple, Protocol
 
 import structlog
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from common.log.copy_events import DeltaEvent
 from common.servers import kafka
+from common.servers.kafka import Inquiry
 from common.settings import Settings
 from serving_layer.live.follow import GROUP, Follower
 from serving_layer.live.streams import Delta
@@ -85,10 +85,9 @@ class KafkaDeltaTopic:
         return kafka.topic_identity(self._settings, self._topic, timeout_seconds=ANSWER_SECONDS).partitions
 
     def extents(self, partitions: Collection[int]) -> Mapping[int, Extent]:
-        def found(client: AdminClient) -> Mapping[int, Extent]:
+        def found(inquiry: Inquiry) -> Mapping[int, Extent]:
             firsts, ends = (
-                kafka.list_offsets(client, self._topic, partitions, spec, ANSWER_SECONDS)
-                for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+                offsets(self._topic, partitions) for offsets in (inquiry.first_offsets, inquiry.end_offsets)
             )
             return {partition: Extent(firsts[partition], ends[partition]) for partition in partitions}
 
@@ -100,11 +99,13 @@ class KafkaDeltaTopic:
             before = {partition: offset - 1 for partition, offset in vector.items() if offset > 0}
             times = _append_times(client, self._settings.log.topic, before)
         at = {partition: max(0, millis - CLOCKS_MILLIS) for partition, millis in times.items()}
-        return kafka.ask(
-            self._settings,
-            lambda client: kafka.offsets_since(client, self._topic, at, ANSWER_SECONDS),
-            timeout_seconds=ANSWER_SECONDS,
-        )
+        if not at:
+            return {}
+
+        def found(inquiry: Inquiry) -> Mapping[int, int]:
+            return inquiry.offsets_since(self._topic, at)
+
+        return kafka.ask(self._settings, found, timeout_seconds=ANSWER_SECONDS)
 
     def log_ends(self, partitions: int) -> Mapping[int, int]:
         return kafka.end_offsets(self._settings, partitions, timeout_seconds=ANSWER_SECONDS)

@@ -1,4 +1,4 @@
-"""Implements `serving_layer.read.topics` with consumers that live for one request and join no group."""
+"""Implements `serving_layer.read.topics` with clients that live for one request and join no group."""
 
 import asyncio
 import time
@@ -10,7 +10,6 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from common.algebra.dates import micros_of
 from common.algebra.facts import Origin
@@ -18,6 +17,7 @@ from common.errors import LogUnavailable
 from common.log.copy_events import AlertEvent, decode_alert_event
 from common.log.position import Position
 from common.servers import kafka
+from common.servers.kafka import Inquiry
 from common.settings import Settings
 from serving_layer.read.newest import Window, newest_first
 from serving_layer.read.topics import AlertsPage
@@ -31,7 +31,7 @@ ORIGIN_SECONDS: Final = 2.0
 ALERTS_SECONDS: Final = 4.0
 DAY_MILLIS: Final = 86_400_000
 AT_ONCE: Final = 2
-"""Requests that read Kafka at the same time, at most; each has a thread and a consumer meanwhile."""
+"""Requests that read Kafka at the same time, at most; each has a thread and a client of Kafka meanwhile."""
 T = TypeVar("T")
 
 
@@ -94,24 +94,25 @@ class KafkaTopics:
 
     def _ranges(self, topic: str, day: date | None, until: float) -> Mapping[int, tuple[int, int]]:
         """Returns for each partition the offsets [low, high) of what was published on `day`, or of everything."""
+        seconds = max(until - self._monotonic(), 0.0)
+        question = partial(_ever, topic) if day is None else partial(_within, topic, day)
+        return kafka.ask(self._settings, question, timeout_seconds=seconds)
 
-        def left() -> float:
-            return max(until - self._monotonic(), 0.0)
 
-        of = range(kafka.topic_identity(self._settings, topic, timeout_seconds=left()).partitions)
+def _ever(topic: str, inquiry: Inquiry) -> Mapping[int, tuple[int, int]]:
+    of = range(inquiry.identity(topic).partitions)
+    lows, highs = (offsets(topic, of) for offsets in (inquiry.first_offsets, inquiry.end_offsets))
+    return {partition: (lows[partition], highs[partition]) for partition in of}
 
-        def ever(client: AdminClient) -> list[Mapping[int, int]]:
-            specs = (OffsetSpec.earliest(), OffsetSpec.latest())
-            return [kafka.list_offsets(client, topic, of, spec, left()) for spec in specs]
 
-        def within(day: date, client: AdminClient) -> list[Mapping[int, int]]:
-            begin = micros_of(datetime(day.year, day.month, day.day, tzinfo=UTC)) // 1000
-            edges = (max(0, edge) for edge in (begin, begin + DAY_MILLIS))
-            return [kafka.offsets_since(client, topic, dict.fromkeys(of, edge), left()) for edge in edges]
-
-        question = ever if day is None else partial(within, day)
-        lows, highs = kafka.ask(self._settings, question, timeout_seconds=left())
-        return {partition: (lows[partition], highs[partition]) for partition in of}
+def _within(topic: str, day: date, inquiry: Inquiry) -> Mapping[int, tuple[int, int]]:
+    of = range(inquiry.identity(topic).partitions)
+    begin = micros_of(datetime(day.year, day.month, day.day, tzinfo=UTC)) // 1000
+    # The later edge first: on a day that has not come, both are the end, and what is published between is not of it.
+    highs, lows = (
+        inquiry.offsets_since(topic, dict.fromkeys(of, max(0, edge))) for edge in (begin + DAY_MILLIS, begin)
+    )
+    return {partition: (min(lows[partition], highs[partition]), highs[partition]) for partition in of}
 
 
 class _Read(NamedTuple):

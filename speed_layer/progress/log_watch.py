@@ -32,7 +32,7 @@ class Watch(Protocol):
 
 
 class LogWatch:
-    """The recorded log in Kafka. Each call is one or two requests, off the event loop."""
+    """The recorded log in Kafka. Each call is a few requests, off the event loop."""
 
     def __init__(self, settings: Settings, recorded: LogIdentity) -> None:
         self._settings, self.recorded = settings, recorded

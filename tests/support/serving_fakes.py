@@ -23,7 +23,6 @@ from common.algebra.pointer import Plan, Pointer, Published
 from common.algebra.rankings import Entry, RankedSlot, RankingKey, Scope
 from common.algebra.state import State
 from common.algebra.view_row import ViewRow
-from common.errors import LogUnavailable
 from common.log.copy_events import AlertEvent
 from common.log.partition import partition_of
 from common.log.position import Position
@@ -230,7 +229,8 @@ class MemoryTopics:
     published: list[AlertEvent] = field(default_factory=list)
     asked: list[object] = field(default_factory=list)
     """The positions of each request for origins, and the days and offsets of each one for alerts."""
-    is_away: bool = False
+    failure: Exception | None = None
+    """What every request for alerts raises."""
 
     async def origins(self, positions: Collection[Position]) -> Mapping[Position, Origin]:
         self.asked.append(list(positions))
@@ -239,8 +239,8 @@ class MemoryTopics:
     async def alerts(self, day: date | None, below: Mapping[int, int] | None, most: int) -> AlertsPage:
         """A topic of one partition, whose offsets count the published alerts from the oldest one."""
         self.asked.append((day, below))
-        if self.is_away:
-            raise LogUnavailable("Kafka at 127.0.0.1:1 does not answer")
+        if self.failure is not None:
+            raise self.failure
         end = len(self.published) if below is None else below[0]
         newest = list(reversed(self.published))[len(self.published) - end :][:most]
         left = end - len(newest)

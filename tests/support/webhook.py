@@ -1,5 +1,6 @@
 """A real receiver of notifications on loopback, as others have it: it verifies signatures and drops known ids."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,8 +46,16 @@ class Receiver:
     answers: Callable[[str], int] = lambda id_: 204
     delay: threading.Event | None = None
     """Where there is one, the answer waits for it."""
-    port: int = 0
+    port: int = field(init=False)
+    _held: socket.socket = field(init=False)
+    """Bound to the port for as long as this lives: nobody else gets it while nothing listens there."""
     _server: ThreadingHTTPServer | None = None
+
+    def __post_init__(self) -> None:
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self.port = self._held.getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -58,7 +67,7 @@ class Receiver:
         return list(self.effects)
 
     def up(self) -> None:
-        """It listens, on the same port as before."""
+        """It listens."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -78,7 +87,6 @@ class Receiver:
 
         ThreadingHTTPServer.allow_reuse_address = True
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def down(self) -> None:
@@ -87,6 +95,10 @@ class Receiver:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+
+    def close(self) -> None:
+        self.down()
+        self._held.close()
 
     def _takes(self, headers: dict[str, str], body: bytes) -> int:
         id_ = {name.lower(): value for name, value in headers.items()}.get("webhook-id", "")
@@ -120,7 +132,7 @@ def receiving(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receive
     try:
         yield receiver
     finally:
-        receiver.down()
+        receiver.close()
 
 
 def notifying(settings: Settings, url: str, **more: object) -> Settings:

@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from common.errors import NotApplied
 from common.log.dead_letters import Address, Letter
@@ -21,8 +21,6 @@ from infra.operate.dead_letters.log import Servers
 from infra.operate.dead_letters.replay import Replay, Summary
 from infra.operate.dead_letters.selection import Selection
 from infra.operate.dead_letters.table import OperatorTable
-
-CONNECT_SECONDS: Final = 5.0
 
 
 class Reports(NamedTuple):
@@ -47,7 +45,7 @@ def run(
     does not answer, and LogError if Kafka does not take a record. Letters may have been appended by then.
     """
     identity = log_identity.check(
-        table.session, kafka.topic_identity(settings, settings.log.topic, timeout_seconds=CONNECT_SECONDS)
+        table.session, kafka.topic_identity(settings, settings.log.topic, timeout_seconds=kafka.CONNECT_SECONDS)
     )
     addresses = table.addresses(chosen.ids)
     if next(_letters(table, chosen, addresses), None) is None:

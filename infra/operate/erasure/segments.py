@@ -7,7 +7,6 @@ from functools import partial
 from typing import Final
 
 from confluent_kafka.admin import (
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -15,7 +14,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from common.servers.kafka import TIMEOUT_SECONDS, ask, kafka_errors
+from common.servers.kafka import TIMEOUT_SECONDS, Inquiry, ask, kafka_errors
 from common.servers.producer import producer
 from common.settings import Settings
 
@@ -60,9 +59,9 @@ def _own_value(settings: Settings, topic: str) -> str | None:
     return str(entry.value) if is_own else None
 
 
-def _described(topic: str, client: AdminClient) -> ConfigEntry:
+def _described(topic: str, inquiry: Inquiry) -> ConfigEntry:
     resources = [ConfigResource(ResourceType.TOPIC, topic)]
-    [answer] = client.describe_configs(resources, request_timeout=TIMEOUT_SECONDS).values()
+    [answer] = inquiry.client.describe_configs(resources, request_timeout=inquiry.left()).values()
     found: ConfigEntry = answer.result()[_NAME]
     return found
 
@@ -73,6 +72,6 @@ def _set(settings: Settings, topic: str, value: str | None) -> None:
     ask(settings, partial(_alter, ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])))
 
 
-def _alter(resource: ConfigResource, client: AdminClient) -> None:
-    [altered] = client.incremental_alter_configs([resource], request_timeout=TIMEOUT_SECONDS).values()
+def _alter(resource: ConfigResource, inquiry: Inquiry) -> None:
+    [altered] = inquiry.client.incremental_alter_configs([resource], request_timeout=inquiry.left()).values()
     altered.result()

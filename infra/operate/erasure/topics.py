@@ -8,14 +8,13 @@ and lies below the beginning; so open segments are closed first (docs/adr/0026).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from common.log.erasure import Erasure
 from common.log.position import Position
-from common.servers.kafka import TIMEOUT_SECONDS, ask, consumer, kafka_errors, list_offsets, sound, topic_identity
+from common.servers.kafka import TIMEOUT_SECONDS, Inquiry, ask, consumer, kafka_errors, sound
 from common.settings import Settings
 from infra.operate.erasure.copies import is_forgotten_copy, is_forgotten_letter
 from infra.operate.erasure.segments import close_segments
@@ -26,6 +25,18 @@ _BATCH: Final = 1_000
 _QUIET_SECONDS: Final = 30.0
 
 Applied = Mapping[int, int]
+
+
+class _Extent(NamedTuple):
+    """A topic's offsets by partition."""
+
+    starts: Mapping[int, int]
+    ends: Mapping[int, int]
+    """What is below is read; records of open transactions lie above."""
+    lasts: Mapping[int, int]
+    """What is below is on Kafka's disks."""
+
+
 Forgotten = Callable[[bytes], bool]
 
 
@@ -76,15 +87,14 @@ def clear_copies(settings: Settings, of: Sequence[Erasure], now: int) -> list[Cl
             for partition, offset in sorted(last.items())
             if partition in read and read[partition][0] <= offset
         ]
-        ends = _offsets(settings, topic, OffsetSpec.latest())
+        ends = _extent(settings, topic).ends
         bounds = {p: min(ends[p], read[p][0] if p in read else ends[p]) for p in sorted({*last, *lately} & ends.keys())}
         cleared.append(_clear(settings, topic, bounds, left))
     return cleared
 
 
 def _clear(settings: Settings, topic: str, bounds: Mapping[int, int], left: Sequence[str]) -> Cleared:
-    starts = _offsets(settings, topic, OffsetSpec.earliest())
-    ends = _offsets(settings, topic, OffsetSpec.latest())
+    starts, _, lasts = _extent(settings, topic)
     wanted = {partition: bound for partition, bound in bounds.items() if bound > starts[partition]}
     if wanted:
         close_segments(settings, topic, list(wanted))
@@ -94,25 +104,34 @@ def _clear(settings: Settings, topic: str, bounds: Mapping[int, int], left: Sequ
         f"partition {partition}: the segment that holds offset {bound} stays on Kafka's disk, since what follows is "
         "not archived and applied, or read: run this again after the next batch"
         for partition, bound in bounds.items()
-        if bound < ends[partition]
+        if bound < lasts[partition]
     ]
     return Cleared(topic, sum(bound - starts[partition] for partition, bound in wanted.items()), [*left, *open_ones])
 
 
+def _extent(settings: Settings, topic: str) -> _Extent:
+    def extent(inquiry: Inquiry) -> _Extent:
+        of = range(inquiry.identity(topic).partitions)
+        offsets = (inquiry.first_offsets, inquiry.end_offsets, inquiry.last_offsets)
+        return _Extent(*(each(topic, of) for each in offsets))
+
+    return ask(settings, extent)
+
+
 def _last_forgotten(settings: Settings, topic: str, forgotten: Forgotten) -> dict[int, int]:
     """Returns the offset of the last forgotten message in each partition that holds one."""
-    starts = _offsets(settings, topic, OffsetSpec.earliest())
-    ends = {p: end for p, end in _offsets(settings, topic, OffsetSpec.latest()).items() if end > starts[p]}
+    starts, ends, _ = _extent(settings, topic)
+    unread = {partition for partition, end in ends.items() if end > starts[partition]}
     found: dict[int, int] = {}
     client = consumer(settings, "lambda360-maintenance")
     try:
-        client.assign([TopicPartition(topic, partition, starts[partition]) for partition in ends])
-        while ends:
+        client.assign([TopicPartition(topic, partition, starts[partition]) for partition in unread])
+        while unread:
             for partition, offset, value in _read(client, settings):
                 if value is not None and forgotten(value):
                     found[partition] = offset
-                if partition in ends and (value is None or offset + 1 >= ends[partition]):
-                    del ends[partition]
+                if value is None or offset + 1 >= ends[partition]:
+                    unread.discard(partition)
     finally:
         client.close()
     return found
@@ -134,8 +153,8 @@ def _read(client: Consumer, settings: Settings) -> list[tuple[int, int, bytes | 
     return read
 
 
-def _delete(at: list[TopicPartition], client: AdminClient) -> None:
-    for answer in client.delete_records(at, request_timeout=TIMEOUT_SECONDS).values():
+def _delete(at: list[TopicPartition], inquiry: Inquiry) -> None:
+    for answer in inquiry.client.delete_records(at, request_timeout=inquiry.left()).values():
         answer.result()
 
 
@@ -144,19 +163,16 @@ def _read_by_all(settings: Settings, topic: str) -> dict[int, tuple[int, str]]:
     return ask(settings, partial(_least_committed, topic))
 
 
-def _least_committed(topic: str, client: AdminClient) -> dict[int, tuple[int, str]]:
-    listed = client.list_consumer_groups(request_timeout=TIMEOUT_SECONDS).result()
-    for error in listed.errors or ():  # a broker whose groups are not known
-        raise error
+def _least_committed(topic: str, inquiry: Inquiry) -> dict[int, tuple[int, str]]:
+    client = inquiry.client
+    listed = client.list_consumer_groups(request_timeout=inquiry.left()).result()
+    for error in listed.errors or ():  # of a broker whose groups are not known
+        raise KafkaException(error)
     least: dict[int, tuple[int, str]] = {}
     for group in sorted(each.group_id for each in listed.valid or ()):
-        [asked] = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
-        for at in sound(asked.result().topic_partitions or ()):
-            if at.topic == topic and at.offset >= 0:
+        groups = [ConsumerGroupTopicPartitions(group)]
+        [asked] = client.list_consumer_group_offsets(groups, request_timeout=TIMEOUT_SECONDS).values()
+        for at in sound(each for each in asked.result().topic_partitions or () if each.topic == topic):
+            if at.offset >= 0:
                 least[at.partition] = min((at.offset, group), least.get(at.partition, (at.offset, group)))
     return least
-
-
-def _offsets(settings: Settings, topic: str, spec: OffsetSpec) -> Mapping[int, int]:
-    partitions = topic_identity(settings, topic).partitions
-    return ask(settings, lambda client: list_offsets(client, topic, range(partitions), spec))

@@ -42,4 +42,4 @@ def _begin(settings: Settings, client: Consumer, start: str | None) -> None:
             raise UsageError("consumer group", settings.notify.group, rule)
         ends = {at.partition: client.get_watermark_offsets(at, timeout=TIMEOUT_SECONDS) for at in fresh}
         chosen = [TopicPartition(topic, p, low if start == "beginning" else high) for p, (low, high) in ends.items()]
-        client.commit(offsets=chosen, asynchronous=False)
+        list(sound(client.commit(offsets=chosen, asynchronous=False) or ()))

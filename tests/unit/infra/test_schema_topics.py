@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic
 
 from common.errors import LogError
@@ -19,13 +20,22 @@ NAMES = [getattr(LogSettings(), setting) for setting in TOPIC_FIELDS]
 class Cluster:
     """So many brokers; all topics but `absent` exist, as the release makes them on one broker, and with `more`."""
 
-    def __init__(self, brokers: int, replicas: int, more: Mapping[str, str], absent: str = "") -> None:
-        self._brokers, self._more = dict.fromkeys(range(brokers)), more
+    def __init__(
+        self,
+        brokers: int,
+        replicas: int,
+        more: Mapping[str, str],
+        absent: str = "",
+        errors: Mapping[str, KafkaError] | None = None,
+    ) -> None:
+        self._brokers, self._more, self._errors = dict.fromkeys(range(brokers)), more, errors or {}
         partition = SimpleNamespace(replicas=list(range(replicas)), leader=0)
-        topic = SimpleNamespace(partitions=dict.fromkeys(range(4), partition))
-        self._topics = {name: topic for name in NAMES if name != absent}
-        self._created = topic
+        self._partitions = dict.fromkeys(range(4), partition)
+        self._topics = {name: self._topic(name) for name in NAMES if name != absent}
         self.made: list[NewTopic] = []
+
+    def _topic(self, name: str) -> Any:
+        return SimpleNamespace(topic=name, partitions=self._partitions, error=self._errors.get(name))
 
     def list_topics(self, timeout: float) -> Any:
         return SimpleNamespace(topics=self._topics, brokers=self._brokers)
@@ -38,12 +48,12 @@ class Cluster:
 
     def create_topics(self, wanted: list[NewTopic], request_timeout: float) -> Any:
         self.made += wanted
-        self._topics |= {topic.topic: self._created for topic in wanted}
+        self._topics |= {topic.topic: self._topic(topic.topic) for topic in wanted}
         return {topic.topic: SimpleNamespace(result=lambda: None) for topic in wanted}
 
 
 def apply(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, replicas: int) -> None:
-    monkeypatch.setattr(topics, "ask", lambda _, question: question(cluster))
+    monkeypatch.setattr(topics, "ask", lambda _, question: question(SimpleNamespace(client=cluster)))
     topics.apply(Settings(log=LogSettings(replication_factor=replicas)))
 
 
@@ -92,3 +102,13 @@ def test_r1_a_topic_is_made_with_what_the_cluster_allows(monkeypatch: pytest.Mon
     (made,) = cluster.made
     assert (made.topic, made.num_partitions, made.replication_factor) == ("customer_deltas", 4, 3)
     assert made.config == topics.wanted(3, 3)["deltas_topic"]
+
+
+def test_r1_a_topic_that_kafka_does_not_know_at_the_moment_is_not_one_without_partitions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is told to set the number of partitions to 0; a stranger's topic is nobody's affair."""
+    unknown = KafkaError(KafkaError.LEADER_NOT_AVAILABLE)
+    with pytest.raises(KafkaException, match="LEADER_NOT_AVAILABLE"):
+        apply(monkeypatch, Cluster(1, 1, {}, errors={NAMES[0]: unknown}), replicas=1)
+    apply(monkeypatch, Cluster(1, 1, {}, errors={"a stranger's": unknown}), replicas=1)

@@ -1,7 +1,10 @@
 """Alerts of a customer and of everybody: bounded, resumable, and without those of erased customers (R24)."""
 
+import pytest
+
 from common.algebra.alerts import CustomerAtRisk, LargeRefund, TicketEvidence
 from common.algebra.facts import Image
+from common.errors import LogError, LogUnavailable
 from common.log.copies import Copy, alert_event
 from common.log.copy_events import AlertEvent, decode_alert_event
 from common.log.partition import partition_of
@@ -150,13 +153,16 @@ def test_everybodys_alerts_go_on_from_page_to_page_on_their_own_day() -> None:
     assert "".join(ids) == "gfedcba"
 
 
-def test_kafka_away_is_a_503_that_says_so_and_a_customers_own_alerts_are_answered() -> None:
-    store, topics = MemoryViewStore(), MemoryTopics(is_away=True)
+@pytest.mark.parametrize("kind", [LogUnavailable, LogError])
+def test_kafka_away_is_a_503_that_says_so_and_a_customers_own_alerts_are_answered(kind: type[Exception]) -> None:
+    """So is a topic that is not there."""
+    store, topics = MemoryViewStore(), MemoryTopics(failure=kind("what is wrong"))
     store.put_alert("ada", 7, RISK)
 
     found = get(store, "/v1/alerts", topics)
 
     assert (found["status"], found["type"]) == (503, "urn:lambda360:problem:log-unavailable")
+    assert found["detail"] == "what is wrong"
     assert len(get(store, "/v1/customers/ada/alerts", topics)["items"]) == 1
 
 

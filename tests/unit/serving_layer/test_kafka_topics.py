@@ -1,6 +1,8 @@
 """What one request reads of Kafka ends by itself: at each range's end, at a partition's end, or when time is over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, cast
 
 import pytest
@@ -8,7 +10,9 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from common.errors import LogUnavailable
 from common.log.position import Position
-from serving_layer.read.kafka_topics import _envelope, _Reader
+from common.servers.kafka import Inquiry
+from common.servers.log_identity import LogIdentity
+from serving_layer.read.kafka_topics import _envelope, _ever, _Reader, _within
 
 
 @dataclass
@@ -115,3 +119,56 @@ def test_an_envelopes_source_and_row_are_the_origin() -> None:
     found = _envelope(b'{"source":"file:///a.csv","sourcerow":3,"data":{"source":1}}')
     assert found is not None
     assert (found.source, found.sourcerow) == ("file:///a.csv", 3)
+
+
+@dataclass
+class Asked:
+    """An inquiry about a topic of one partition, on which something is published between two questions by time."""
+
+    times: list[int]
+    """Of the messages, in milliseconds; the first one has offset 0."""
+    now: int
+
+    def identity(self, topic: str) -> LogIdentity:
+        return LogIdentity(topic, "id", 1)
+
+    def first_offsets(self, topic: str, of: Sequence[int]) -> dict[int, int]:
+        return dict.fromkeys(of, 0)
+
+    def end_offsets(self, topic: str, of: Sequence[int]) -> dict[int, int]:
+        return dict.fromkeys(of, len(self.times))
+
+    def offsets_since(self, topic: str, at: dict[int, int]) -> dict[int, int]:
+        assert all(time >= 0 for time in at.values()), "what is below means something else to Kafka"
+        found = {p: next((i for i, time in enumerate(self.times) if time >= at[p]), len(self.times)) for p in at}
+        self.times.append(self.now)
+        return found
+
+
+DAY = 86_400_000
+TODAY = date(1970, 1, 11)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (date.min, []),
+        (date(1969, 12, 31), []),
+        (date(1970, 1, 1), [0]),
+        (date(1970, 1, 10), [1, 2]),
+        (TODAY, [3]),
+        (date(1970, 1, 12), []),
+        (date.max, []),
+    ],
+)
+def test_a_days_alerts_are_of_that_day_whatever_is_published_meanwhile(day: date, expected: list[int]) -> None:
+    """A day that has not come has none, though both its edges are the topic's end, which moves."""
+    asked = Asked([0, 9 * DAY, 10 * DAY - 1, 10 * DAY], now=10 * DAY + 5)
+
+    (low, high) = _within("t", day, cast(Inquiry, asked))[0]
+
+    assert list(range(low, high)) == expected
+
+
+def test_the_alerts_of_all_days_are_all_that_the_topic_holds() -> None:
+    assert _ever("t", cast(Inquiry, Asked([1, 2, 3], now=4))) == {0: (0, 3)}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 
@@ -252,6 +253,27 @@ def test_what_is_too_much_to_read_again_is_a_gap_that_names_it() -> None:
 
     assert part.missing == [Missing(0, 2, 6)]
     assert [delta.position for delta in part.deltas] == [Position(0, 7), Position(0, 8), Position(0, 9), Position(1, 0)]
+
+
+class Removing(MemoryTopic):
+    """Kafka removes the topic's first messages while a stream is being resumed."""
+
+    def starts(self, vector: Mapping[int, int]) -> Mapping[int, int]:
+        self.expire(0, 6)
+        return super().starts(vector)
+
+
+def test_what_is_removed_while_a_stream_is_resumed_is_a_gap() -> None:
+    """R14: it would be taken for what lies below the stream's vector."""
+    topic = Removing(1)
+    for offset in range(10):
+        topic.publish(0, offset)
+    catch_up = CatchUp(topic, {0: 2}, [0], 100)
+
+    parts = [catch_up.read(0), catch_up.read(0)]
+
+    assert parts[0].missing == [Missing(0, 2, 5)]
+    assert [delta.position.offset for part in parts for delta in part.deltas] == [6, 7, 8, 9]
 
 
 @pytest.mark.parametrize("text", ["", "0", "0:1,0:2", "0:-1", "a:1", "0:1,", "0:1;1:2", "9" * 40])
