@@ -33,16 +33,22 @@ ELECTIONS: Final = frozenset(
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     }
 )
-"""What is said while a controller or a leader is being elected, or does not know yet that it is one."""
+"""What Kafka answers while a controller, leader or coordinator is being elected, or does not know of that yet."""
 ELECTION_SECONDS: Final = 3.0
 """How long an election is waited for. A worker's heartbeat waits as long, and is silent from 10 s on."""
+ATTEMPTS: Final = 20
+PAUSE_SECONDS: Final = 0.05
+"""Between attempts to learn what a partition's newest record is."""
 T = TypeVar("T")
 
 
 def admin(settings: Settings) -> AdminClient:
-    """Returns a client that has met nobody yet; `ask` asks by one that has. It must outlive the futures it gives."""
+    """Returns a client that is not connected yet; `ask` has one that is. It must outlive the futures that it gives."""
     # A new client may choose a broker again only after half of the least backoff, of 100 ms by default; and it would
     # create a topic that it is asked about, where brokers allow that.
     new = {"reconnect.backoff.ms": 20, "allow.auto.create.topics": False}
@@ -72,9 +78,9 @@ def consumer(
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What `ask` gives to a question: an admin client that has met Kafka, and the time that the question has.
+    """What `ask` gives to a question: an admin client that is connected, and the time that the question has.
 
-    Every method raises KafkaException, which `ask` translates.
+    Every request raises KafkaException, which `ask` translates.
     """
 
     client: AdminClient
@@ -86,13 +92,13 @@ class Inquiry:
         """Returns how many seconds are left; a request that is given none fails at once."""
         return max(self.until - self.monotonic(), 0.0)
 
-    def meet(self, topic: str) -> None:
+    def connect(self, topic: str) -> None:
         """Lets the client learn who the controller is, and who leads the topic if it exists.
 
-        A client learns both as it connects, and not again for long (librdkafka 2.16.0). One that is told then that
-        there is no controller waits its whole timeout for one, or ends the process, where it describes a cluster. One
-        whose first question is who leads a partition waits 3 s or its whole timeout one time in seventy, since that
-        crosses with what it asks of itself: 20 of 1,500, and 0 of 7,000 that had met Kafka so.
+        A client asks for both as it connects, and not again for long (librdkafka 2.16.0). If the answer is that there
+        is no controller, it waits its whole timeout for one, or ends the process, where it describes a cluster. If its
+        first request is to the leader of a partition, it waits 3 s or its whole timeout one time in seventy, since that
+        crosses with what it asks on its own: 20 of 1,500, and 0 of 7,000 that were connected so.
         """
         if self.client.list_topics(topic, timeout=self.left()).controller_id < 0:
             raise KafkaException(KafkaError(KafkaError.NOT_CONTROLLER, "there is no controller at the moment"))
@@ -124,32 +130,49 @@ class Inquiry:
     def offsets_since(self, topic: str, at: Mapping[int, int]) -> Mapping[int, int]:
         """Returns by partition the first offset that was appended at or after the time `at`.
 
-        It is the last stable offset where no record below that is so new. Times are in milliseconds since the epoch.
-        What is appended meanwhile lies at the offset that is returned, or above it.
+        It is the last stable offset where no record below that is so new. Times are in milliseconds since the epoch,
+        and do not go back within a partition. What is appended meanwhile lies at the offset that is returned, or above.
         """
-        # Both before the question by time: what is appended between them and it must not be passed over. Both by time
-        # also of records that are not committed: else they would hide that others are as new (see `_unfound`).
+        settled: dict[int, int] = {}
+        for _ in range(ATTEMPTS):
+            settled |= self._settled(topic, {p: millis for p, millis in at.items() if p not in settled})
+            if len(settled) == len(at):
+                return settled
+            time.sleep(PAUSE_SECONDS)
+        raise KafkaException(KafkaError(KafkaError.OFFSET_NOT_AVAILABLE, "the newest record is being replicated"))
+
+    def _settled(self, topic: str, at: Mapping[int, int]) -> Mapping[int, int]:
+        """Returns `offsets_since`, without partitions of which that cannot be said at the moment.
+
+        Kafka answers in three cases that no record is so new:
+        1. The newest record is older. The end is meant.
+        2. The newest record is not older. Kafka searched a segment whose records DeleteRecords removed, and which is
+           still on its disk. The first offset that is left is meant.
+        3. The newest record has no time, since it is being replicated. The end is meant, unless there is such a
+           segment. Then no record is as new as the time 0 either, and nothing can be said.
+        """
+        # READ_UNCOMMITTED, since READ_COMMITTED gives no time if the newest record is of an open transaction. Both it
+        # and the ends are asked for before the offset: what is appended between them must not be passed over.
         newest = self._list(topic, dict.fromkeys(at, OffsetSpec.max_timestamp()))
         ends = self.end_offsets(topic, at)
-        found = self._list(topic, {p: OffsetSpec.for_timestamp(millis) for p, millis in at.items()})
-        times = {p: newest[p].timestamp for p, answer in found.items() if answer.offset < 0}
-        unfound = self._unfound(topic, {p: (at[p], time) for p, time in times.items()}, ends)
-        return {p: unfound[p] if p in unfound else min(answer.offset, ends[p]) for p, answer in found.items()}
+        undated = {partition for partition, record in newest.items() if record.timestamp < 0}
+        hidden = self._hidden(topic, undated)
+        found = self._offsets(topic, {p: OffsetSpec.for_timestamp(millis) for p, millis in at.items()})
+        unfound = {partition for partition, offset in found.items() if offset < 0}
+        firsts = self.first_offsets(topic, unfound)
+        hidden |= self._hidden(topic, undated & unfound)  # such a segment may have come or gone meanwhile
+        settled = {partition: min(offset, ends[partition]) for partition, offset in found.items() if offset >= 0}
+        for partition in unfound:
+            if newest[partition].timestamp >= at[partition]:
+                settled[partition] = firsts[partition]
+            elif partition not in hidden or firsts[partition] >= ends[partition]:
+                settled[partition] = ends[partition]
+        return settled
 
-    def _unfound(self, topic: str, times: Mapping[int, tuple[int, int]], ends: Mapping[int, int]) -> Mapping[int, int]:
-        """Returns what is meant where Kafka says that nothing follows a time, by that and by the newest record's time.
-
-        Most often that nothing does. But it says so too, after DeleteRecords and until the segments are gone from its
-        disk, of a time that lies in one of them: if the newest record is not older, neither is the first one that is
-        left. While that record is being replicated its time is -1, as that of an empty partition is.
-        """
-        firsts = self.first_offsets(topic, times)
-        undated = [p for p, (_, newest) in times.items() if newest < 0 and firsts[p] < ends[p]]
-        if any(
-            each.offset < 0 for each in self._list(topic, dict.fromkeys(undated, OffsetSpec.for_timestamp(0))).values()
-        ):
-            raise KafkaException(KafkaError(KafkaError.OFFSET_NOT_AVAILABLE, "the newest record is not replicated yet"))
-        return {p: firsts[p] if newest >= at else ends[p] for p, (at, newest) in times.items()}
+    def _hidden(self, topic: str, partitions: Iterable[int]) -> set[int]:
+        """Returns the partitions in which Kafka finds no record at all by time: empty ones, and those of case 3."""
+        found = self._offsets(topic, dict.fromkeys(partitions, OffsetSpec.for_timestamp(0)))
+        return {partition for partition, offset in found.items() if offset < 0}
 
     def _offsets(
         self,
@@ -182,7 +205,7 @@ def ask(
     """Returns what `question` gets by a new admin client. The question must be idempotent.
 
     While there is no controller, or no leader of a partition, as for a moment after a broker came back, the question is
-    put again by another client for ELECTION_SECONDS. Raises LogUnavailable for any KafkaException, and so after
+    repeated by another client for ELECTION_SECONDS. Raises LogUnavailable for any KafkaException, and so after
     `timeout_seconds` if Kafka does not answer, as far as the question gives its requests what is left of them.
     """
     until = monotonic() + timeout_seconds
@@ -190,7 +213,7 @@ def ask(
     def once() -> T:
         inquiry = Inquiry(admin(settings), until, monotonic)
         with kafka_errors(settings):
-            inquiry.meet(settings.log.topic)
+            inquiry.connect(settings.log.topic)
             return question(inquiry)
 
     set_on_retry_hooks([report_retry])

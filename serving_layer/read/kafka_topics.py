@@ -101,7 +101,8 @@ class KafkaTopics:
 
 def _ever(topic: str, inquiry: Inquiry) -> Mapping[int, tuple[int, int]]:
     of = range(inquiry.identity(topic).partitions)
-    lows, highs = (offsets(topic, of) for offsets in (inquiry.first_offsets, inquiry.end_offsets))
+    lows = inquiry.first_offsets(topic, of)
+    highs = inquiry.end_offsets(topic, of)
     return {partition: (lows[partition], highs[partition]) for partition in of}
 
 
@@ -109,9 +110,8 @@ def _within(topic: str, day: date, inquiry: Inquiry) -> Mapping[int, tuple[int, 
     of = range(inquiry.identity(topic).partitions)
     begin = micros_of(datetime(day.year, day.month, day.day, tzinfo=UTC)) // 1000
     # The later edge first: on a day that has not come, both are the end, and what is published between is not of it.
-    highs, lows = (
-        inquiry.offsets_since(topic, dict.fromkeys(of, max(0, edge))) for edge in (begin + DAY_MILLIS, begin)
-    )
+    highs = inquiry.offsets_since(topic, dict.fromkeys(of, max(0, begin + DAY_MILLIS)))
+    lows = inquiry.offsets_since(topic, dict.fromkeys(of, max(0, begin)))
     return {partition: (min(lows[partition], highs[partition]), highs[partition]) for partition in of}
 
 

@@ -17,7 +17,9 @@ from serving_layer.schemas.history import Grain, History
 
 DEFAULT_DAYS: Final = 365
 """The days before `to` at which a range begins that names no `from`."""
-_FROM: Final = f"the first day, included; by default {DEFAULT_DAYS} days before `to`, or 1970-01-01 if that is later"
+_FROM: Final = (
+    f"the first day, included; by default {DEFAULT_DAYS} days before `to`, but not before 1970-01-01 unless `to` is"
+)
 _TO: Final = "the last day, included; not after today (UTC), which is the default"
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from cassandra.cluster import Session
@@ -18,7 +19,7 @@ from common.log.position import Position
 from common.servers import journal
 from common.servers.cassandra import connected
 from common.servers.journal import Entry
-from common.servers.kafka import admin, consumer, end_offsets, first_offsets, offsets_at
+from common.servers.kafka import admin, consumer, end_offsets, first_offsets, last_offsets, offsets_at
 from common.servers.notifications import ALERTS, Notification, NotificationTable
 from common.servers.producer import producer
 from common.settings import Settings
@@ -105,6 +106,21 @@ def log_files(stack: Settings, topic: str) -> set[str]:
     }
 
 
+@contextmanager
+def open_transaction(settings: Settings, partition: int) -> Iterator[None]:
+    """The newest record is of a transaction that is open, behind a committed one; it is given up at last."""
+    plain = producer(settings)
+    plain.produce(settings.log.topic, b"{}", partition=partition)
+    assert plain.flush(30) == 0
+    client = producer(settings, **{"transactional.id": settings.log.topic})
+    client.init_transactions(30)
+    client.begin_transaction()
+    client.produce(settings.log.topic, b"{}", partition=partition)
+    assert client.flush(30) == 0
+    yield
+    client.abort_transaction(30)
+
+
 def test_r24_the_log_loses_closed_segments_below_what_is_archived_and_applied(
     stack: Settings, system: Settings
 ) -> None:
@@ -124,6 +140,11 @@ def test_r24_the_log_loses_closed_segments_below_what_is_archived_and_applied(
     assert firsts == {partition: ends[ADA] if partition == ADA else 0 for partition in range(PARTITIONS)}
     since = time.time_ns() // 1000 - 86_400_000_000
     assert offsets_at(system, PARTITIONS, since) == firsts, "R12: no delta counts as expired for it"
+    with open_transaction(system, ADA):
+        assert offsets_at(system, PARTITIONS, since) == firsts, "nor behind an open transaction, which has the newest"
+        open_one = topics.clear_log(system, [erasure], [], dict(end_offsets(system, PARTITIONS)))
+        assert "stays on Kafka's disk" in open_one.left[0]
+    wait_until(lambda: end_offsets(system, PARTITIONS) == last_offsets(system, PARTITIONS), 30, "its marker is written")
     again = topics.clear_log(system, [erasure], [], dict(end_offsets(system, PARTITIONS)))
     assert again.left == []
     wait_until(lambda: not log_files(stack, system.log.topic), 120, "Kafka removes its segments")

@@ -6,13 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from confluent_kafka.admin import (
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ConfigSource,
-    ResourceType,
-)
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource, ResourceType
 
 from common.servers.kafka import TIMEOUT_SECONDS, Inquiry, ask, kafka_errors
 from common.servers.producer import producer

@@ -25,6 +25,7 @@ _BATCH: Final = 1_000
 _QUIET_SECONDS: Final = 30.0
 
 Applied = Mapping[int, int]
+Forgotten = Callable[[bytes], bool]
 
 
 class _Extent(NamedTuple):
@@ -35,9 +36,6 @@ class _Extent(NamedTuple):
     """What is below is read; records of open transactions lie above."""
     lasts: Mapping[int, int]
     """What is below is on Kafka's disks."""
-
-
-Forgotten = Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +110,11 @@ def _clear(settings: Settings, topic: str, bounds: Mapping[int, int], left: Sequ
 def _extent(settings: Settings, topic: str) -> _Extent:
     def extent(inquiry: Inquiry) -> _Extent:
         of = range(inquiry.identity(topic).partitions)
-        offsets = (inquiry.first_offsets, inquiry.end_offsets, inquiry.last_offsets)
-        return _Extent(*(each(topic, of) for each in offsets))
+        return _Extent(
+            starts=inquiry.first_offsets(topic, of),
+            ends=inquiry.end_offsets(topic, of),
+            lasts=inquiry.last_offsets(topic, of),
+        )
 
     return ask(settings, extent)
 

@@ -109,7 +109,7 @@ def test_a_leader_that_is_being_elected_is_waited_for(
 
 
 @pytest.mark.parametrize("ask", QUESTIONS)
-def test_a_client_that_met_no_controller_asks_nothing_and_another_one_is_sent(
+def test_a_client_that_finds_no_controller_asks_nothing_more_and_another_one_does(
     monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]
 ) -> None:
     """R14: what it asks would wait for its whole timeout, or end the process."""
@@ -122,6 +122,31 @@ def test_a_client_that_met_no_controller_asks_nothing_and_another_one_is_sent(
             ask()
     assert soon.asked > 0
     assert never.asked == 0
+
+
+def test_a_question_has_one_deadline_whatever_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request is given what those before it left."""
+    clock, given = iter(range(100)), list[float]()
+    answer = {"log": Mock(result=Mock(return_value=Mock(topic_id="id", partitions=[None])))}
+
+    def list_topics(_: str, timeout: float) -> Mock:
+        given.append(timeout)
+        return Mock(controller_id=1)
+
+    def describe_topics(_: object, request_timeout: float) -> dict[str, Mock]:
+        given.append(request_timeout)
+        return answer
+
+    client = Mock(list_topics=list_topics, describe_topics=describe_topics)
+    monkeypatch.setattr(kafka, "admin", lambda settings: client)
+
+    def question(inquiry: kafka.Inquiry) -> None:
+        for _ in range(4):
+            inquiry.identity("log")
+
+    kafka.ask(SETTINGS, question, timeout_seconds=3.0, monotonic=lambda: float(next(clock)))
+
+    assert given == [2.0, 1.0, 0.0, 0.0, 0.0], "a second passes with each look at the clock"
 
 
 def test_a_partition_that_has_an_error_is_not_one_without_an_offset() -> None:

@@ -92,6 +92,8 @@ class FakeConsumer:
     """So many times the group has no coordinator."""
     unsettled: int = 0
     """So many times after that the partition has an error instead of its offset."""
+    refused: int = 0
+    """So many commits are refused for this partition, and not for the whole request."""
     most: int = 0
 
     def appended(self, *offsets: int, **more: Any) -> None:
@@ -108,13 +110,17 @@ class FakeConsumer:
         self.next += len(found)
         return found
 
-    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition]:
         assert not asynchronous
         if self.refuses_commits:
             raise KafkaException(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
         (at,) = offsets
+        if self.refused:
+            self.refused -= 1
+            return [cast(TopicPartition, Unsettled(at.topic, at.partition))]
         self.committed_at = at.offset
         self.commits.append(at.offset)
+        return offsets
 
     def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         if self.away:
@@ -350,6 +356,15 @@ def test_a_group_whose_offset_is_not_told_is_not_taken_for_a_new_one(forwarding:
 
     assert forwarding.consumer.commits == []
     assert forwarding.consumer.unsettled == 0
+
+
+def test_a_group_begins_only_once_every_partition_took_its_offset(forwarding: Forwarding) -> None:
+    forwarding.consumer.appended(1, 2)
+    forwarding.consumer.refused = 2
+
+    begin(forwarding.settings, cast(Any, forwarding.consumer), "now")
+
+    assert (forwarding.consumer.refused, forwarding.consumer.commits) == (0, [2])
 
 
 @pytest.mark.parametrize(("reset", "forgotten"), [(None, False), (16, False), (17, False), (18, True)])

@@ -168,6 +168,7 @@ def test_a_days_alerts_are_of_that_day_whatever_is_published_meanwhile(day: date
     (low, high) = _within("t", day, cast(Inquiry, asked))[0]
 
     assert list(range(low, high)) == expected
+    assert low <= high
 
 
 def test_the_alerts_of_all_days_are_all_that_the_topic_holds() -> None:
