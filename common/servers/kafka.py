@@ -98,7 +98,7 @@ class Inquiry:
         A client asks for both as it connects, and not again for long (librdkafka 2.16.0). If the answer is that there
         is no controller, it waits its whole timeout for one, or ends the process, where it describes a cluster. If its
         first request is to the leader of a partition, it waits 3 s or its whole timeout one time in seventy, since that
-        crosses with what it asks on its own: 20 of 1,500, and 0 of 7,000 that were connected so.
+        crosses with what it asks on its own: 20 of 1,500, and 0 of 6,000 that were connected so (docs/adr/0048).
         """
         if self.client.list_topics(topic, timeout=self.left()).controller_id < 0:
             raise KafkaException(KafkaError(KafkaError.NOT_CONTROLLER, "there is no controller at the moment"))

@@ -14,6 +14,7 @@ from common.settings import Settings
 from infra.local.stack import servers
 from speed_layer.operate import seats
 from tests.support.builders import AS_OF, order, random_messages
+from tests.support.freezing import freeze
 from tests.support.harness import Child, running, wait_until
 from tests.support.speed_fakes import ALERTS, fold, placed
 from tests.support.speed_system import TIMEOUT, cells, log_of, owners, produce, shared, wait_applied
@@ -186,7 +187,7 @@ def test_status_answers_while_cassandra_is_away(stack: Settings, system: Setting
     with running(system, "speed", "run") as worker:
         produce(system, [order("ada"), order("eve")])
         wait_applied(system, worker)
-        os.kill(cassandra, signal.SIGSTOP)
+        freeze(cassandra)
         try:
             code, found = status_of(system)
             if "kafka" in found["away"]:  # type: ignore[operator] # JSON

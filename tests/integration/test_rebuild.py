@@ -179,14 +179,14 @@ def test_r13_an_old_worker_that_sleeps_over_the_switch_harms_nothing(scene: Stag
     sleeper = scene.start("speed", "run", name="sleeper")
     produce(scene.settings, random_messages(seed=57, count=300))
     scene.wait_applied(scene.ends())
-    sleeper.process.send_signal(signal.SIGSTOP)
+    sleeper.signal_group(signal.SIGSTOP)
     produce(scene.settings, random_messages(seed=58, count=300))
     rebuilt(scene_jobs)
     other = scene.start("speed", "run", name="other")
     assert_exact(scene)
     before = cells(scene.session, 2)
 
-    sleeper.process.send_signal(signal.SIGCONT)
+    sleeper.signal_group(signal.SIGCONT)
     moved(scene, sleeper, 2)
 
     assert without_alerts(cells(scene.session, 2)) == without_alerts(before)

@@ -16,6 +16,7 @@ from common.settings import Settings
 from infra.local.stack import servers
 from infra.proof.oracle import RawRecord
 from tests.support.builders import erasure, order, random_messages
+from tests.support.freezing import freeze
 from tests.support.harness import Child, running, wait_until
 from tests.support.speed_fakes import fold, placed
 from tests.support.speed_system import (
@@ -114,7 +115,7 @@ def test_a_store_that_is_away_is_waited_for(stack: Settings, system: Settings, s
     with running(settings, "speed", "run") as worker:
         produce(settings, random_messages(seed=12, count=100))
         wait_applied(settings, worker)
-        os.kill(cassandra, signal.SIGSTOP)
+        freeze(cassandra)
         try:
             produce(settings, random_messages(seed=13, count=1000, customers=40))
             wait_until(

@@ -15,6 +15,7 @@ from common.log.position import Position
 from common.settings import Settings, environment_of
 from infra.local.stack import servers
 from tests.support.builders import order, refund
+from tests.support.freezing import freeze
 from tests.support.harness import Child, running, wait_until
 from tests.support.speed_system import TIMEOUT, forget_progress, produce, wait_applied
 
@@ -80,7 +81,7 @@ def test_without_cassandra_the_values_are_shown(stack: Settings, system: Setting
     with running(system, "speed", "run") as worker:
         produce(system, [order("ada")])
         wait_applied(system, worker)
-    os.kill(cassandra, signal.SIGSTOP)
+    freeze(cassandra)
     try:
         (shown,) = watched(system, "--limit", "1")
     finally:

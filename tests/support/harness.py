@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from common.settings import Settings
+from tests.support.freezing import freeze, group
 from tests.support.release import THIS, Release
 
 HEAR_HANG_UP: Final = ("env", "--default-signal=HUP")
@@ -37,9 +38,14 @@ class Child:
             )
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to the command and all of its own children; one that has ended is left alone."""
+        """Send a signal to the command and all of its own children; one that has ended is left alone.
+
+        After SIGSTOP none of them runs any more.
+        """
         if self.process.poll() is None:
             os.killpg(self.process.pid, number)
+            if number is signal.SIGSTOP:
+                freeze(*group(self.process.pid))
 
     def kill(self) -> None:
         self.signal_group(signal.SIGKILL)

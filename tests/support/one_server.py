@@ -10,6 +10,7 @@ from infra.local.stack.servers import SERVERS
 from infra.local.stack.start import STOP_SECONDS, log_of, running
 from infra.local.stack.start import start as start_all
 from infra.local.stack.start import stop as stop_all
+from tests.support.freezing import freeze
 
 
 def start(settings: Settings, name: str, report: Report = quiet) -> int:
@@ -33,13 +34,15 @@ def stop(settings: Settings, name: str, report: Report = quiet) -> None:
 def send(settings: Settings, name: str, number: signal.Signals) -> int | None:
     """Sends the signal to the server `name`, and returns its pid, or None if it does not run.
 
-    After SIGKILL it returns when the server has ended.
+    After SIGKILL it returns when the server has ended, after SIGSTOP when it does nothing any more.
     """
     process = running(settings, name)
     if process is None or not process.send(number):
         return None
     if number is signal.SIGKILL:
         process.wait(STOP_SECONDS)
+    if number is signal.SIGSTOP:
+        freeze(process.pid)
     return process.pid
 
 

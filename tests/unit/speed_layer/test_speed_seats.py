@@ -1,7 +1,6 @@
 """Seats: no two living processes share one; a killed process frees its own, a paused one keeps it (R12)."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from infra.paths import ROOT
 from speed_layer.operate.seats import Seat, is_alive, is_waiting, member_id, occupants
+from tests.support.freezing import freeze
 from tests.support.harness import wait_until
 
 HOLDER = """
@@ -75,7 +75,7 @@ def test_a_killed_process_frees_its_seat(tmp_path: Path, holders: list[Holder]) 
 
 def test_a_paused_process_keeps_its_seat(tmp_path: Path, holders: list[Holder]) -> None:
     """SIGSTOP: when it wakes, nobody else uses its member id."""
-    os.kill(holders[0].process.pid, signal.SIGSTOP)
+    freeze(holders[0].process.pid)
     seat = Seat.take(tmp_path)
     assert seat.number == 2
     seat.release()
