@@ -86,9 +86,8 @@ class KafkaDeltaTopic:
 
     def extents(self, partitions: Collection[int]) -> Mapping[int, Extent]:
         def found(inquiry: Inquiry) -> Mapping[int, Extent]:
-            firsts, ends = (
-                offsets(self._topic, partitions) for offsets in (inquiry.first_offsets, inquiry.end_offsets)
-            )
+            firsts = inquiry.first_offsets(self._topic, partitions)
+            ends = inquiry.end_offsets(self._topic, partitions)
             return {partition: Extent(firsts[partition], ends[partition]) for partition in partitions}
 
         return kafka.ask(self._settings, found, timeout_seconds=ANSWER_SECONDS)

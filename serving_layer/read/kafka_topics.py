@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from common.algebra.dates import micros_of
+from common.algebra.dates import day_of
 from common.algebra.facts import Origin
 from common.errors import LogUnavailable
 from common.log.copy_events import AlertEvent, decode_alert_event
@@ -108,7 +108,7 @@ def _ever(topic: str, inquiry: Inquiry) -> Mapping[int, tuple[int, int]]:
 
 def _within(topic: str, day: date, inquiry: Inquiry) -> Mapping[int, tuple[int, int]]:
     of = range(inquiry.identity(topic).partitions)
-    begin = micros_of(datetime(day.year, day.month, day.day, tzinfo=UTC)) // 1000
+    begin = day_of(day) * DAY_MILLIS
     # The later edge first: on a day that has not come, both are the end, and what is published between is not of it.
     highs = inquiry.offsets_since(topic, dict.fromkeys(of, max(0, begin + DAY_MILLIS)))
     lows = inquiry.offsets_since(topic, dict.fromkeys(of, max(0, begin)))

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,11 @@ def freeze(*pids: int) -> None:
     """
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
+    wait_until_still(pids)
+
+
+def wait_until_still(pids: Collection[int]) -> None:
+    """Returns once no thread of the processes, which were sent SIGSTOP, runs any more. Raises TimeoutError."""
     until = time.monotonic() + STILL_SECONDS
     while running := [pid for pid in pids if not _is_still(pid)]:
         if time.monotonic() > until:

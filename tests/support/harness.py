@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from common.settings import Settings
-from tests.support.freezing import freeze, group
+from tests.support.freezing import group, wait_until_still
 from tests.support.release import THIS, Release
 
 HEAR_HANG_UP: Final = ("env", "--default-signal=HUP")
@@ -45,7 +45,7 @@ class Child:
         if self.process.poll() is None:
             os.killpg(self.process.pid, number)
             if number is signal.SIGSTOP:
-                freeze(*group(self.process.pid))
+                wait_until_still(group(self.process.pid))
 
     def kill(self) -> None:
         self.signal_group(signal.SIGKILL)

@@ -10,7 +10,7 @@ from infra.local.stack.servers import SERVERS
 from infra.local.stack.start import STOP_SECONDS, log_of, running
 from infra.local.stack.start import start as start_all
 from infra.local.stack.start import stop as stop_all
-from tests.support.freezing import freeze
+from tests.support.freezing import wait_until_still
 
 
 def start(settings: Settings, name: str, report: Report = quiet) -> int:
@@ -42,7 +42,7 @@ def send(settings: Settings, name: str, number: signal.Signals) -> int | None:
     if number is signal.SIGKILL:
         process.wait(STOP_SECONDS)
     if number is signal.SIGSTOP:
-        freeze(process.pid)
+        wait_until_still([process.pid])
     return process.pid
 
 
